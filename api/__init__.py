@@ -1,0 +1,1 @@
+"""The read API: the modelled tables over HTTP."""

@@ -1,0 +1,69 @@
+"""Renders every error of a FastAPI application as problem+json (RFC 9457), in one place."""
+
+from typing import Any, ClassVar
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from core.errors import RadixError
+
+_logger = structlog.get_logger()
+
+
+class InvalidRequestError(RadixError):
+    """The request does not fit the documented shape; `errors` lists where and why."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "invalid_request"
+    title: ClassVar[str] = "The request does not fit the documented shape"
+
+
+class _HttpError(RadixError):
+    """A status that the framework itself raised: unknown path, wrong method."""
+
+    code: ClassVar[str] = "http_error"
+    title: ClassVar[str] = "The request could not be served"
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer with problem+json for domain, validation, framework and unexpected errors."""
+    app.add_exception_handler(RadixError, _domain)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _respond(request: Request, error: RadixError, *, status: int | None = None) -> JSONResponse:
+    body: dict[str, Any] = error.problem(instance=request.url.path)
+    if status is not None:
+        body["status"] = status
+    return JSONResponse(body, status_code=body["status"], headers=error.headers, media_type="application/problem+json")
+
+
+async def _domain(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RadixError)  # noqa: S101 - Starlette dispatches by class; this narrows the type
+    return _respond(request, error)
+
+
+async def _validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - see _domain
+    errors = [
+        {"location": [str(part) for part in item["loc"]], "message": item["msg"], "kind": item["type"]}
+        for item in error.errors()
+    ]
+    detail = "; ".join(f"{'.'.join(item['location'])}: {item['message']}" for item in errors)
+    return _respond(request, InvalidRequestError(detail, errors=errors))
+
+
+async def _framework(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - see _domain
+    headers = dict(error.headers) if error.headers else None
+    return _respond(request, _HttpError(str(error.detail), headers=headers), status=error.status_code)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _logger.error("request_failed", path=request.url.path, exc_info=error)
+    return _respond(request, RadixError("Something unexpected went wrong; the log has the details."))

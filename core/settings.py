@@ -1,0 +1,44 @@
+"""Settings that every service shares, read once from the environment and passed in."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Addresses of the engines, and how to log.
+
+    A service subclasses this with an `env_prefix` of its own (`RADIXINSIGHT_<SERVICE>_`). Under `radixinsight up` the
+    supervisor sets the addresses of the embedded engines; an address that the operator set himself is passed on and
+    the matching embedded engine is not started.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    clickhouse_url: SecretStr = Field(
+        validation_alias=AliasChoices("CLICKHOUSE_URL", "RADIXINSIGHT_CLICKHOUSE_URL"),
+        description="ClickHouse's HTTP address with user and password, as `http://user:password@host:8123/`.",
+    )
+    database_url: SecretStr = Field(
+        validation_alias=AliasChoices("DATABASE_URL", "RADIXINSIGHT_DATABASE_URL"),
+        description="PostgreSQL address, as `postgresql://user:password@host:5432/database`.",
+    )
+    redis_url: SecretStr = Field(
+        validation_alias=AliasChoices("REDIS_URL", "RADIXINSIGHT_REDIS_URL"),
+        description="Valkey or Redis address, as `redis://:password@host:6379/0`.",
+    )
+    data_dir: Path = Field(
+        default=Path(".radixinsight"),
+        validation_alias="RADIXINSIGHT_DATA_DIR",
+        description="The one directory in which everything is kept on this machine.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", validation_alias="RADIXINSIGHT_LOG_LEVEL", description="Least level that is logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console",
+        validation_alias="RADIXINSIGHT_LOG_FORMAT",
+        description="`console` for people, `json` for log collectors.",
+    )

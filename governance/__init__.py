@@ -1,0 +1,1 @@
+"""PII, quality, erasure, retention, lineage: plain Python, no Dagster."""
