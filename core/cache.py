@@ -1,0 +1,70 @@
+"""A small JSON cache in Valkey that is never needed for a right answer."""
+
+from typing import Any, Self
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+_logger = structlog.get_logger()
+
+
+class Cache:
+    """Keeps JSON values under string keys for a while. While Valkey is away, every look-up is a miss.
+
+    Keys are prefixed with `namespace`, so that services share one Valkey without meeting.
+    """
+
+    def __init__(self, redis: Redis, namespace: str) -> None:
+        self._redis = redis
+        self._namespace = namespace
+
+    @classmethod
+    def connect(cls, url: str, namespace: str) -> Self:
+        """Return a cache at `redis://:password@host:port/db`. Nothing connects before the first look-up."""
+        # Half a second: a cache that answers later than the query that it saves is of no use.
+        redis = Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+        return cls(redis, namespace)
+
+    async def get(self, key: str) -> Any | None:
+        """Return the value, or None when there is none, it expired, or Valkey did not answer."""
+        try:
+            stored = await self._redis.get(self._address(key))
+        except (RedisError, OSError) as error:
+            _logger.warning("cache_unavailable", action="get", error=str(error))
+            return None
+        if stored is None:
+            return None
+        try:
+            return msgspec.json.decode(stored)
+        except msgspec.DecodeError:
+            return None
+
+    async def set(self, key: str, value: Any, *, ttl_s: int) -> None:
+        """Keep `value` for `ttl_s` seconds. Does nothing while Valkey is away."""
+        try:
+            await self._redis.set(self._address(key), msgspec.json.encode(value), ex=ttl_s)
+        except (RedisError, OSError) as error:
+            _logger.warning("cache_unavailable", action="set", error=str(error))
+
+    async def delete(self, key: str) -> None:
+        """Forget the key. Does nothing while Valkey is away."""
+        try:
+            await self._redis.delete(self._address(key))
+        except (RedisError, OSError) as error:
+            _logger.warning("cache_unavailable", action="delete", error=str(error))
+
+    async def is_reachable(self) -> bool:
+        """Say whether Valkey answers."""
+        try:
+            return bool(await self._redis.ping())
+        except (RedisError, OSError):
+            return False
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    def _address(self, key: str) -> str:
+        return f"radixinsight:{self._namespace}:{key}"

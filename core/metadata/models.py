@@ -1,0 +1,68 @@
+"""Tables of the metadata database."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from sqlalchemy import DateTime, ForeignKey, MetaData, SmallInteger, Text, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Every model; constraints get names by one rule, so that a migration can address them."""
+
+    metadata: ClassVar[MetaData] = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {str: Text, datetime: DateTime(timezone=True)}
+
+
+class Project(Base):
+    """One row per project: the unit of isolation. Every event and every query belongs to exactly one."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    timezone: Mapped[str] = mapped_column(server_default="UTC")
+    """IANA zone in which days, weeks and months are cut."""
+    week_start: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+    """ISO weekday on which a week starts: 1 Monday … 7 Sunday."""
+    session_gap_minutes: Mapped[int] = mapped_column(server_default="30")
+    """A pause of this length or longer between two events of a person starts a new session."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class WriteKey(Base):
+    """One row per key with which clients send events to a project. Not a secret: it stands in web pages."""
+
+    __tablename__ = "write_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+
+
+class ApiKey(Base):
+    """One row per key that reads a project's data. A secret: only its SHA-256 is stored."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    key_hash: Mapped[str] = mapped_column(unique=True)
+    """Hexadecimal SHA-256 of the whole key: 238 random bits need no salt and no slow hash."""
+    prefix: Mapped[str]
+    """The key's first characters, by which a person recognises it in a list."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]

@@ -1,0 +1,124 @@
+"""Projects and their keys.
+
+The functions take a blocking `Session`. From asyncio call the same ones with
+`await async_session.run_sync(create_project, "Shop", timezone="Europe/Berlin")`.
+None of them commits: the caller owns the transaction.
+"""
+
+import hashlib
+import secrets
+import string
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from core.clock import utc_now
+from core.errors import RadixError
+from core.metadata.models import ApiKey, Project, WriteKey
+
+WRITE_KEY_PREFIX = "wk_"
+API_KEY_PREFIX = "rk_"
+_BASE62 = string.digits + string.ascii_letters
+_API_KEY_SHOWN_CHARACTERS = 9
+
+
+class InvalidProjectError(RadixError):
+    """A project's settings make no sense."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "invalid_project"
+    title: ClassVar[str] = "The project's settings are not valid"
+
+
+def create_project(
+    session: Session, name: str, *, timezone: str = "UTC", week_start: int = 1, session_gap_minutes: int = 30
+) -> Project:
+    """Store a new project and return it with its id.
+
+    `timezone` is an IANA name, `week_start` an ISO weekday (1 Monday … 7 Sunday).
+    Raises `InvalidProjectError` when one of the values makes no sense.
+    """
+    if not name.strip():
+        raise InvalidProjectError("A project needs a name.")
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as error:  # unknown; a path that leads out; a name too long for a file
+        raise InvalidProjectError(f"{timezone!r} is not an IANA time zone such as 'Europe/Berlin'.") from error
+    if week_start not in range(1, 8):
+        raise InvalidProjectError(
+            f"week_start is {week_start}; it must be an ISO weekday from 1 (Monday) to 7 (Sunday)."
+        )
+    if session_gap_minutes not in range(1, 24 * 60):
+        raise InvalidProjectError(f"session_gap_minutes is {session_gap_minutes}; it must be between 1 and 1439.")
+    project = Project(
+        name=name.strip(), timezone=timezone, week_start=week_start, session_gap_minutes=session_gap_minutes
+    )
+    session.add(project)
+    session.flush()
+    return project
+
+
+def list_projects(session: Session) -> list[Project]:
+    """Return every project, oldest first."""
+    return list(session.scalars(select(Project).order_by(Project.id)))
+
+
+def create_write_key(session: Session, project_id: int, name: str) -> str:
+    """Store a new write key of the project and return it: `wk_` and 32 base62 characters."""
+    key = WRITE_KEY_PREFIX + _random_base62(32)
+    session.add(WriteKey(project_id=project_id, key=key, name=name))
+    session.flush()
+    return key
+
+
+def list_write_keys(session: Session, project_id: int) -> list[WriteKey]:
+    """Return the project's write keys, revoked ones too, oldest first."""
+    return list(session.scalars(select(WriteKey).where(WriteKey.project_id == project_id).order_by(WriteKey.id)))
+
+
+def revoke_write_key(session: Session, key: str) -> bool:
+    """Stop a write key from being accepted, at the collectors within 5 s. False when no live key has that value."""
+    statement = update(WriteKey).where(WriteKey.key == key, WriteKey.revoked_at.is_(None)).values(revoked_at=utc_now())
+    return session.execute(statement.returning(WriteKey.id)).first() is not None
+
+
+def create_api_key(session: Session, project_id: int, name: str) -> str:
+    """Store the hash of a new API key and return the key itself, `rk_` and 40 base62 characters.
+
+    This is the only moment at which the key can be read.
+    """
+    key = API_KEY_PREFIX + _random_base62(40)
+    record = ApiKey(
+        project_id=project_id, name=name, key_hash=hash_api_key(key), prefix=key[:_API_KEY_SHOWN_CHARACTERS]
+    )
+    session.add(record)
+    session.flush()
+    return key
+
+
+def revoke_api_key(session: Session, key: str) -> bool:
+    """Stop an API key from being accepted. False when no live key has that value."""
+    live = (ApiKey.key_hash == hash_api_key(key), ApiKey.revoked_at.is_(None))
+    statement = update(ApiKey).where(*live).values(revoked_at=utc_now())
+    return session.execute(statement.returning(ApiKey.id)).first() is not None
+
+
+def find_project_by_api_key(session: Session, key: str) -> Project | None:
+    """Return the project that a live API key reads, or None for an unknown or revoked key."""
+    statement = (
+        select(Project)
+        .join(ApiKey, ApiKey.project_id == Project.id)
+        .where(ApiKey.key_hash == hash_api_key(key), ApiKey.revoked_at.is_(None))
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def hash_api_key(key: str) -> str:
+    """Return what is stored of an API key: its SHA-256, hexadecimal."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _random_base62(length: int) -> str:
+    return "".join(secrets.choice(_BASE62) for _ in range(length))
