@@ -1,0 +1,52 @@
+"""The read API's application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from api import openapi
+from api.health import routes as health
+from api.insights import routes as insights
+from api.metrics import Metrics, MetricsMiddleware
+from api.pages.headers import SecurityHeadersMiddleware
+from api.pages.routes import add_pages
+from api.projects import routes as projects
+from api.resources import open_resources
+from api.settings import ApiSettings
+from core import problem
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """Return the application: the API under `/v1`, its documentation under `/docs`, the page at `/`."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        held = open_resources(settings, metrics)
+        app.state.resources = held
+        try:
+            yield
+        finally:
+            await held.close()
+
+    app = FastAPI(
+        title="RadixInsight read API",
+        version=version("radixinsight"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    problem.install(app)
+    app.include_router(projects.router)
+    app.include_router(insights.router)
+    app.include_router(health.router)
+    add_pages(app, settings.pages_dir)
+    app.openapi = partial(openapi.document, app)
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    return app

@@ -1,0 +1,114 @@
+"""What can go wrong in the read API: each error with its status and its stable code."""
+
+from typing import ClassVar
+
+from core.errors import RadixError
+
+
+class ApiKeyMissingError(RadixError):
+    """The request carries no API key."""
+
+    status: ClassVar[int] = 401
+    code: ClassVar[str] = "api_key_missing"
+    title: ClassVar[str] = "An API key is needed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send the project's API key as `Authorization: Bearer rk_…`.", headers={"WWW-Authenticate": "Bearer"}
+        )
+
+
+class ApiKeyInvalidError(RadixError):
+    """The API key is malformed, unknown or revoked; which of them is not said."""
+
+    status: ClassVar[int] = 401
+    code: ClassVar[str] = "api_key_invalid"
+    title: ClassVar[str] = "The API key is not valid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This API key is unknown or revoked. Use a key that `radixinsight` made for the project.",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )
+
+
+class ProjectNotFoundError(RadixError):
+    """The key may see no project of this id, whether or not another tenant has one."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "project_not_found"
+    title: ClassVar[str] = "No such project"
+
+    def __init__(self, project_id: int) -> None:
+        super().__init__(
+            f"Project {project_id} does not exist or this API key may not see it. GET /v1/projects lists those it may."
+        )
+
+
+class QueryTimeoutError(RadixError):
+    """The query ran longer than one query may; it was cancelled."""
+
+    status: ClassVar[int] = 504
+    code: ClassVar[str] = "query_timeout"
+    title: ClassVar[str] = "The query took too long"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The query was cancelled after {seconds:g} s. Choose a shorter range or a longer interval.",
+            limit="query_max_seconds",
+            allowed=seconds,
+        )
+
+
+class QueryTooLargeError(RadixError):
+    """The query needs more memory, or reads or returns more rows, than one query may."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "query_too_large"
+    title: ClassVar[str] = "The query needs more than one query may use"
+
+    def __init__(self, limit: str, allowed: int) -> None:
+        super().__init__(
+            f"The query was cancelled at its limit: {limit} = {allowed}. Choose a shorter range or fewer steps.",
+            limit=limit,
+            allowed=allowed,
+        )
+
+
+class QueryFailedError(RadixError):
+    """ClickHouse refused or broke off the query for a reason that the caller cannot mend."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "query_failed"
+    title: ClassVar[str] = "The query failed"
+
+
+class NotModelledYetError(RadixError):
+    """The modelled tables have not been built: no model run has finished on this system."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "not_modelled_yet"
+    title: ClassVar[str] = "The data has not been modelled yet"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"{table} does not exist yet. It is built by the first model run, within 5 minutes of the start; "
+            "the Dagster page shows its progress.",
+            headers={"Retry-After": "30"},
+        )
+
+
+class UnavailableError(RadixError):
+    """An engine that the answer needs does not answer; `missing` names it."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "unavailable"
+    title: ClassVar[str] = "A part of the system is away"
+
+    def __init__(self, *missing: str) -> None:
+        super().__init__(
+            f"{' and '.join(missing)} cannot be reached. Try again in some seconds; "
+            "`radixinsight status` shows what runs.",
+            headers={"Retry-After": "5"},
+            missing=list(missing),
+        )

@@ -1,0 +1,1 @@
+"""Whether the API lives, whether it can answer, and its metrics."""

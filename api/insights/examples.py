@@ -1,0 +1,110 @@
+"""The examples that the API's documentation shows, one per question; a test holds them to the schemas."""
+
+from typing import Any
+
+
+def _meta(sql: str, parameters: dict[str, str | int], read_rows: int) -> dict[str, Any]:
+    return {
+        "sources": ["marts.fct_events"],
+        "sql": sql,
+        "parameters": {"project_id": 1, "start": "2026-03-01 00:00:00.000", "end": "2026-03-15 00:00:00.000"}
+        | parameters,
+        "computed_at": "2026-03-20T08:00:00.000Z",
+        "fresh_until": "2026-03-20T07:57:31.412Z",
+        "data_version": "6f1d0c7b9a3e5d42",
+        "elapsed_ms": 18.4,
+        "cached": False,
+        "read_rows": read_rows,
+        "read_bytes": read_rows * 48,
+    }
+
+
+EVENT_NAMES: dict[str, Any] = {
+    "data": [
+        {"event": "catalog", "events": 9146, "persons": 518},
+        {"event": "product_view", "events": 4402, "persons": 471},
+    ],
+    "meta": _meta("select event, count() as events, … from marts.fct_events where …", {}, 31106),
+}
+
+TIMESERIES: dict[str, Any] = {
+    "data": {
+        "event": "catalog",
+        "interval": "day",
+        "measure": "persons",
+        "timezone": "Europe/Berlin",
+        "buckets": [
+            {"start": "2026-03-28T00:00:00+01:00", "value": 41, "is_complete": True},
+            {"start": "2026-03-29T00:00:00+01:00", "value": 38, "is_complete": True},
+            {"start": "2026-03-30T00:00:00+02:00", "value": 44, "is_complete": False},
+        ],
+    },
+    "meta": _meta(
+        "select … as bucket, … as value from marts.fct_events where …",
+        {"event": "catalog", "timezone": "Europe/Berlin"},
+        9146,
+    ),
+}
+
+FUNNEL: dict[str, Any] = {
+    "data": {
+        "order": "ordered",
+        "attempts": "best",
+        "window_ms": 1209600000,
+        "conversion": 0.25,
+        "steps": [
+            {
+                "step": 1,
+                "event": "catalog",
+                "persons": 200,
+                "dropped_off": 0,
+                "conversion_from_first": 1.0,
+                "conversion_from_previous": None,
+                "median_ms": None,
+                "average_ms": None,
+            },
+            {
+                "step": 2,
+                "event": "purchase",
+                "persons": 50,
+                "dropped_off": 150,
+                "conversion_from_first": 0.25,
+                "conversion_from_previous": 0.25,
+                "median_ms": 184000.0,
+                "average_ms": 260512.5,
+            },
+        ],
+    },
+    "meta": _meta(
+        "with … select step, persons, … from …",
+        {"step_1": "catalog", "step_2": "purchase", "window_ms": 1209600000},
+        31106,
+    ),
+}
+
+RETENTION: dict[str, Any] = {
+    "data": {
+        "start_event": None,
+        "return_event": None,
+        "period": "week",
+        "timezone": "Europe/Berlin",
+        "cohort": "first_time",
+        "clock": "calendar",
+        "return_rule": "on",
+        "cohorts": [
+            {
+                "start": "2026-03-02T00:00:00+01:00",
+                "size": 40,
+                "cells": [
+                    {"period_index": 0, "persons": 40, "rate": 1.0, "is_complete": True},
+                    {"period_index": 1, "persons": 10, "rate": 0.25, "is_complete": True},
+                ],
+            }
+        ],
+        "averages": [
+            {"period_index": 0, "size": 40, "persons": 40, "rate": 1.0},
+            {"period_index": 1, "size": 40, "persons": 10, "rate": 0.25},
+        ],
+    },
+    "meta": _meta("with … select cohort, period_index, … from …", {"timezone": "Europe/Berlin", "periods": 1}, 31106),
+}

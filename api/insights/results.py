@@ -1,0 +1,125 @@
+"""Computed results: cached by query and data version, computed once for equal questions at the same time."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from api.insights.queries import InsightSql, Statement
+from api.metrics import Metrics
+from api.settings import ApiSettings
+from api.warehouse import QueryRows, Warehouse
+from core.cache import Cache
+from core.clock import utc_now
+from core.warehouse import ProjectScope
+
+# Periods end on a quarter of an hour in every zone, so that is how long "this one is complete" may be believed.
+_COMPLETENESS_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Rows of one statement and where they come from; `values` are JSON-ready (instants as ISO strings, UTC)."""
+
+    rows: list[dict[str, Any]]
+    statement: Statement
+    parameters: dict[str, Any]
+    computed_at: str
+    fresh_until: str | None
+    data_version: str
+    read_rows: int
+    read_bytes: int
+    cached: bool
+
+
+class Results:
+    """Answers statements from Valkey when the data has not changed since, from ClickHouse otherwise."""
+
+    def __init__(
+        self, settings: ApiSettings, warehouse: Warehouse, cache: Cache, sql: InsightSql, metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._warehouse = warehouse
+        self._cache = cache
+        self._sql = sql
+        self._metrics = metrics
+        self._running: dict[str, asyncio.Task[dict[str, Any]]] = {}
+
+    async def rows(self, project_id: int, statement: Statement) -> Computed:
+        """Return the statement's rows for one project. Raises what `Warehouse.query` raises."""
+        scope = ProjectScope(project_id)
+        parameters = scope.parameters(**statement.parameters)
+        version = await self._warehouse.data_version()
+        key = _key(statement.sql, parameters, version)
+        stored = await self._cached(key)
+        cached = stored is not None
+        if stored is None:
+            stored = await self._once(key, lambda: self._compute(scope, statement, version, key))
+        self._metrics.results.labels(source="cache" if cached else "clickhouse").inc()
+        return Computed(statement=statement, parameters=parameters, data_version=version, cached=cached, **stored)
+
+    async def _compute(self, scope: ProjectScope, statement: Statement, version: str, key: str) -> dict[str, Any]:
+        started = time.perf_counter()
+        result = await self._warehouse.query(scope, statement.sql, statement.parameters)
+        self._metrics.query_seconds.observe(time.perf_counter() - started)
+        document: dict[str, Any] = {
+            "rows": _json_rows(result),
+            "computed_at": iso(utc_now()),
+            "fresh_until": await self._fresh_until(scope, version),
+            "read_rows": result.read_rows,
+            "read_bytes": result.read_bytes,
+        }
+        await self._store(key, document)
+        return document
+
+    async def _fresh_until(self, scope: ProjectScope, version: str) -> str | None:
+        statement = self._sql.received_until()
+        key = _key(statement.sql, scope.parameters(), version)
+        stored = await self._cached(key)
+        if stored is None:
+            result = await self._warehouse.query(scope, statement.sql, statement.parameters)
+            stored = {"rows": _json_rows(result)}
+            await self._store(key, stored)
+        newest: str | None = stored["rows"][0]["received_until"]
+        return newest
+
+    async def _once(self, key: str, compute: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.ensure_future(compute())
+            self._running[key] = task
+            task.add_done_callback(lambda _: self._running.pop(key, None))
+        # One caller that leaves must not take the answer from the others.
+        return await asyncio.shield(task)
+
+    async def _cached(self, key: str) -> dict[str, Any] | None:
+        if self._settings.result_cache_seconds == 0:
+            return None
+        return await self._cache.get(key)
+
+    async def _store(self, key: str, document: dict[str, Any]) -> None:
+        if self._settings.result_cache_seconds > 0:
+            await self._cache.set(key, document, ttl_s=self._settings.result_cache_seconds)
+
+
+def iso(instant: datetime) -> str:
+    """Write a UTC instant with milliseconds: `2026-03-01T09:00:00.000Z`."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _key(sql: str, parameters: Mapping[str, Any], version: str) -> str:
+    quarter = int(time.time()) // _COMPLETENESS_SECONDS
+    identity = msgspec.json.encode([sql, sorted(parameters.items()), version, quarter])
+    return hashlib.sha256(identity).hexdigest()
+
+
+def _json_rows(result: QueryRows) -> list[dict[str, Any]]:
+    return [
+        {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+        for row in result.rows
+    ]

@@ -1,0 +1,202 @@
+"""Insight answers: the range in the project's zone, the statement, its rows, and the figures made of them."""
+
+import time
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.insights.moments import EARLIEST, LATEST, next_bucket, to_instant, window_ms
+from api.insights.queries import InsightSql, Statement, Window
+from api.insights.results import Computed, Results
+from api.insights.schemas import (
+    Bucket,
+    EventCount,
+    EventNames,
+    Funnel,
+    FunnelData,
+    FunnelQuery,
+    FunnelStep,
+    Meta,
+    RangeQuery,
+    Retention,
+    RetentionAverage,
+    RetentionCell,
+    RetentionCohort,
+    RetentionData,
+    RetentionQuery,
+    Timeseries,
+    TimeseriesData,
+    TimeseriesQuery,
+)
+from api.settings import ApiSettings
+from core.clock import utc_now
+from core.metadata import Project
+from core.problem import InvalidRequestError
+
+_SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "month": 28 * 86_400}
+
+
+class Insights:
+    """Answers one project's questions. Every method raises `InvalidRequestError` for a range that makes no sense."""
+
+    def __init__(self, settings: ApiSettings, results: Results, sql: InsightSql) -> None:
+        self._settings = settings
+        self._results = results
+        self._sql = sql
+
+    async def event_names(self, project: Project, query: RangeQuery) -> EventNames:
+        """Count events and persons by event name."""
+        computed, meta = await self._ask(project, self._sql.event_names(_window(project, query)))
+        return EventNames(data=[EventCount(**row) for row in computed.rows], meta=meta)
+
+    async def timeseries(self, project: Project, query: TimeseriesQuery) -> Timeseries:
+        """Count one measure per bucket of the range, gaps as 0."""
+        window = _window(project, query)
+        self._check_buckets(window, query.interval)
+        computed, meta = await self._ask(project, self._sql.timeseries(window, query))
+        zone = ZoneInfo(project.timezone)
+        now = utc_now()
+        buckets: list[Bucket] = []
+        for row in computed.rows:
+            start = datetime.fromisoformat(row["bucket"])
+            end = next_bucket(start, query.interval, zone)
+            is_complete = window.start <= start and end <= min(window.end, now)
+            buckets.append(Bucket(start=start.astimezone(zone), value=row["value"], is_complete=is_complete))
+        data = TimeseriesData(
+            event=query.event,
+            interval=query.interval,
+            measure=query.measure,
+            timezone=project.timezone,
+            buckets=buckets,
+        )
+        return Timeseries(data=data, meta=meta)
+
+    async def funnel(self, project: Project, query: FunnelQuery) -> Funnel:
+        """Count persons at each step by their best attempt; the range selects entries."""
+        computed, meta = await self._ask(project, self._sql.funnel(_window(project, query), query))
+        by_step = {int(row["step"]): row for row in computed.rows}
+        steps: list[FunnelStep] = []
+        for number, event in enumerate(query.step, start=1):
+            row = by_step.get(number, {})
+            persons = int(row.get("persons", 0))
+            previous = steps[-1].persons if steps else None
+            steps.append(
+                FunnelStep(
+                    step=number,
+                    event=event,
+                    persons=persons,
+                    dropped_off=0 if previous is None else previous - persons,
+                    conversion_from_first=_rate(persons, steps[0].persons if steps else persons),
+                    conversion_from_previous=None if previous is None else _rate(persons, previous),
+                    median_ms=_duration(row.get("median_ms"), persons, number),
+                    average_ms=_duration(row.get("avg_ms"), persons, number),
+                )
+            )
+        data = FunnelData(
+            order="ordered",
+            attempts="best",
+            window_ms=window_ms(query.window),
+            conversion=steps[-1].conversion_from_first,
+            steps=steps,
+        )
+        return Funnel(data=data, meta=meta)
+
+    async def retention(self, project: Project, query: RetentionQuery) -> Retention:
+        """Follow first-time cohorts over calendar periods; averages leave out cells that have not ended."""
+        window = _window(project, query)
+        computed, meta = await self._ask(project, self._sql.retention(window, query))
+        zone = ZoneInfo(project.timezone)
+        cohorts: dict[str, RetentionCohort] = {}
+        for row in computed.rows:
+            cohort = cohorts.setdefault(
+                row["cohort"],
+                RetentionCohort(
+                    start=datetime.fromisoformat(row["cohort"]).astimezone(zone), size=row["cohort_size"], cells=[]
+                ),
+            )
+            cohort.cells.append(
+                RetentionCell(
+                    period_index=row["period_index"],
+                    persons=row["persons"],
+                    rate=_rate(row["persons"], row["cohort_size"]),
+                    is_complete=bool(row["is_complete"]),
+                )
+            )
+        grid = list(cohorts.values())
+        data = RetentionData(
+            start_event=query.start_event,
+            return_event=query.return_event,
+            period=query.period,
+            timezone=project.timezone,
+            cohort="first_time",
+            clock="calendar",
+            return_rule="on",
+            cohorts=grid,
+            averages=[_average(grid, index) for index in range(query.periods + 1)],
+        )
+        return Retention(data=data, meta=meta)
+
+    async def _ask(self, project: Project, statement: Statement) -> tuple[Computed, Meta]:
+        started = time.perf_counter()
+        computed = await self._results.rows(project.id, statement)
+        meta = Meta.model_validate(
+            {
+                "sources": list(statement.sources),
+                "sql": statement.sql,
+                "parameters": computed.parameters,
+                "computed_at": computed.computed_at,
+                "fresh_until": computed.fresh_until,
+                "data_version": computed.data_version,
+                "elapsed_ms": round((time.perf_counter() - started) * 1000, 3),
+                "cached": computed.cached,
+                "read_rows": computed.read_rows,
+                "read_bytes": computed.read_bytes,
+            }
+        )
+        return computed, meta
+
+    def _check_buckets(self, window: Window, interval: str) -> None:
+        most = (window.end - window.start).total_seconds() / _SHORTEST_SECONDS[interval]
+        if most > self._settings.max_buckets:
+            raise invalid_parameter(
+                "interval",
+                f"the range holds about {most:.0f} {interval}s, more than {self._settings.max_buckets}; "
+                "choose a longer interval or a shorter range",
+            )
+
+
+def invalid_parameter(name: str, message: str) -> InvalidRequestError:
+    """Return the error for one query parameter, in the shape that validation errors have."""
+    problem: dict[str, Any] = {"location": ["query", name], "message": message, "kind": "value_error"}
+    return InvalidRequestError(f"query.{name}: {message}", errors=[problem])
+
+
+def _window(project: Project, query: RangeQuery) -> Window:
+    zone = ZoneInfo(project.timezone)
+    start, end = to_instant(query.from_, zone), to_instant(query.to, zone)
+    for name, instant in (("from", start), ("to", end)):
+        if not EARLIEST <= instant <= LATEST:
+            raise invalid_parameter(name, "must lie between 1970 and 2100")
+    if start >= end:
+        raise invalid_parameter("to", "must be after 'from'; the range is half-open, [from, to)")
+    return Window(start, end, project.timezone)
+
+
+def _rate(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _duration(value: float | None, persons: int, step: int) -> float | None:
+    return None if value is None or step == 1 or persons == 0 else float(value)
+
+
+def _average(cohorts: list[RetentionCohort], index: int) -> RetentionAverage:
+    ended = [
+        (cohort.size, cell.persons)
+        for cohort in cohorts
+        for cell in cohort.cells
+        if cell.period_index == index and cell.is_complete
+    ]
+    size = sum(entry for entry, _ in ended)
+    persons = sum(returned for _, returned in ended)
+    return RetentionAverage(period_index=index, size=size, persons=persons, rate=_rate(persons, size))

@@ -1,0 +1,73 @@
+"""The API's Prometheus metrics, one registry per application."""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """Counters and histograms; no label carries a project, a key or anything a caller wrote."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "radixinsight_api_requests",
+            "Requests by route, method and status.",
+            ["route", "method", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "radixinsight_api_request_seconds",
+            "Time to answer, by route.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.results = Counter(
+            "radixinsight_api_results",
+            "Insight results by where they came from: cache or clickhouse.",
+            ["source"],
+            registry=self.registry,
+        )
+        self.query_seconds = Histogram(
+            "radixinsight_api_query_seconds",
+            "Time of one insight query in ClickHouse, waiting for a free slot included.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def exposition(self) -> bytes:
+        """Return every metric in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class MetricsMiddleware:
+    """Counts and times every request under its route's template, so that paths cannot multiply series."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.requests.labels(route=route, method=scope["method"], status=str(status)).inc()
+            self._metrics.request_seconds.labels(route=route).observe(time.perf_counter() - started)

@@ -1,0 +1,73 @@
+"""The OpenAPI document: `python -m api.openapi` writes the committed snapshot, from which clients are generated."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.problems import Problem
+
+SNAPSHOT = Path(__file__).with_name("openapi.json")
+
+DESCRIPTION = """\
+Questions about a project's events, answered from its modelled tables.
+
+Every answer carries `meta`: the statement that was run with its parameters, the tables it read, when, and up to which
+instant events are counted, so that each number can be traced. Times are half-open ranges; dates are days in the
+project's time zone. Errors are problem documents (RFC 9457) with a stable `code`."""
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of `app`, built once."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version="3.1.0",
+            description=DESCRIPTION,
+            routes=app.routes,
+            license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            tags=[
+                {"name": "projects", "description": "What the API key may see."},
+                {"name": "insights", "description": "Figures about one project's events."},
+                {"name": "health", "description": "For supervisors and monitoring; no API key needed."},
+            ],
+        )
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        components = schema.setdefault("components", {}).setdefault("schemas", {})
+        components.update(problem.pop("$defs", {}))
+        components["Problem"] = problem
+        _show_examples(schema, components)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _show_examples(schema: dict[str, Any], components: dict[str, Any]) -> None:
+    """Repeat each answer's example beside its status, where readers and mock servers look for it."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            content = operation["responses"]["200"].get("content", {}).get("application/json")
+            if content is not None:
+                name = content["schema"]["$ref"].rsplit("/", 1)[-1]
+                content["example"] = components[name].pop("example")
+
+
+def render(app: FastAPI) -> str:
+    """Return the document as it is committed: sorted, so that a change shows as a small difference."""
+    return json.dumps(document(app), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write the snapshot beside this module."""
+    from api.app import create_app  # noqa: PLC0415 - the application itself uses this module
+    from api.settings import ApiSettings  # noqa: PLC0415 - see above
+
+    nowhere = "http://nowhere.invalid/"
+    settings = ApiSettings.model_validate({"clickhouse_url": nowhere, "database_url": nowhere, "redis_url": nowhere})
+    SNAPSHOT.write_text(render(create_app(settings)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

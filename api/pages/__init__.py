@@ -1,0 +1,1 @@
+"""The page, its files and the API's documentation, with the headers that keep them safe."""

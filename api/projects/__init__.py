@@ -1,0 +1,1 @@
+"""The projects that an API key may see."""

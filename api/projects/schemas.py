@@ -1,0 +1,26 @@
+"""Shapes of the project answers."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ProjectSummary(BaseModel):
+    """One project that the API key may see."""
+
+    id: Annotated[int, Field(description="Stable number of the project.")]
+    name: str
+    timezone: Annotated[str, Field(description="IANA time zone in which days, weeks and months are cut.")]
+    week_start: Annotated[int, Field(ge=1, le=7, description="First day of the week, ISO: 1 is Monday, 7 is Sunday.")]
+
+
+class ProjectList(BaseModel):
+    """Every project that the API key may see, by id."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"projects": [{"id": 1, "name": "Demo shop", "timezone": "Europe/Berlin", "week_start": 1}]}
+        }
+    )
+
+    projects: list[ProjectSummary]

@@ -1,0 +1,67 @@
+"""What one API process holds: its connections and the services over them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.insights.macros import InsightMacros
+from api.insights.queries import InsightSql
+from api.insights.results import Results
+from api.insights.service import Insights
+from api.keys.service import ApiKeys
+from api.metrics import Metrics
+from api.settings import ApiSettings
+from api.warehouse import Warehouse
+from core.cache import Cache
+from core.metadata import connect_async
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything that a request may need. Nothing in it connects before it is first used."""
+
+    settings: ApiSettings
+    metrics: Metrics
+    warehouse: Warehouse
+    database: AsyncEngine
+    cache: Cache
+    keys: ApiKeys
+    insights: Insights
+
+    async def is_database_reachable(self) -> bool:
+        """Say whether PostgreSQL answers."""
+        try:
+            async with self.database.connect() as connection:
+                await connection.execute(text("select 1"))
+        except (SQLAlchemyError, OSError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.warehouse.close()
+        await self.cache.close()
+        await self.database.dispose()
+
+
+def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
+    """Wire the services together, from settings alone."""
+    warehouse = Warehouse(settings)
+    database = connect_async(
+        settings.database_url.get_secret_value(),
+        connect_args={"connect_timeout": max(1, round(settings.connect_seconds)), "options": "-c timezone=UTC"},
+    )
+    cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
+    sql = InsightSql(InsightMacros(settings.macros_dir), settings.marts_database)
+    results = Results(settings, warehouse, cache, sql, metrics)
+    return Resources(
+        settings=settings,
+        metrics=metrics,
+        warehouse=warehouse,
+        database=database,
+        cache=cache,
+        keys=ApiKeys(settings, database),
+        insights=Insights(settings, results, sql),
+    )

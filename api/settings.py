@@ -1,0 +1,65 @@
+"""Settings of the read API."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from core.settings import Settings
+
+
+class ApiSettings(Settings):
+    """The read API and the page: where they listen, what one query may use, how long answers are kept."""
+
+    model_config = SettingsConfigDict(env_prefix="RADIXINSIGHT_API_")
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=7100, ge=0, le=65535, description="Port to listen on.")
+    pages_dir: Path = Field(
+        default=Path("dashboards/dist"), description="Directory of the built page; absent: the API alone is served."
+    )
+    macros_dir: Path = Field(
+        default=Path("dbt_project/macros/insights"),
+        description="Directory of the analytic SQL that dbt and the API share.",
+    )
+    marts_database: str = Field(
+        default="marts",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="ClickHouse database that holds the modelled tables.",
+    )
+    query_max_seconds: float = Field(
+        default=30.0, gt=0, description="One query may run this long; then it is cancelled with `query_timeout`."
+    )
+    query_max_memory_bytes: int = Field(
+        default=2 * 1024**3, gt=0, description="One query may use this much memory in ClickHouse, in bytes."
+    )
+    query_max_rows_to_read: int = Field(
+        default=2_000_000_000, gt=0, description="One query may read this many rows in ClickHouse."
+    )
+    query_max_result_rows: int = Field(
+        default=100_000, gt=0, description="One query may return this many rows from ClickHouse."
+    )
+    max_concurrent_queries: int = Field(
+        default=8, gt=0, description="Queries that one API process runs in ClickHouse at once; further ones wait."
+    )
+    max_buckets: int = Field(default=10_000, gt=0, description="Most points that one time series may have.")
+    result_cache_seconds: int = Field(
+        default=900,
+        ge=0,
+        description="How long a result is kept in Valkey. New data makes a new key, so this only bounds memory; "
+        "0 keeps nothing.",
+    )
+    data_version_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="How long the version of the modelled data is believed: the most by which a cached answer may be "
+        "older than a finished model run.",
+    )
+    key_cache_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="How long a checked API key is believed: the most by which a revoked key may outlive its revocation.",
+    )
+    connect_seconds: float = Field(
+        default=5.0, gt=0, description="How long to wait for a connection to ClickHouse, PostgreSQL or Valkey."
+    )

@@ -1,0 +1,171 @@
+"""The API's way to ClickHouse: project-scoped queries under limits, and the version of the modelled data."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import structlog
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, Error
+
+from api.errors import (
+    NotModelledYetError,
+    QueryFailedError,
+    QueryTimeoutError,
+    QueryTooLargeError,
+    UnavailableError,
+)
+from api.settings import ApiSettings
+from core.warehouse import ProjectScope, connect_async
+
+_logger = structlog.get_logger()
+
+# ClickHouse's error codes, from its ErrorCodes.cpp.
+_UNKNOWN_TABLE = 60
+_UNKNOWN_DATABASE = 81
+_TIMEOUT_EXCEEDED = 159
+_TOO_SLOW = 160
+_MEMORY_LIMIT_EXCEEDED = 241
+_TOO_MANY_ROWS = 158
+_TOO_MANY_ROWS_OR_BYTES = 396
+
+# Merges rename parts as well, so the version may change without a change of content: never the other way round.
+_DATA_VERSION = """
+select lower(hex(sipHash64(groupArray((table, name, modification_time))))) as version
+from
+(
+    select table, name, modification_time
+    from system.parts
+    where database = {database:String} and active
+    order by table, name
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRows:
+    """What one query returned, one mapping per row, and what reading it took."""
+
+    rows: list[dict[str, Any]]
+    read_rows: int
+    read_bytes: int
+
+
+class Warehouse:
+    """One shared connection pool to ClickHouse, opened by the first query and again after ClickHouse was away."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._settings = settings
+        self._client: AsyncClient | None = None
+        self._connecting = asyncio.Lock()
+        self._running = asyncio.Semaphore(settings.max_concurrent_queries)
+        self._version = ""
+        self._version_read_at = float("-inf")
+        self._version_reading = asyncio.Lock()
+
+    async def query(self, scope: ProjectScope, sql: str, parameters: Mapping[str, Any]) -> QueryRows:
+        """Run one statement on behalf of a project and return its rows.
+
+        Raises `QueryTimeoutError`, `QueryTooLargeError`, `NotModelledYetError`, `QueryFailedError` or
+        `UnavailableError`. When the caller is cancelled, the connection closes and ClickHouse ends the query.
+        """
+        async with self._running:
+            client = await self._connected()
+            try:
+                async with asyncio.timeout(self._settings.query_max_seconds + 1):
+                    result = await scope.run_async(client, sql, dict(parameters), settings=self._limits(client))
+            except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
+                raise await self._explain(error) from error
+        summary: dict[str, Any] = result.summary
+        return QueryRows(
+            rows=list(result.named_results()),
+            read_rows=int(summary.get("read_rows", 0)),
+            read_bytes=int(summary.get("read_bytes", 0)),
+        )
+
+    async def data_version(self) -> str:
+        """Return a token that changes whenever a modelled table does; believed for `data_version_seconds`.
+
+        It reads ClickHouse's own list of parts, which holds no tenant's data and so needs no scope.
+        """
+        async with self._version_reading:
+            if time.monotonic() - self._version_read_at >= self._settings.data_version_seconds:
+                client = await self._connected()
+                try:
+                    async with asyncio.timeout(self._settings.connect_seconds):
+                        result = await client.query(
+                            _DATA_VERSION, parameters={"database": self._settings.marts_database}
+                        )
+                except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
+                    raise await self._explain(error) from error
+                self._version = str(result.first_row[0])
+                self._version_read_at = time.monotonic()
+            return self._version
+
+    async def is_reachable(self) -> bool:
+        """Say whether ClickHouse answers a query of this user."""
+        try:
+            client = await self._connected()
+            async with asyncio.timeout(self._settings.connect_seconds):
+                await client.command("select 1")
+        except (UnavailableError, Error, TimeoutError, aiohttp.ClientError, OSError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _connected(self) -> AsyncClient:
+        async with self._connecting:
+            if self._client is None:
+                settings = self._settings
+                try:
+                    async with asyncio.timeout(settings.connect_seconds):
+                        self._client = await connect_async(
+                            settings.clickhouse_url.get_secret_value(),
+                            connect_timeout_s=max(1, round(settings.connect_seconds)),
+                            read_timeout_s=round(settings.query_max_seconds) + 10,
+                        )
+                except (ClickHouseError, TimeoutError, aiohttp.ClientError, OSError) as error:
+                    _logger.warning("clickhouse_unavailable", error=str(error))
+                    raise UnavailableError("clickhouse") from error
+            return self._client
+
+    def _limits(self, client: AsyncClient) -> dict[str, Any]:
+        settings = self._settings
+        limits: dict[str, Any] = {
+            "max_execution_time": settings.query_max_seconds,
+            "max_memory_usage": settings.query_max_memory_bytes,
+            "max_rows_to_read": settings.query_max_rows_to_read,
+            "max_result_rows": settings.query_max_result_rows,
+        }
+        # A user whose profile fixes a setting may not send it; the profile's own limit holds then.
+        known = client.server_settings
+        return {name: value for name, value in limits.items() if name in known and not known[name].readonly}
+
+    async def _explain(self, error: Exception) -> Exception:
+        settings = self._settings
+        code = error.code if isinstance(error, Error) else None
+        if isinstance(error, TimeoutError) or code in {_TIMEOUT_EXCEEDED, _TOO_SLOW}:
+            return QueryTimeoutError(settings.query_max_seconds)
+        if code == _MEMORY_LIMIT_EXCEEDED:
+            return QueryTooLargeError("query_max_memory_bytes", settings.query_max_memory_bytes)
+        if code == _TOO_MANY_ROWS:
+            return QueryTooLargeError("query_max_rows_to_read", settings.query_max_rows_to_read)
+        if code == _TOO_MANY_ROWS_OR_BYTES:
+            return QueryTooLargeError("query_max_result_rows", settings.query_max_result_rows)
+        if code in {_UNKNOWN_TABLE, _UNKNOWN_DATABASE}:
+            return NotModelledYetError(f"{settings.marts_database}.fct_events")
+        if isinstance(error, DatabaseError) and code is not None:
+            _logger.error("query_failed", code=code, error=str(error))
+            return QueryFailedError(
+                f"ClickHouse answered with error {code}; the API's log has its text.", clickhouse_code=code
+            )
+        _logger.warning("clickhouse_unavailable", error=str(error))
+        return UnavailableError("clickhouse")
