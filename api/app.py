@@ -1,12 +1,13 @@
 """The read API's application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 from api import openapi
 from api.health import routes as health
@@ -20,12 +21,22 @@ from api.settings import ApiSettings
 from core import problem
 
 
+class _Api(FastAPI):
+    """Puts headers and metrics around everything, the answer to an unexpected error included."""
+
+    metrics: Metrics
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the whole application as Starlette serves it."""
+        return MetricsMiddleware(SecurityHeadersMiddleware(super().build_middleware_stack()), self.metrics)
+
+
 def create_app(settings: ApiSettings) -> FastAPI:
     """Return the application: the API under `/v1`, its documentation under `/docs`, the page at `/`."""
     metrics = Metrics()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         held = open_resources(settings, metrics)
         app.state.resources = held
         try:
@@ -33,13 +44,14 @@ def create_app(settings: ApiSettings) -> FastAPI:
         finally:
             await held.close()
 
-    app = FastAPI(
+    app = _Api(
         title="RadixInsight read API",
         version=version("radixinsight"),
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
     )
+    app.metrics = metrics
     problem.install(app)
     app.include_router(projects.router)
     app.include_router(insights.router)
@@ -47,6 +59,4 @@ def create_app(settings: ApiSettings) -> FastAPI:
     add_pages(app, settings.pages_dir)
     app.openapi = partial(openapi.document, app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    app.add_middleware(SecurityHeadersMiddleware)
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
     return app

@@ -44,7 +44,7 @@ class ApiSettings(Settings):
     )
     max_buckets: int = Field(default=10_000, gt=0, description="Most points that one time series may have.")
     result_cache_seconds: int = Field(
-        default=900,
+        default=3600,
         ge=0,
         description="How long a result is kept in Valkey. New data makes a new key, so this only bounds memory; "
         "0 keeps nothing.",
@@ -58,7 +58,7 @@ class ApiSettings(Settings):
     key_cache_seconds: float = Field(
         default=5.0,
         ge=0,
-        description="How long a checked API key is believed: the most by which a revoked key may outlive its revocation.",
+        description="How long a checked API key is believed: the most by which a key may outlive its revocation.",
     )
     connect_seconds: float = Field(
         default=5.0, gt=0, description="How long to wait for a connection to ClickHouse, PostgreSQL or Valkey."

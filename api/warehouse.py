@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import structlog
 from clickhouse_connect.driver.asyncclient import AsyncClient
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, Error
+from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 from api.errors import (
     NotModelledYetError,
@@ -19,29 +19,26 @@ from api.errors import (
     UnavailableError,
 )
 from api.settings import ApiSettings
+from core.errors import RadixError
 from core.warehouse import ProjectScope, connect_async
 
 _logger = structlog.get_logger()
 
 # ClickHouse's error codes, from its ErrorCodes.cpp.
-_UNKNOWN_TABLE = 60
-_UNKNOWN_DATABASE = 81
-_TIMEOUT_EXCEEDED = 159
-_TOO_SLOW = 160
-_MEMORY_LIMIT_EXCEEDED = 241
-_TOO_MANY_ROWS = 158
-_TOO_MANY_ROWS_OR_BYTES = 396
+_TIMEOUTS = {159, 160}  # TIMEOUT_EXCEEDED, TOO_SLOW
+_NO_SUCH_TABLE = {60, 81}  # UNKNOWN_TABLE, UNKNOWN_DATABASE
+_LIMITS = {
+    158: "query_max_rows_to_read",  # TOO_MANY_ROWS
+    241: "query_max_memory_bytes",  # MEMORY_LIMIT_EXCEEDED
+    396: "query_max_result_rows",  # TOO_MANY_ROWS_OR_BYTES
+}
 
-# Merges rename parts as well, so the version may change without a change of content: never the other way round.
+# The path names the table's own directory, so a table that was rebuilt and exchanged differs even where its parts'
+# names do not. Merges rename parts too: the version may change without a change of content, never the reverse.
 _DATA_VERSION = """
-select lower(hex(sipHash64(groupArray((table, name, modification_time))))) as version
-from
-(
-    select table, name, modification_time
-    from system.parts
-    where database = {database:String} and active
-    order by table, name
-)
+select lower(hex(sipHash64(arraySort(groupArray((path, modification_time)))))) as version
+from system.parts
+where database = {database:String} and table = 'fct_events' and active
 """
 
 
@@ -78,7 +75,7 @@ class Warehouse:
                 async with asyncio.timeout(self._settings.query_max_seconds + 1):
                     result = await scope.run_async(client, sql, dict(parameters), settings=self._limits(client))
             except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
-                raise await self._explain(error) from error
+                raise self._explain(error) from error
         summary: dict[str, Any] = result.summary
         return QueryRows(
             rows=list(result.named_results()),
@@ -100,8 +97,8 @@ class Warehouse:
                             _DATA_VERSION, parameters={"database": self._settings.marts_database}
                         )
                 except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
-                    raise await self._explain(error) from error
-                self._version = str(result.first_row[0])
+                    raise self._explain(error) from error
+                self._version = str(result.result_rows[0][0])
                 self._version_read_at = time.monotonic()
             return self._version
 
@@ -149,21 +146,17 @@ class Warehouse:
         known = client.server_settings
         return {name: value for name, value in limits.items() if name in known and not known[name].readonly}
 
-    async def _explain(self, error: Exception) -> Exception:
+    def _explain(self, error: Exception) -> RadixError:
         settings = self._settings
         code = error.code if isinstance(error, Error) else None
-        if isinstance(error, TimeoutError) or code in {_TIMEOUT_EXCEEDED, _TOO_SLOW}:
+        if isinstance(error, TimeoutError) or code in _TIMEOUTS:
             return QueryTimeoutError(settings.query_max_seconds)
-        if code == _MEMORY_LIMIT_EXCEEDED:
-            return QueryTooLargeError("query_max_memory_bytes", settings.query_max_memory_bytes)
-        if code == _TOO_MANY_ROWS:
-            return QueryTooLargeError("query_max_rows_to_read", settings.query_max_rows_to_read)
-        if code == _TOO_MANY_ROWS_OR_BYTES:
-            return QueryTooLargeError("query_max_result_rows", settings.query_max_result_rows)
-        if code in {_UNKNOWN_TABLE, _UNKNOWN_DATABASE}:
+        if code in _LIMITS:
+            return QueryTooLargeError(_LIMITS[code], getattr(settings, _LIMITS[code]))
+        if code in _NO_SUCH_TABLE:
             return NotModelledYetError(f"{settings.marts_database}.fct_events")
-        if isinstance(error, DatabaseError) and code is not None:
-            _logger.error("query_failed", code=code, error=str(error))
+        if code is not None:
+            _logger.error("query_failed", clickhouse_code=code, error=str(error))
             return QueryFailedError(
                 f"ClickHouse answered with error {code}; the API's log has its text.", clickhouse_code=code
             )

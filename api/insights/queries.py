@@ -12,8 +12,8 @@ _PROJECT = "{project_id:UInt32}"
 _START = "{start:DateTime64(3, 'UTC')}"
 _END = "{end:DateTime64(3, 'UTC')}"
 _TIMEZONE = "{timezone:String}"
-# An identify, group or alias says who somebody is; it is nothing that they did.
-_ANY_EVENT = "type in ('track', 'page', 'screen')"
+_WEEK_START = "{week_start:UInt8}"
+_ANY_EVENT = "true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,20 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Half-open range of UTC instants, and the zone in which it is cut."""
+    """Half-open range of UTC instants, the zone in which it is cut and the ISO weekday on which weeks begin."""
 
     start: datetime
     end: datetime
     timezone: str
+    week_start: int
 
-    def parameters(self) -> dict[str, Any]:
+    def range_parameters(self) -> dict[str, Any]:
         """Return the bound values as ClickHouse reads them: UTC, milliseconds."""
         return {"start": _literal(self.start), "end": _literal(self.end)}
+
+    def calendar_parameters(self) -> dict[str, Any]:
+        """Return the range and how the project cuts it into days and weeks."""
+        return self.range_parameters() | {"timezone": self.timezone, "week_start": self.week_start}
 
 
 class InsightSql:
@@ -47,18 +52,18 @@ class InsightSql:
 
     def event_names(self, window: Window) -> Statement:
         """Rows: event, events, persons."""
-        return self._statement("insights_event_names", window.parameters())
+        return self._statement("insights_event_names", window.range_parameters())
 
     def timeseries(self, window: Window, query: TimeseriesQuery) -> Statement:
         """Rows: bucket (instant of its start), value; every bucket of the range."""
-        parameters = window.parameters() | {"timezone": window.timezone} | _named(event=query.event)
         return self._statement(
             "insights_timeseries",
-            parameters,
-            event=_condition("event", query.event),
+            window.calendar_parameters() | _named(event=query.event),
+            event=None if query.event is None else "{event:String}",
             interval=query.interval,
             timezone=_TIMEZONE,
             measure=query.measure,
+            week_start=_WEEK_START,
         )
 
     def funnel(self, window: Window, query: FunnelQuery) -> Statement:
@@ -66,14 +71,14 @@ class InsightSql:
         names = {f"step_{number}": name for number, name in enumerate(query.step, start=1)}
         return self._statement(
             "insights_funnel",
-            window.parameters() | names | {"window_ms": window_ms(query.window)},
+            window.range_parameters() | names | {"window_ms": window_ms(query.window)},
             steps=[f"event = {{{name}:String}}" for name in names],
             window_ms="{window_ms:UInt64}",
         )
 
-    def retention(self, window: Window, query: RetentionQuery) -> Statement:
-        """Rows: cohort (instant of its start), period_index, persons, cohort_size, is_complete."""
-        parameters = window.parameters() | {"timezone": window.timezone, "periods": query.periods}
+    def retention(self, window: Window, query: RetentionQuery, now: datetime) -> Statement:
+        """Rows: cohort (instant of its start), period_index, persons, cohort_size, is_complete (ended at `now`)."""
+        parameters = window.calendar_parameters() | {"periods": query.periods, "now": _literal(now)}
         return self._statement(
             "insights_retention",
             parameters | _named(start_event=query.start_event, return_event=query.return_event),
@@ -82,18 +87,16 @@ class InsightSql:
             period=query.period,
             timezone=_TIMEZONE,
             periods="{periods:UInt16}",
+            week_start=_WEEK_START,
+            now="{now:DateTime64(3, 'UTC')}",
         )
 
     def received_until(self) -> Statement:
         """One row: the newest receipt among the project's modelled events, null when there are none."""
-        sql = (
-            "select maxOrNull(received_at) as received_until\n"
-            f"from {self._events}\n"
-            f"where project_id = {_PROJECT}"
-        )
+        sql = f"select maxOrNull(received_at) as received_until\nfrom {self._events}\nwhere project_id = {_PROJECT}"
         return Statement(sql, {}, (self._events,))
 
-    def _statement(self, macro: str, parameters: dict[str, Any], **arguments: str | list[str]) -> Statement:
+    def _statement(self, macro: str, parameters: dict[str, Any], **arguments: str | list[str] | None) -> Statement:
         sql = self._macros.render(macro, relation=self._events, project=_PROJECT, start=_START, end=_END, **arguments)
         return Statement(sql, parameters, (self._events,))
 

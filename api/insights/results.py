@@ -18,9 +18,6 @@ from core.cache import Cache
 from core.clock import utc_now
 from core.warehouse import ProjectScope
 
-# Periods end on a quarter of an hour in every zone, so that is how long "this one is complete" may be believed.
-_COMPLETENESS_SECONDS = 900
-
 
 @dataclass(frozen=True, slots=True)
 class Computed:
@@ -113,8 +110,7 @@ def iso(instant: datetime) -> str:
 
 
 def _key(sql: str, parameters: Mapping[str, Any], version: str) -> str:
-    quarter = int(time.time()) // _COMPLETENESS_SECONDS
-    identity = msgspec.json.encode([sql, sorted(parameters.items()), version, quarter])
+    identity = msgspec.json.encode([sql, sorted(parameters.items()), version])
     return hashlib.sha256(identity).hexdigest()
 
 

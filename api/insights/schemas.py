@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.insights import examples
 from api.insights.moments import Moment, window_ms
 
 Interval = Literal["hour", "day", "week", "month"]
@@ -106,8 +105,6 @@ class EventCount(BaseModel):
 class EventNames(BaseModel):
     """Event names of the range with their counts, the most frequent first."""
 
-    model_config = ConfigDict(json_schema_extra={"example": examples.EVENT_NAMES})
-
     data: list[EventCount]
     meta: Meta
 
@@ -132,8 +129,6 @@ class TimeseriesData(BaseModel):
 
 class Timeseries(BaseModel):
     """A time series and its origin."""
-
-    model_config = ConfigDict(json_schema_extra={"example": examples.TIMESERIES})
 
     data: TimeseriesData
     meta: Meta
@@ -168,8 +163,6 @@ class FunnelData(BaseModel):
 
 class Funnel(BaseModel):
     """A funnel and its origin."""
-
-    model_config = ConfigDict(json_schema_extra={"example": examples.FUNNEL})
 
     data: FunnelData
     meta: Meta
@@ -217,8 +210,6 @@ class RetentionData(BaseModel):
 
 class Retention(BaseModel):
     """A retention grid and its origin."""
-
-    model_config = ConfigDict(json_schema_extra={"example": examples.RETENTION})
 
     data: RetentionData
     meta: Meta

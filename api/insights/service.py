@@ -104,7 +104,7 @@ class Insights:
     async def retention(self, project: Project, query: RetentionQuery) -> Retention:
         """Follow first-time cohorts over calendar periods; averages leave out cells that have not ended."""
         window = _window(project, query)
-        computed, meta = await self._ask(project, self._sql.retention(window, query))
+        computed, meta = await self._ask(project, self._sql.retention(window, query, _quarter_hour(utc_now())))
         zone = ZoneInfo(project.timezone)
         cohorts: dict[str, RetentionCohort] = {}
         for row in computed.rows:
@@ -179,7 +179,12 @@ def _window(project: Project, query: RangeQuery) -> Window:
             raise invalid_parameter(name, "must lie between 1970 and 2100")
     if start >= end:
         raise invalid_parameter("to", "must be after 'from'; the range is half-open, [from, to)")
-    return Window(start, end, project.timezone)
+    return Window(start, end, project.timezone, project.week_start)
+
+
+def _quarter_hour(instant: datetime) -> datetime:
+    """Cut to the quarter of an hour: periods end on one in every zone, and equal questions stay equal for that long."""
+    return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
 
 
 def _rate(part: int, whole: int) -> float | None:

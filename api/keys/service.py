@@ -60,8 +60,10 @@ class ApiKeys:
 
     async def _look_up(self, key: str, *, note_use: bool) -> Project | None:
         try:
-            async with asyncio.timeout(self._settings.connect_seconds), AsyncSession(self._database) as session:
-                session.expire_on_commit = False
+            async with (
+                asyncio.timeout(self._settings.connect_seconds),
+                AsyncSession(self._database, expire_on_commit=False) as session,
+            ):
                 project = await session.run_sync(find_project_by_api_key, key)
                 if project is not None and note_use:
                     statement = update(ApiKey).where(ApiKey.key_hash == hash_api_key(key))

@@ -36,6 +36,8 @@ class _Page(StaticFiles):
     def __init__(self, directory: PathLike[str]) -> None:
         super().__init__(directory=directory, check_dir=False)
         self._directory = Path(directory)
+        # The page may be built while the API runs; until then every request says that it is not.
+        self.config_checked = True
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return the file at `path`, or the application's first page."""

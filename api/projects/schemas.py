@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 
 class ProjectSummary(BaseModel):
@@ -16,11 +16,5 @@ class ProjectSummary(BaseModel):
 
 class ProjectList(BaseModel):
     """Every project that the API key may see, by id."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"projects": [{"id": 1, "name": "Demo shop", "timezone": "Europe/Berlin", "week_start": 1}]}
-        }
-    )
 
     projects: list[ProjectSummary]

@@ -1,4 +1,4 @@
-"""The examples that the API's documentation shows, one per question; a test holds them to the schemas."""
+"""The answers that the API's documentation shows, one per operation; a test holds them to the schemas."""
 
 from typing import Any
 
@@ -107,4 +107,16 @@ RETENTION: dict[str, Any] = {
         ],
     },
     "meta": _meta("with … select cohort, period_index, … from …", {"timezone": "Europe/Berlin", "periods": 1}, 31106),
+}
+
+PROJECTS: dict[str, Any] = {"projects": [{"id": 1, "name": "Demo shop", "timezone": "Europe/Berlin", "week_start": 1}]}
+
+BY_OPERATION: dict[str, dict[str, Any]] = {
+    "list_projects": PROJECTS,
+    "list_event_names": EVENT_NAMES,
+    "query_timeseries": TIMESERIES,
+    "query_funnel": FUNNEL,
+    "query_retention": RETENTION,
+    "get_health": {"status": "ok"},
+    "get_readiness": {"status": "ready", "checks": {"clickhouse": "ok", "postgresql": "ok", "valkey": "ok"}},
 }
