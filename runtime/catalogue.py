@@ -1,0 +1,280 @@
+"""The system's processes: how each is started, what it needs, and when it is ready."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from functools import partial
+from importlib.util import find_spec
+
+from runtime import dagster_home, postgres, readiness, valkey
+from runtime.addresses import Addresses, without_password
+from runtime.credentials import Credentials
+from runtime.directory import DataDirectory
+from runtime.errors import OperationError
+from runtime.ports import LOOPBACK, Ports
+from runtime.service import Service
+
+ENGINES = ("clickhouse", "postgres", "valkey")
+# Started by the demo alone.
+ON_REQUEST = ("trickle",)
+_MODULES = {
+    "clickhouse": "runtime.clickhouse.__main__",
+    "migrate": "core.migrate",
+    "collector": "ingestion.__main__",
+    "shipper": "ingestion.shipper",
+    "api": "api.__main__",
+    "dagster-code": "orchestration.definitions",
+    "dagster-web": "orchestration.definitions",
+    "dagster-daemon": "orchestration.definitions",
+}
+
+
+class Catalogue:
+    """Every process of one installation, by name, with its command, environment and readiness."""
+
+    def __init__(
+        self, directory: DataDirectory, ports: Ports, credentials: Credentials, addresses: Addresses, *, run_id: str
+    ) -> None:
+        self._directory = directory
+        self._ports = ports
+        self._credentials = credentials
+        self._addresses = addresses
+        self._run_id = run_id
+        made = [
+            self._clickhouse(),
+            self._postgres(),
+            self._valkey(),
+            self._migrate(),
+            self._collector(),
+            self._shipper(),
+            self._api(),
+            *self._dagster(),
+            self._trickle(),
+        ]
+        self._services = {service.name: service for service in made}
+
+    def __getitem__(self, name: str) -> Service:
+        """Return a process by its name."""
+        return self._services[name]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name, in the order in which they are shown."""
+        return tuple(self._services)
+
+    def select(self, only: Iterable[str] = ()) -> list[Service]:
+        """Return what has to run: `only` and all that it needs, or everything that is installed.
+
+        Engines that the operator provides are left out. Raises OperationError for an unknown name.
+        """
+        wanted = list(only)
+        unknown = [name for name in wanted if name not in self._services]
+        if unknown:
+            raise OperationError(f"There is no process {', '.join(unknown)}. Known: {', '.join(self.names)}.")
+        missing = [name for name in wanted if not _is_installed(name)]
+        if missing:
+            raise OperationError(f"{', '.join(missing)} can't be started: the package is not installed.")
+        pending = wanted or [name for name in self.names if name not in ON_REQUEST]
+        chosen: set[str] = set()
+        while pending:
+            name = pending.pop()
+            if name not in chosen and name not in self._addresses.external and _is_installed(name):
+                chosen.add(name)
+                pending.extend(self._services[name].needs)
+        return [service for name, service in self._services.items() if name in chosen]
+
+    def environment(self, **own: str) -> dict[str, str]:
+        """Return a process's environment: the caller's, the engines' addresses, and the process's own variables."""
+        own = {"RADIXINSIGHT_RUN": self._run_id, "TZ": "UTC", "PYTHONUNBUFFERED": "1"} | own
+        return dict(os.environ) | self.shared_variables() | own
+
+    def shared_variables(self) -> dict[str, str]:
+        """Return what every process is told, and what `radixinsight env` prints."""
+        return {
+            "CLICKHOUSE_URL": self._addresses.clickhouse_url,
+            "DATABASE_URL": self._addresses.database_url,
+            "DAGSTER_DATABASE_URL": self._addresses.dagster_database_url,
+            "REDIS_URL": self._addresses.redis_url,
+            "RADIXINSIGHT_DATA_DIR": str(self._directory.root),
+            "RADIXINSIGHT_PORT_BASE": str(self._ports.base),
+            "DAGSTER_HOME": str(self._directory.dagster),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            "DO_NOT_TRACK": "1",
+        }
+
+    def _clickhouse(self) -> Service:
+        port = self._ports.of("clickhouse")
+        own = {
+            "RADIXINSIGHT_CLICKHOUSE_HOST": LOOPBACK,
+            "RADIXINSIGHT_CLICKHOUSE_PORT": str(port),
+            "RADIXINSIGHT_CLICKHOUSE_DATA_DIR": str(self._directory.clickhouse),
+            "RADIXINSIGHT_CLICKHOUSE_ADMIN_PASSWORD": self._credentials.clickhouse_admin,
+            "RADIXINSIGHT_CLICKHOUSE_RADIXINSIGHT_PASSWORD": self._credentials.clickhouse_radixinsight,
+            "RADIXINSIGHT_CLICKHOUSE_READER_PASSWORD": self._credentials.clickhouse_reader,
+        }
+        return Service(
+            name="clickhouse",
+            command=lambda: _module("runtime.clickhouse"),
+            environment=self.environment(**own),
+            address=f"http://{LOOPBACK}:{port}",
+            is_ready=partial(readiness.answers_http, port, "/ping"),
+            is_engine=True,
+            grace_s=2.5,
+        )
+
+    def _postgres(self) -> Service:
+        port = self._ports.of("postgres")
+        cluster = self._directory.postgres
+        admin_url = self._addresses.database_admin_url
+        credentials = self._credentials
+
+        async def is_ready() -> bool:
+            if not await readiness.accepts_connections(port) or not await asyncio.to_thread(
+                postgres.is_ready, admin_url
+            ):
+                return False
+            await asyncio.to_thread(postgres.provision, admin_url, credentials.postgres_radixinsight)
+            return True
+
+        return Service(
+            name="postgres",
+            command=lambda: postgres.command(cluster, port),
+            environment=postgres.environment()
+            | {"RADIXINSIGHT_RUN": self._run_id, "RADIXINSIGHT_DATA_DIR": str(self._directory.root)},
+            address=f"{LOOPBACK}:{port}",
+            prepare=lambda: postgres.prepare(cluster, postgres.identity_for(cluster), credentials.postgres_superuser),
+            identity=lambda: postgres.identity_for(cluster),
+            is_ready=is_ready,
+            is_engine=True,
+            # "Fast": clients are disconnected; the default signal would wait for them.
+            stop_signal=signal.SIGINT,
+            grace_s=2.5,
+        )
+
+    def _valkey(self) -> Service:
+        port = self._ports.of("valkey")
+        password = self._credentials.valkey
+        return Service(
+            name="valkey",
+            command=lambda: valkey.command(self._directory.valkey),
+            environment=self.environment(),
+            address=f"{LOOPBACK}:{port}",
+            prepare=lambda: valkey.prepare(self._directory.valkey, port, password),
+            is_ready=partial(valkey.is_ready, port, password),
+            is_engine=True,
+        )
+
+    def _migrate(self) -> Service:
+        return Service(
+            name="migrate",
+            command=lambda: _module("core.migrate"),
+            environment=self.environment(),
+            needs=("clickhouse", "postgres"),
+            once=True,
+        )
+
+    def _collector(self) -> Service:
+        port = self._ports.of("collector")
+        return Service(
+            name="collector",
+            command=lambda: _module("ingestion"),
+            environment=self.environment(RADIXINSIGHT_COLLECTOR_PORT=str(port)),
+            needs=("migrate", "valkey"),
+            address=f"http://{LOOPBACK}:{port}",
+            is_ready=partial(readiness.answers_http, port, "/readyz"),
+        )
+
+    def _shipper(self) -> Service:
+        return Service(
+            name="shipper",
+            command=lambda: _module("ingestion.shipper"),
+            environment=self.environment(),
+            needs=("migrate",),
+        )
+
+    def _api(self) -> Service:
+        port = self._ports.of("api")
+        return Service(
+            name="api",
+            command=lambda: _module("api"),
+            environment=self.environment(
+                RADIXINSIGHT_API_PORT=str(port), CLICKHOUSE_URL=self._addresses.clickhouse_reader_url
+            ),
+            needs=("migrate", "valkey"),
+            address=f"http://{LOOPBACK}:{port}",
+            is_ready=partial(readiness.answers_http, port, "/readyz"),
+        )
+
+    def _dagster(self) -> list[Service]:
+        home = self._directory.dagster
+        code_port = self._ports.of("dagster-code")
+        web_port = self._ports.of("dagster-web")
+        workspace = ("--workspace", str(home / "workspace.yaml"))
+        code = Service(
+            name="dagster-code",
+            command=lambda: _module(
+                "dagster",
+                "api",
+                "grpc",
+                "--module-name",
+                "orchestration.definitions",
+                "--host",
+                LOOPBACK,
+                "--port",
+                str(code_port),
+                "--location-name",
+                dagster_home.LOCATION,
+            ),
+            environment=self.environment(),
+            needs=("migrate",),
+            address=f"{LOOPBACK}:{code_port}",
+            prepare=lambda: dagster_home.prepare(home, code_port),
+            is_ready=partial(readiness.accepts_connections, code_port),
+        )
+        web = Service(
+            name="dagster-web",
+            command=lambda: _module("dagster_webserver", "--host", LOOPBACK, "--port", str(web_port), *workspace),
+            environment=self.environment(),
+            needs=("dagster-code",),
+            address=f"http://{LOOPBACK}:{web_port}",
+            is_ready=partial(readiness.answers_http, web_port, "/server_info"),
+        )
+        daemon = Service(
+            name="dagster-daemon",
+            command=lambda: _module("dagster._daemon", "run", *workspace),
+            environment=self.environment(),
+            needs=("dagster-code",),
+        )
+        return [code, web, daemon]
+
+    def _trickle(self) -> Service:
+        return Service(
+            name="trickle",
+            command=lambda: _module("runtime.demo.trickle"),
+            environment=self.environment(),
+            needs=("collector",),
+        )
+
+    def shown(self) -> dict[str, str]:
+        """Return the engines' addresses without their passwords, for people."""
+        return {
+            "clickhouse": without_password(self._addresses.clickhouse_url),
+            "postgres": without_password(self._addresses.database_url),
+            "valkey": without_password(self._addresses.redis_url),
+        }
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]
+
+
+def _is_installed(name: str) -> bool:
+    module = _MODULES.get(name)
+    if module is None:
+        return True
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,35 @@
+"""`radixinsight down`: stop what runs on the data directory."""
+
+import os
+import signal
+import time
+
+import typer
+
+from runtime.commands.options import DataDirOption, read_settings
+from runtime.directory import DataDirectory, DirectoryLock
+from runtime.errors import OperationError
+from runtime.orphans import end
+
+_PATIENCE_S = 30.0
+
+
+def down(data_dir: DataDirOption = None) -> None:
+    """Stop everything that runs on this data directory."""
+    directory = DataDirectory.at(read_settings(data_dir).data_dir)
+    typer.echo("Stopped." if stop(directory) else f"Nothing runs on {directory.root}.")
+
+
+def stop(directory: DataDirectory) -> bool:
+    """Stop the supervisor and what it runs; False when nothing ran. Raises OperationError when it doesn't end."""
+    lock = DirectoryLock(directory)
+    holder = lock.holder()
+    if holder is None:
+        return end(directory) > 0
+    os.kill(holder, signal.SIGTERM)
+    until = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until:
+        if lock.holder() != holder:
+            return True
+        time.sleep(0.05)
+    raise OperationError(f"The supervisor, process {holder}, has not ended within {_PATIENCE_S:.0f} s.")

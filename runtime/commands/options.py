@@ -1,0 +1,35 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from runtime.directory import DataDirectory
+from runtime.requests import read_state
+from runtime.settings import RuntimeSettings
+
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where everything is kept [default: ./.radixinsight].", show_default=False),
+]
+PortBaseOption = Annotated[
+    int | None,
+    typer.Option("--port-base", help="First of the seven ports [default: 7100].", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def read_settings(data_dir: Path | None, port_base: int | None = None) -> RuntimeSettings:
+    """Return the environment's settings with the given flags before them."""
+    flags: dict[str, Any] = {"data_dir": data_dir, "port_base": port_base}
+    return RuntimeSettings(**{name: value for name, value in flags.items() if value is not None})
+
+
+def settings_of_running(data_dir: Path | None, port_base: int | None = None) -> RuntimeSettings:
+    """Return the settings, with the port base of the running system when none is given."""
+    settings = read_settings(data_dir, port_base)
+    record = read_state(DataDirectory.at(settings.data_dir).state_file)
+    if port_base is None and record is not None and record.is_alive:
+        return read_settings(data_dir, record.port_base)
+    return settings

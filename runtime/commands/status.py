@@ -1,0 +1,117 @@
+"""`radixinsight status`: what runs, where, since when, and how much memory it takes."""
+
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from runtime.commands.options import DataDirOption, JsonOption, read_settings
+from runtime.directory import DataDirectory
+from runtime.memory import Memory, of_tree
+from runtime.state import SupervisorRecord, now, read_state
+
+_MIB = 1024 * 1024
+_COLOURS = {"ready": "green", "done": "green", "failed": "red", "restarting": "yellow", "starting": "yellow"}
+
+
+def status(data_dir: DataDirOption = None, json: JsonOption = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Show each process: state, address, memory, uptime. Exits with 1 when not everything is up."""
+    directory = DataDirectory.at(read_settings(data_dir).data_dir)
+    report = describe(directory)
+    if json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
+    elif not report["processes"]:
+        typer.echo(f"Nothing runs on {directory.root}. Start it with `radixinsight up`.")
+    else:
+        _print_table(report)
+    if report["phase"] != "up":
+        raise typer.Exit(1)
+
+
+def describe(directory: DataDirectory) -> dict[str, Any]:
+    """Return the state as plain data: bytes, seconds, and per process `name`, `state`, `address`, `pid`, …."""
+    record = read_state(directory.state_file)
+    if record is None or not record.is_alive:
+        return {"phase": "down", "data_dir": str(directory.root), "processes": []}
+    processes = [_describe_process(process) for process in record.processes]
+    supervisor = of_tree_without(record)
+    return {
+        "phase": record.phase,
+        "message": record.message,
+        "data_dir": str(directory.root),
+        "port_base": record.port_base,
+        "external": record.external,
+        "supervisor": {"pid": record.pid, "uptime_s": now() - record.created_at, **_measures(supervisor)},
+        "processes": processes,
+        "total": {
+            key: sum(process[key] for process in processes) + _measures(supervisor)[key]
+            for key in ("memory_bytes", "resident_bytes")
+        },
+    }
+
+
+def of_tree_without(record: SupervisorRecord) -> Memory:
+    """Measure the supervisor and its guard alone: its tree without the processes that are listed one by one."""
+    whole = of_tree(record.pid)
+    for process in record.processes:
+        if process.pid is not None:
+            part = of_tree(process.pid)
+            whole += Memory(-part.resident_bytes, -part.share_bytes)
+    return Memory(max(whole.resident_bytes, 0), max(whole.share_bytes, 0))
+
+
+def _describe_process(process: Any) -> dict[str, Any]:
+    runs = process.pid is not None
+    return {
+        **msgspec.to_builtins(process),
+        "uptime_s": now() - process.started_at if runs and process.started_at is not None else None,
+        **_measures(of_tree(process.pid) if runs else Memory(0, 0)),
+    }
+
+
+def _measures(memory: Memory) -> dict[str, int]:
+    return {"memory_bytes": memory.share_bytes, "resident_bytes": memory.resident_bytes}
+
+
+def _print_table(report: dict[str, Any]) -> None:
+    table = Table("Process", "State", "Address", "PID", box=None, header_style="bold", pad_edge=False)
+    for heading in ("Memory", "Uptime", "Restarts"):
+        table.add_column(heading, justify="right")
+    for name in report["external"]:
+        table.add_row(name, "yours")
+    for process in report["processes"]:
+        state = process["state"]
+        colour = _COLOURS.get(state, "default")
+        table.add_row(
+            process["name"],
+            f"[{colour}]{state}[/{colour}]" + (f" {process['message']}" if process["message"] else ""),
+            process["address"] or "",
+            str(process["pid"] or ""),
+            _mebibytes(process["memory_bytes"]) if process["pid"] else "",
+            duration(process["uptime_s"]),
+            str(process["restarts"] or ""),
+        )
+    own = report["supervisor"]
+    table.add_row("supervisor", "", "", str(own["pid"]), _mebibytes(own["memory_bytes"]), duration(own["uptime_s"]))
+    table.add_section()
+    table.add_row("total", report["phase"], "", "", _mebibytes(report["total"]["memory_bytes"]))
+    Console().print(table)
+
+
+def _mebibytes(value: int) -> str:
+    return f"{value / _MIB:,.0f} MiB"
+
+
+def duration(seconds: float | None) -> str:
+    """Render a time span in at most two units."""
+    if seconds is None:
+        return ""
+    whole = int(seconds)
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

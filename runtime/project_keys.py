@@ -1,0 +1,60 @@
+"""A project with a key for writing and one for reading."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from core import metadata
+from core.metadata import projects
+
+_Result = TypeVar("_Result")
+
+
+class ProjectKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client needs to send events to a project and to read it back."""
+
+    id: int
+    name: str
+    write_key: str
+    api_key: str
+
+    def __repr__(self) -> str:
+        """Show no key."""
+        return f"ProjectKeys(id={self.id}, name={self.name!r})"
+
+
+def create_project(database_url: str, name: str, *, key_name: str, timezone: str = "UTC") -> ProjectKeys:
+    """Store a new project with one write key and one API key, both named `key_name`."""
+
+    def make(session: Session) -> ProjectKeys:
+        made = projects.create_project(session, name, timezone=timezone)
+        return ProjectKeys(
+            id=made.id,
+            name=made.name,
+            write_key=projects.create_write_key(session, made.id, key_name),
+            api_key=projects.create_api_key(session, made.id, key_name),
+        )
+
+    return _in_transaction(database_url, make)
+
+
+def project_of_api_key(database_url: str, api_key: str) -> int | None:
+    """Return the id of the project that a key reads, or None when the database doesn't know the key."""
+
+    def look_up(session: Session) -> int | None:
+        found = projects.find_project_by_api_key(session, api_key)
+        return found.id if found is not None else None
+
+    return _in_transaction(database_url, look_up)
+
+
+def _in_transaction(database_url: str, work: Callable[[Session], _Result]) -> _Result:
+    engine: Engine = metadata.connect(database_url)
+    try:
+        with Session(engine) as session, session.begin():
+            return work(session)
+    finally:
+        engine.dispose()

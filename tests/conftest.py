@@ -1,0 +1,118 @@
+"""One embedded runtime for the whole test session, shared by all workers, and projects in it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from runtime.instance import Instance
+from runtime.project_keys import ProjectKeys, create_project
+from runtime.settings import RuntimeSettings
+
+_ROOT_VARIABLE = "RADIXINSIGHT_TEST_ROOT"
+_HIGHEST_OFFSET = 6
+_ATTEMPTS = 3
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the session's directory once, in the controller; workers are told where it is."""
+    if not hasattr(config, "workerinput"):
+        os.environ[_ROOT_VARIABLE] = tempfile.mkdtemp(prefix="radixinsight-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the runtime, if any test wanted it, and remove its data; after Ctrl-C too."""
+    if hasattr(config, "workerinput"):
+        return
+    root = Path(os.environ.pop(_ROOT_VARIABLE))
+    if (root / "data").exists():
+        _radixinsight("down", "--data-dir", str(root / "data"))
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Instance:
+    """Engines of this session, migrated. The first worker that asks starts them."""
+    root = Path(os.environ[_ROOT_VARIABLE])
+    with FileLock(root / "lock"):
+        if (root / "failed").exists():
+            pytest.fail((root / "failed").read_text(), pytrace=False)
+        if not (root / "port_base").exists():
+            (root / "port_base").write_text(str(_start(root)))
+    settings = RuntimeSettings(data_dir=root / "data", port_base=int((root / "port_base").read_text()))
+    return Instance.of(settings)
+
+
+@pytest.fixture
+def project(runtime: Instance) -> ProjectKeys:
+    """Create a project that no other test writes to."""
+    return create_project(runtime.database_url, f"test-{os.urandom(6).hex()}", key_name="test")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port on which nobody listens at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def free_port_base() -> int:
+    """Return a port base whose ports are all free at the moment."""
+    return find_port_base()
+
+
+def find_port_base() -> int:
+    """Look for seven free ports in a row."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            base = probe.getsockname()[1]
+        # Below the range from which the system hands out ports, lest one be taken in between.
+        base = 10000 + base % 20000 // 10 * 10
+        if all(_is_free(base + offset) for offset in range(_HIGHEST_OFFSET + 1)):
+            return base
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _start(root: Path) -> int:
+    trouble = ""
+    for _ in range(_ATTEMPTS):
+        port_base = find_port_base()
+        started = _radixinsight(
+            *("up", "--detach", "--only", "clickhouse,postgres,valkey,migrate"),
+            *("--data-dir", str(root / "data"), "--port-base", str(port_base), "--while-alive", _controller()),
+        )
+        if started.returncode == 0:
+            return port_base
+        trouble = f"The embedded runtime did not start:\n{started.stderr}"
+        if "is taken" not in trouble:
+            break
+    (root / "failed").write_text(trouble)
+    pytest.fail(trouble, pytrace=False)
+
+
+def _controller() -> str:
+    # Under xdist a worker's parent is the controller, which lives as long as the session.
+    return str(os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid())
+
+
+def _radixinsight(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "runtime", *arguments], capture_output=True, text=True, check=False, timeout=180
+    )
