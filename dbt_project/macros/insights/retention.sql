@@ -1,0 +1,91 @@
+{#-
+    How many persons of a cohort came back, by calendar bucket.
+
+    Cohort: `first_time`, a person enters once, at the first event ever that matches `start_condition`, if it lies in
+    [start, end). Clock: calendar buckets in `timezone`. Return rule: `on`, an event that matches `return_condition` in
+    exactly that bucket. Returns may lie after `end`; only entries are limited to the window.
+
+    Columns: cohort (DateTime('UTC'), the instant at which the cohort's bucket begins), period_index (0 … `periods`; 0 is
+    the cohort itself), persons, cohort_size, is_complete (the bucket has ended at `now`). Grain: one row per cohort bucket that the
+    window touches and period; empty cohorts are there with zeros. Order: cohort, period_index.
+    `period` is 'hour', 'day', 'week' or 'month'; the others are SQL expressions.
+-#}
+{%- macro insights_retention(
+    relation, project, start_condition, return_condition, start, end, period, timezone, periods, week_start='1',
+    now='now64(3)'
+) -%}
+with
+    persons as (
+        select
+            person_id,
+            minIf(timestamp, {{ start_condition }}) as entered_at,
+            groupUniqArrayIf(
+                {{ insights_bucket('timestamp', period, timezone, week_start) }}, {{ return_condition }}
+            ) as return_buckets
+        from {{ relation }}
+        where project_id = {{ project }} and (({{ start_condition }}) or ({{ return_condition }}))
+        group by person_id
+        having countIf({{ start_condition }}) > 0 and entered_at >= {{ start }} and entered_at < {{ end }}
+    ),
+
+    entered as (
+        select
+            {{ insights_bucket('entered_at', period, timezone, week_start) }} as bucket,
+            return_buckets
+        from persons
+    ),
+
+    reached as (
+        select
+            bucket,
+            arrayJoin(
+                arrayPushFront(
+                    arrayFilter(
+                        distance -> distance > 0 and distance <= {{ periods }},
+                        arrayMap(
+                            return_bucket -> {{ insights_bucket_distance('bucket', 'return_bucket', period) }},
+                            return_buckets
+                        )
+                    ),
+                    toInt64(0)
+                )
+            ) as period_index
+        from entered
+    ),
+
+    cells as (
+        select
+            bucket,
+            period_index,
+            count() as persons
+        from reached
+        group by bucket, period_index
+        union all
+        select
+            bucket,
+            arrayJoin(range(toInt64({{ periods }}) + 1)) as period_index,
+            toUInt64(0) as persons
+        from (
+            {{ insights_buckets(start, end, period, timezone, week_start) }}
+        )
+    ),
+
+    summed as (
+        select
+            bucket,
+            period_index,
+            sum(persons) as persons
+        from cells
+        group by bucket, period_index
+    )
+
+select
+    {{ insights_bucket_start('bucket', period, timezone) }} as cohort,
+    toUInt32(period_index) as period_index,
+    persons,
+    max(if(period_index = 0, persons, 0)) over (partition by bucket) as cohort_size,
+    {{ insights_bucket_start(insights_bucket_add('bucket', 'period_index + 1', period), period, timezone) }} <= {{ now }}
+        as is_complete
+from summed
+order by cohort, period_index
+{%- endmacro -%}

@@ -1,0 +1,106 @@
+{{ config(order_by='(project_id, person_id, sdk_session_id, started_at)') }}
+
+with events as (
+    select
+        project_id,
+        person_id,
+        session_id,
+        timestamp
+    from {{ ref('int_events_identified') }}
+),
+
+split_sessions as (
+    select
+        project_id,
+        session_id
+    from {{ ref('int_sdk_sessions_split') }}
+),
+
+projects as (
+    select
+        project_id,
+        session_gap_minutes
+    from {{ ref('stg_collector__projects') }}
+),
+
+-- Only what has no usable session of the SDK; a session of the SDK that is split stays apart from other events.
+underived as (
+    select
+        events.project_id as project_id,
+        events.person_id as person_id,
+        events.session_id as sdk_session_id,
+        toUnixTimestamp64Milli(events.timestamp) as timestamp_ms,
+        if(projects.session_gap_minutes = 0, 30, projects.session_gap_minutes) * 60000 as gap_ms
+    from events
+    left join projects on events.project_id = projects.project_id
+    where
+        events.session_id = ''
+        or (events.project_id, events.session_id) in (select project_id, session_id from split_sessions)
+),
+
+measured as (
+    select
+        project_id,
+        person_id,
+        sdk_session_id,
+        timestamp_ms,
+        gap_ms,
+        lagInFrame(timestamp_ms) over (
+            partition by project_id, person_id, sdk_session_id
+            order by timestamp_ms
+            rows between 1 preceding and current row
+        ) as previous_ms,
+        row_number() over (partition by project_id, person_id, sdk_session_id order by timestamp_ms) = 1 as is_first
+    from underived
+),
+
+-- Where a pause ends.
+paused as (
+    select
+        project_id,
+        person_id,
+        sdk_session_id,
+        timestamp_ms,
+        sum(toUInt64(is_first or timestamp_ms - previous_ms >= gap_ms)) over (
+            partition by project_id, person_id, sdk_session_id
+            order by timestamp_ms
+            rows between unbounded preceding and current row
+        ) as stretch
+    from measured
+),
+
+stretches as (
+    select
+        project_id,
+        person_id,
+        sdk_session_id,
+        min(timestamp_ms) as first_ms,
+        max(timestamp_ms) as last_ms,
+        -- Almost no stretch lasts a day: the others need no list of their instants.
+        if(last_ms - first_ms >= {{ session_cap_ms() }}, arraySort(groupUniqArray(timestamp_ms)), [first_ms])
+            as instants_ms
+    from paused
+    group by project_id, person_id, sdk_session_id, stretch
+),
+
+started as (
+    select
+        project_id,
+        person_id,
+        sdk_session_id,
+        arrayFold(
+            (starts, instant_ms) -> if(
+                instant_ms - starts[-1] >= {{ session_cap_ms() }}, arrayPushBack(starts, instant_ms), starts
+            ),
+            instants_ms,
+            [first_ms]
+        ) as starts_ms
+    from stretches
+)
+
+select
+    project_id,
+    person_id,
+    sdk_session_id,
+    fromUnixTimestamp64Milli(arrayJoin(starts_ms), 'UTC') as started_at
+from started

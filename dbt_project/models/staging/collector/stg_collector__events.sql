@@ -1,0 +1,70 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['project_id', 'message_id'],
+        partition_by='toYYYYMM(received_at)',
+        order_by='(project_id, received_at, message_id)',
+    )
+}}
+
+{%- set columns = [
+    'project_id', 'message_id', 'type', 'event', 'anonymous_id', 'user_id', 'previous_id', 'session_id', 'group_type',
+    'group_id', 'timestamp', 'original_timestamp', 'sent_at', 'received_at', 'sequence', 'properties', 'traits',
+    'context', 'ip', 'user_agent', 'protocol', 'library', 'write_key_id', 'batch_id', 'inserted_at',
+] %}
+
+with source as (
+    select {{ columns | join(', ') }}
+    from {{ source('raw', 'events') }}
+    {%- if is_incremental() %}
+    -- Inserts become visible in another order than their inserted_at: ten minutes are read again.
+    where inserted_at > (select max(known.inserted_at) - interval 10 minute from {{ this }} as known)
+    {%- endif %}
+),
+
+-- Only ids that came more than once are sorted: a replay is rare, and events are wide.
+repeated as (
+    select
+        project_id,
+        message_id
+    from source
+    group by project_id, message_id
+    having count() > 1
+),
+
+deduplicated as (
+    select {{ columns | join(', ') }}
+    from source
+    where (project_id, message_id) not in (select project_id, message_id from repeated)
+    union all
+    select {{ columns | join(', ') }}
+    from source
+    where (project_id, message_id) in (select project_id, message_id from repeated)
+    -- The earliest received wins. What follows it only makes the choice the same in every run.
+    order by {{ delivery_order() | trim }}
+    limit 1 by project_id, message_id
+)
+
+{%- if is_incremental() %},
+
+known as (
+    select {{ columns | join(', ') }}
+    from {{ this }}
+    where (project_id, message_id) in (select project_id, message_id from deduplicated)
+),
+
+changed as (
+    select {% for column in columns %}deduplicated.{{ column }} as {{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    from deduplicated
+    left join known on deduplicated.project_id = known.project_id and deduplicated.message_id = known.message_id
+    where
+        known.message_id = ''
+        or {{ delivery_order('deduplicated') | trim }} < {{ delivery_order('known') | trim }}
+)
+
+select {{ columns | join(', ') }}, now64(3) as loaded_at from changed
+{%- else %}
+
+select {{ columns | join(', ') }}, now64(3) as loaded_at from deduplicated
+{%- endif %}

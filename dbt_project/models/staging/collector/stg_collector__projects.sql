@@ -1,0 +1,25 @@
+with source as (
+    select
+        project_id,
+        name,
+        timezone,
+        week_start,
+        session_gap_minutes,
+        updated_at
+    from {{ source('raw', 'projects') }}
+    -- A handful of rows; the latest copy of each project must win before anything reads it.
+    final
+),
+
+renamed as (
+    select
+        project_id,
+        name as project_name,
+        timezone,
+        week_start,
+        session_gap_minutes,
+        updated_at
+    from source
+)
+
+select * from renamed
