@@ -1,11 +1,17 @@
 """Settings of the read API."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from core.settings import Settings
+
+_INSTALLATION = Path(__file__).resolve().parents[1]
+
+# Wherever the process was started: a relative path starts at the installation.
+_InstalledPath = Annotated[Path, AfterValidator(lambda path: _INSTALLATION / path)]
 
 
 class ApiSettings(Settings):
@@ -15,12 +21,13 @@ class ApiSettings(Settings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=7100, ge=0, le=65535, description="Port to listen on.")
-    pages_dir: Path = Field(
-        default=Path("dashboards/dist"), description="Directory of the built page; absent: the API alone is served."
+    pages_dir: _InstalledPath = Field(
+        default=Path("dashboards/dist"),
+        description="Directory of the built page, from the installation's directory; absent: the API alone is served.",
     )
-    macros_dir: Path = Field(
+    macros_dir: _InstalledPath = Field(
         default=Path("dbt_project/macros/insights"),
-        description="Directory of the analytic SQL that dbt and the API share.",
+        description="Directory of the analytic SQL that dbt and the API share, from the installation's directory.",
     )
     marts_database: str = Field(
         default="marts",

@@ -1,0 +1,71 @@
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from api import openapi
+from api.app import create_app
+from api.settings import ApiSettings
+
+
+@pytest.fixture(scope="module")
+def rendered() -> str:
+    nowhere = "http://nowhere.invalid/"
+    settings = ApiSettings.model_validate({"clickhouse_url": nowhere, "database_url": nowhere, "redis_url": nowhere})
+    return openapi.render(create_app(settings))
+
+
+@pytest.fixture(scope="module")
+def document(rendered: str) -> dict[str, Any]:
+    return json.loads(rendered)
+
+
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def test_the_committed_document_is_what_the_application_publishes(rendered: str) -> None:
+    """After a change of the API run `python -m api.openapi`."""
+    assert openapi.SNAPSHOT.read_text(encoding="utf-8") == rendered
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    validate(document)
+
+
+def test_every_operation_shows_an_example_answer(document: dict[str, Any]) -> None:
+    without = [
+        operation["operationId"]
+        for operation in _operations(document)
+        for content in operation["responses"]["200"]["content"].values()
+        if "example" not in content and "example" not in content["schema"]
+    ]
+    assert without == []
+
+
+def test_every_example_fits_its_own_schema(document: dict[str, Any]) -> None:
+    for operation in _operations(document):
+        for response in operation["responses"].values():
+            for content in response["content"].values():
+                examples = [named["value"] for named in content.get("examples", {}).values()]
+                examples += [content["example"]] if "example" in content else []
+                schema = {**content["schema"], "components": document["components"]}
+                for example in examples:
+                    Draft202012Validator(schema).validate(example)
+
+
+def test_every_operation_under_v1_needs_an_api_key_and_says_so(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert ("security" in operation) == path.startswith("/v1/")
+            assert ("401" in operation["responses"]) == path.startswith("/v1/")
+
+
+def test_every_error_is_a_problem_document(document: dict[str, Any]) -> None:
+    for operation in _operations(document):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                assert set(response["content"]) == {"application/problem+json"}
