@@ -36,7 +36,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _respond(request: Request, error: RadixError, *, status: int | None = None) -> JSONResponse:
+def respond(request: Request, error: RadixError, *, status: int | None = None) -> JSONResponse:
+    """Return `error` as the answer to `request`, with its own status unless another is given."""
     body: dict[str, Any] = error.problem(instance=request.url.path)
     if status is not None:
         body["status"] = status
@@ -45,7 +46,7 @@ def _respond(request: Request, error: RadixError, *, status: int | None = None) 
 
 async def _domain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RadixError)  # noqa: S101 - Starlette dispatches by class; this narrows the type
-    return _respond(request, error)
+    return respond(request, error)
 
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
@@ -55,15 +56,15 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
         for item in error.errors()
     ]
     detail = "; ".join(f"{'.'.join(item['location'])}: {item['message']}" for item in errors)
-    return _respond(request, InvalidRequestError(detail, errors=errors))
+    return respond(request, InvalidRequestError(detail, errors=errors))
 
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - see _domain
     headers = dict(error.headers) if error.headers else None
-    return _respond(request, _HttpError(str(error.detail), headers=headers), status=error.status_code)
+    return respond(request, _HttpError(str(error.detail), headers=headers), status=error.status_code)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     _logger.error("request_failed", path=request.url.path, exc_info=error)
-    return _respond(request, RadixError("Something unexpected went wrong; the log has the details."))
+    return respond(request, RadixError("Something unexpected went wrong; the log has the details."))

@@ -1,0 +1,56 @@
+"""What each field of an event means, and as which ClickHouse type it is stored.
+
+Both structs, what the client says and what lands, are made of these, so that a meaning stands in one place. Instants
+are seconds since 1970 in UTC with milliseconds as decimals; in the warehouse they are `DateTime64(3, 'UTC')`.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Raw
+
+STRING = "String"
+LOW_CARDINALITY = "LowCardinality(String)"
+NUMBER = "UInt32"
+INSTANT = "DateTime64(3, 'UTC')"
+OPTIONAL_INSTANT = f"Nullable({INSTANT})"
+COLUMN = "clickhouse_type"
+"""Key of the ClickHouse type in a field's `Meta.extra`."""
+
+
+def _column(clickhouse_type: str, description: str) -> Meta:
+    return Meta(description=description, extra={COLUMN: clickhouse_type})
+
+
+ProjectId = Annotated[int, _column(NUMBER, "Project that the write key belongs to.")]
+MessageId = Annotated[
+    str, _column(STRING, "The client's id of the event: two events of a project with the same one are one event.")
+]
+Type = Annotated[str, _column(LOW_CARDINALITY, "track, identify, page, screen, group or alias.")]
+EventName = Annotated[
+    str,
+    _column(LOW_CARDINALITY, "Name of a track; $pageview, $screen, $identify, $group or $alias for the others."),
+]
+AnonymousId = Annotated[str, _column(STRING, "Device or browser; empty when absent.")]
+UserId = Annotated[str, _column(STRING, "Identified user; empty when absent.")]
+PreviousId = Annotated[str, _column(STRING, "For alias: the id that becomes one with user_id.")]
+SessionId = Annotated[str, _column(STRING, "The SDK's session; empty when absent.")]
+GroupType = Annotated[str, _column(LOW_CARDINALITY, "For group: the kind of group, e.g. company.")]
+GroupId = Annotated[str, _column(STRING, "For group: its id.")]
+Timestamp = Annotated[float, _column(INSTANT, "When the event happened, on the corrected clock.")]
+OriginalTimestamp = Annotated[float | None, _column(OPTIONAL_INSTANT, "When it happened, as the client said.")]
+SentAt = Annotated[float | None, _column(OPTIONAL_INSTANT, "The client's clock on sending.")]
+ReceivedAt = Annotated[float, _column(INSTANT, "Our clock on receiving.")]
+Sequence = Annotated[int, _column(NUMBER, "Position in its request: the order in which the client sent.")]
+Properties = Annotated[Raw, _column(STRING, "JSON object as it came; empty when absent.")]
+Traits = Annotated[Raw, _column(STRING, "JSON object as it came; empty when absent.")]
+Context = Annotated[Raw, _column(STRING, "JSON object as it came; empty when absent.")]
+Ip = Annotated[str, _column(STRING, "The client's address: as it says in its context, else where the request is from.")]
+UserAgent = Annotated[str, _column(STRING, "User agent: as the context says, else the request's.")]
+Protocol = Annotated[str, _column(LOW_CARDINALITY, "Wire protocol, e.g. segment.")]
+Library = Annotated[str, _column(LOW_CARDINALITY, "Client library and its version, e.g. analytics-python/2.3.2.")]
+WriteKeyId = Annotated[int, _column(NUMBER, "Write key that was used.")]
+BatchId = Annotated[str, _column(STRING, "Spool segment in which it was made durable.")]
+Reason = Annotated[str, _column(LOW_CARDINALITY, "Stable code of why, e.g. illegal_id.")]
+Detail = Annotated[str, _column(STRING, "What was wrong, for people.")]
+Payload = Annotated[Raw, _column(STRING, "The event's bytes as they came.")]
+RejectedMessageId = Annotated[str, _column(STRING, "The client's id of the event, if it could be read.")]

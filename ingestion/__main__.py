@@ -1,0 +1,27 @@
+"""`python -m ingestion`: runs the collector."""
+
+import uvicorn
+
+from core.logging import configure
+from ingestion.app import create_app
+from ingestion.settings import CollectorSettings
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; then answer what was begun, seal the spool and end."""
+    settings = CollectorSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    configure("collector", settings)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.listen_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=10,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The collector's application."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse
+
+from core import metadata, problem
+from core.errors import RadixError
+from ingestion import openapi
+from ingestion.metrics import CollectorMetrics
+from ingestion.routes import health, router
+from ingestion.settings import CollectorSettings
+from ingestion.spool.bounds import SpoolBounds
+from ingestion.spool.writer import SpoolWriter
+from ingestion.state import CollectorState
+from ingestion.write_keys import WriteKeys
+
+_PREFLIGHT_S = 24 * 3600
+
+
+def create_app(settings: CollectorSettings) -> FastAPI:
+    """Return the collector as an ASGI application; it opens the spool and PostgreSQL when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        engine = metadata.connect_async(settings.database_url.get_secret_value(), pool_size=1)
+        writer = SpoolWriter(
+            settings.spool_dir,
+            segment_max_bytes=settings.segment_max_bytes,
+            segment_max_age_s=settings.segment_max_age_s,
+        )
+        bounds = SpoolBounds(
+            settings.spool_dir,
+            max_bytes=settings.spool_max_bytes,
+            min_free_bytes=settings.spool_min_free_bytes,
+            max_pending_bytes=settings.max_pending_bytes,
+        )
+        state = CollectorState(settings, CollectorMetrics(), WriteKeys(engine), writer, bounds)
+        state.metrics.show_spool(bounds)
+        app.state.collector = state
+        await state.write_keys.refresh()
+        watchers = [asyncio.create_task(state.write_keys.watch()), asyncio.create_task(bounds.watch())]
+        try:
+            yield
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
+            await writer.close()
+            await engine.dispose()
+
+    app = FastAPI(
+        title="RadixInsight collector",
+        version="1",
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.include_router(router)
+    app.include_router(health)
+    problem.install(app)
+    app.add_exception_handler(RadixError, _refuse)
+    # Trackers run on any page. They send no cookies, so that any origin may be answered.
+    app.add_middleware(
+        CORSMiddleware, allow_origins=["*"], allow_methods=["POST"], allow_headers=["*"], max_age=_PREFLIGHT_S
+    )
+    openapi.install(app)
+    return app
+
+
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RadixError)  # noqa: S101 - Starlette dispatches by class; this narrows the type
+    request.app.state.collector.metrics.refused.labels(error.code).inc()
+    return problem.respond(request, error)

@@ -1,0 +1,90 @@
+"""Reads and unpacks request bodies within bounds."""
+
+import zlib
+from collections.abc import Callable
+
+import zstandard
+from starlette.requests import ClientDisconnect, Request
+
+from ingestion.errors import MalformedRequestError, RequestTooLargeError, UnsupportedEncodingError
+
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_ZLIB_OR_GZIP, _BARE_DEFLATE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
+_ZLIB_METHOD_MASK, _ZLIB_METHOD = 0x0F, 8
+
+
+async def read(request: Request, limit: int) -> bytes:
+    """Return the unpacked body.
+
+    Raises `RequestTooLargeError` when it has more than `limit` bytes, packed or unpacked, without unpacking more than
+    that; `UnsupportedEncodingError` when it cannot be unpacked; `MalformedRequestError` when the client went away.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise MalformedRequestError("The client went away before the body was complete.") from error
+    return unpack(chunks[0] if len(chunks) == 1 else b"".join(chunks), request.headers.get("content-encoding"), limit)
+
+
+def unpack(body: bytes, encoding: str | None, limit: int) -> bytes:
+    """Return `body` unpacked.
+
+    The bytes decide before `Content-Encoding` does: some clients send gzip without saying so, and proxies unpack
+    without removing the header. JSON starts with none of the packings' first bytes.
+    """
+    if body.startswith(_GZIP):
+        return _bounded(_inflate, body, limit)
+    if body.startswith(_ZSTD):
+        return _bounded(_unpack_zstd, body, limit)
+    match (encoding or "identity").strip().lower():
+        case "identity" | "gzip" | "x-gzip" | "zstd":
+            return body
+        case "deflate":
+            return body if body[:1].strip() in {b"", b"{", b"["} else _bounded(_inflate, body, limit)
+        case other:
+            raise UnsupportedEncodingError(f"Content-Encoding {other!r} is not one of gzip, deflate and zstd.")
+
+
+def _bounded(unpacker: Callable[[bytes, int], bytes], body: bytes, limit: int) -> bytes:
+    try:
+        unpacked = unpacker(body, limit + 1)
+    except (zlib.error, zstandard.ZstdError) as error:
+        raise UnsupportedEncodingError(f"The packed body is damaged: {error}.") from error
+    if len(unpacked) > limit:
+        raise _too_large(limit)
+    return unpacked
+
+
+def _inflate(body: bytes, most: int) -> bytes:
+    # "deflate" means zlib's format (RFC 9110), but some clients send bare deflate. gzip may have several members.
+    is_framed = body.startswith(_GZIP) or body[0] & _ZLIB_METHOD_MASK == _ZLIB_METHOD
+    parts: list[bytes] = []
+    while body and most > 0:
+        inflater = zlib.decompressobj(_ZLIB_OR_GZIP if is_framed else _BARE_DEFLATE)
+        part = inflater.decompress(body, most)
+        parts.append(part)
+        most -= len(part)
+        if not inflater.eof and most > 0:
+            raise zlib.error("it ends too early")
+        body = inflater.unused_data
+        if not body.startswith(_GZIP):
+            break
+    return b"".join(parts)
+
+
+def _unpack_zstd(body: bytes, most: int) -> bytes:
+    with zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024).stream_reader(body) as reader:
+        return reader.read(most)
+
+
+def _too_large(limit: int) -> RequestTooLargeError:
+    return RequestTooLargeError(f"A request may have {limit} bytes, unpacked. Send fewer events at once.")

@@ -1,0 +1,64 @@
+"""What the collector answers when it cannot take a request. A request that is refused leaves nothing behind."""
+
+from typing import ClassVar
+
+from core.errors import RadixError
+
+
+class MalformedRequestError(RadixError):
+    """The body as a whole cannot be read."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "malformed_request"
+    title: ClassVar[str] = "The body cannot be read"
+
+
+class UnknownWriteKeyError(RadixError):
+    """No write key was given, or none that is live."""
+
+    status: ClassVar[int] = 401
+    code: ClassVar[str] = "unknown_write_key"
+    title: ClassVar[str] = "The write key is missing, unknown or revoked"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Basic realm="write key"'})
+
+
+class RequestTooLargeError(RadixError):
+    """The body is larger than a request may be, as sent or unpacked."""
+
+    status: ClassVar[int] = 413
+    code: ClassVar[str] = "request_too_large"
+    title: ClassVar[str] = "The request is too large"
+
+
+class UnsupportedEncodingError(RadixError):
+    """The body is packed in a way that is not known here, or its packing is damaged."""
+
+    status: ClassVar[int] = 415
+    code: ClassVar[str] = "unsupported_encoding"
+    title: ClassVar[str] = "The body cannot be unpacked"
+
+
+class SpoolBusyError(RadixError):
+    """The spool is nearly full: the sender should slow down."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "spool_nearly_full"
+    title: ClassVar[str] = "Too many events are waiting to be stored"
+
+
+class SpoolUnavailableError(RadixError):
+    """Nothing can be made durable right now; nothing of the request was kept."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "spool_unavailable"
+    title: ClassVar[str] = "Events cannot be stored right now"
+
+
+class WriteKeysUnavailableError(RadixError):
+    """The write keys have not been read yet, so that nobody can be told apart from an unknown sender."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "write_keys_unavailable"
+    title: ClassVar[str] = "Write keys cannot be checked right now"

@@ -1,0 +1,57 @@
+"""What the collector counts, for Prometheus."""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ingestion.intake import Outcome
+from ingestion.spool.bounds import SpoolBounds
+
+
+class CollectorMetrics:
+    """The collector's counters and gauges, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        prefix = "radixinsight_collector_"
+        self.accepted = Counter(f"{prefix}events_accepted", "Events made durable.", registry=self.registry)
+        self.rejected = Counter(
+            f"{prefix}events_rejected", "Events made durable as rejects.", ["reason"], registry=self.registry
+        )
+        self.refused = Counter(
+            f"{prefix}requests_refused", "Requests answered with an error.", ["code"], registry=self.registry
+        )
+        self.acknowledgement = Histogram(
+            f"{prefix}acknowledgement_seconds",
+            "From a request's headers to its answer, fsync included.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+            registry=self.registry,
+        )
+        self.spooled_bytes = Counter(f"{prefix}spooled_bytes", "Bytes appended to the spool.", registry=self.registry)
+        self.spool_bytes = Gauge(
+            "radixinsight_spool_bytes", "Bytes in the spool of all collectors.", registry=self.registry
+        )
+        self.spool_segments = Gauge(
+            "radixinsight_spool_segments", "Segments in the spool of all collectors.", registry=self.registry
+        )
+        self.oldest_unshipped_age = Gauge(
+            "radixinsight_spool_oldest_unshipped_age_seconds",
+            "Age of the oldest segment that ClickHouse does not have; 0 when there is none.",
+            registry=self.registry,
+        )
+
+    def count(self, outcome: Outcome, seconds: float) -> None:
+        """Count a request that was taken, and how long that took."""
+        self.accepted.inc(outcome.accepted)
+        self.spooled_bytes.inc(outcome.size)
+        self.acknowledgement.observe(seconds)
+        for _, reason, _ in outcome.rejected:
+            self.rejected.labels(reason).inc()
+
+    def show_spool(self, bounds: SpoolBounds) -> None:
+        """Let the gauges show what `bounds` measures."""
+        self.spool_bytes.set_function(lambda: bounds.usage.size)
+        self.spool_segments.set_function(lambda: bounds.usage.segments)
+        self.oldest_unshipped_age.set_function(
+            lambda: 0.0 if bounds.usage.oldest_at is None else max(0.0, time.time() - bounds.usage.oldest_at)
+        )

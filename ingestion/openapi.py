@@ -1,0 +1,124 @@
+"""The collector's OpenAPI document: the requests' schemas come from the event contract."""
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from core.events import Event, EventType
+from ingestion.protocols.segment import Batch
+
+DESCRIPTION = """Takes events in Segment's shapes.
+
+Authenticate with the project's write key: as the user name of Basic authentication with an empty password, or as
+`writeKey` in the body. Bodies may be packed with gzip, deflate or zstd."""
+
+_REF = "#/components/schemas/{name}"
+_PERSON = {"anonymousId": "0f9a7b1c", "userId": "ada"}
+_WHEN = {"timestamp": "2024-05-06T07:08:09.123Z", "sentAt": "2024-05-06T07:08:10.000Z"}
+_EXAMPLES: dict[EventType, dict[str, Any]] = {
+    EventType.TRACK: {
+        "messageId": "5f1c",
+        "event": "add_to_cart",
+        **_PERSON,
+        **_WHEN,
+        "properties": {"sku": "A-17", "price": 12.5},
+    },
+    EventType.IDENTIFY: {**_PERSON, "traits": {"plan": "pro"}},
+    EventType.PAGE: {**_PERSON, "name": "Pricing", "properties": {"url": "https://example.org/pricing"}},
+    EventType.SCREEN: {**_PERSON, "name": "Settings"},
+    EventType.GROUP: {**_PERSON, "groupType": "company", "groupId": "acme", "traits": {"seats": 12}},
+    EventType.ALIAS: {"previousId": "ada@old.example", "userId": "ada"},
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Every event is on disk; rejected ones, up to 100 of which are listed, as rejects.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["success"],
+                    "properties": {
+                        "success": {"type": "boolean", "const": True},
+                        "rejected": {"type": "integer", "description": "How many events were rejected, if any."},
+                        "rejects": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "required": ["index", "reason", "detail"],
+                                "properties": {
+                                    "index": {"type": "integer"},
+                                    "reason": {"type": "string"},
+                                    "detail": {"type": "string"},
+                                },
+                            },
+                        },
+                    },
+                },
+                "example": {"success": True},
+            }
+        },
+    },
+    **{
+        status: {
+            "description": text,
+            "content": {"application/problem+json": {"schema": {"$ref": _REF.format(name="Problem")}}},
+        }
+        for status, text in (
+            (400, "The body cannot be read."),
+            (401, "The write key is missing, unknown or revoked."),
+            (413, "The request is too large."),
+            (415, "The body cannot be unpacked."),
+            (429, "The spool is nearly full; see Retry-After."),
+            (503, "Nothing can be stored right now; see Retry-After."),
+        )
+    },
+}
+_PROBLEM = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457).",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable; programs may rely on it."},
+        "detail": {"type": "string", "description": "What was wrong, and what to do."},
+        "instance": {"type": "string"},
+    },
+}
+
+
+def single(kind: EventType) -> dict[str, Any]:
+    """Return what FastAPI cannot know about the operation that takes one event of this type."""
+    return _operation("Event", _EXAMPLES[kind])
+
+
+def batch() -> dict[str, Any]:
+    """Return what FastAPI cannot know about the operation that takes many events."""
+    events = [{"type": str(kind), **example} for kind, example in _EXAMPLES.items()]
+    return _operation("Batch", {"sentAt": _WHEN["sentAt"], "batch": events})
+
+
+def install(app: FastAPI) -> None:
+    """Add the contract's schemas and the ways to authenticate to the application's document."""
+    generate = app.openapi
+
+    def complete() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            _, schemas = msgspec.json.schema_components([Event, Batch], ref_template=_REF)
+            parts = document.setdefault("components", {})
+            parts["schemas"] = {"Problem": _PROBLEM, **schemas, **parts.get("schemas", {})}
+            parts["securitySchemes"] = {
+                "writeKey": {"type": "http", "scheme": "basic", "description": "User name: the write key. No password."}
+            }
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = complete
+
+
+def _operation(schema: str, example: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": _REF.format(name=schema)}, "example": example}}
+    return {"requestBody": {"required": True, "content": content}, "security": [{"writeKey": []}, {}]}

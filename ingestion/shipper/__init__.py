@@ -1,0 +1,1 @@
+"""Carries sealed segments from the spool into ClickHouse, each of them once."""

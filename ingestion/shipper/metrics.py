@@ -1,0 +1,46 @@
+"""What the shipper counts, for Prometheus."""
+
+import time
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ingestion.spool.directory import usage
+
+
+class ShipperMetrics:
+    """The shipper's counters and gauges, in a registry of their own."""
+
+    def __init__(self, spool: Path) -> None:
+        self.registry = CollectorRegistry()
+        prefix = "radixinsight_shipper_"
+        self.rows = Counter(f"{prefix}rows_shipped", "Rows that ClickHouse has.", ["table"], registry=self.registry)
+        self.segments = Counter(f"{prefix}segments_shipped", "Segments done.", registry=self.registry)
+        self.failures = Counter(
+            f"{prefix}inserts_failed",
+            "Inserts that did not succeed, by ClickHouse's error code; 0 when it did not answer.",
+            ["code"],
+            registry=self.registry,
+        )
+        self.refused_rows = Counter(
+            f"{prefix}rows_refused",
+            "Rows that ClickHouse refused and that went to the rejects.",
+            registry=self.registry,
+        )
+        self.damaged_bytes = Counter(
+            f"{prefix}damaged_bytes", "Bytes of segments that could not be read.", registry=self.registry
+        )
+        self.insert_seconds = Histogram(f"{prefix}insert_seconds", "Duration of inserts.", registry=self.registry)
+        waiting = Gauge(f"{prefix}waiting_bytes", "Bytes in the spool of all collectors.", registry=self.registry)
+        waiting.set_function(lambda: usage(spool).size)
+        oldest = Gauge(
+            f"{prefix}oldest_unshipped_age_seconds",
+            "Age of the oldest segment that ClickHouse does not have; 0 when there is none.",
+            registry=self.registry,
+        )
+        oldest.set_function(lambda: _age(spool))
+
+
+def _age(spool: Path) -> float:
+    oldest_at = usage(spool).oldest_at
+    return 0.0 if oldest_at is None else max(0.0, time.time() - oldest_at)

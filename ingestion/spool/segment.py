@@ -1,0 +1,53 @@
+"""The segment file that a writer is writing."""
+
+import os
+from pathlib import Path
+
+from ingestion.spool.directory import OPEN, SEALED, sync_directory
+
+
+class OpenSegment:
+    """An append-only file whose content is durable after every `append` that returns.
+
+    Blocking: to be called from a thread of its own, one call at a time.
+    """
+
+    def __init__(self, directory: Path, identifier: str) -> None:
+        self.identifier = identifier
+        self.size = 0
+        """Bytes that are durable."""
+        self._path = directory / f"{identifier}{OPEN}"
+        self._handle = -1
+
+    def append(self, data: bytes) -> None:
+        """Write and fsync. After an `OSError` nothing of `data` is left in the file, or the file is unusable."""
+        is_new = self._handle == -1
+        if is_new:
+            self._handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            written = 0
+            view = memoryview(data)
+            while written < len(data):
+                written += os.pwrite(self._handle, view[written:], self.size + written)
+            os.fdatasync(self._handle)
+            if is_new:
+                sync_directory(self._path.parent)
+        except OSError:
+            # What was written but never acknowledged will be sent again: it must not be shipped too.
+            os.ftruncate(self._handle, self.size)
+            raise
+        self.size += len(data)
+
+    def seal(self) -> None:
+        """Hand the segment to the shipper, or remove it when it is empty.
+
+        The rename need not be durable: after a crash the segment is a dead writer's, and the shipper seals it.
+        """
+        if self._handle == -1:
+            return
+        if self.size:
+            self._path.rename(self._path.with_suffix(SEALED))
+        else:
+            self._path.unlink()
+        os.close(self._handle)
+        self._handle = -1

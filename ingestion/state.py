@@ -1,0 +1,35 @@
+"""What a running collector holds."""
+
+from dataclasses import dataclass
+
+from core.errors import RadixError
+from ingestion.metrics import CollectorMetrics
+from ingestion.settings import CollectorSettings
+from ingestion.spool.bounds import SpoolBounds
+from ingestion.spool.writer import SpoolWriter
+from ingestion.write_keys import WriteKeys
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorState:
+    """The parts that requests share, for as long as the application lives."""
+
+    settings: CollectorSettings
+    metrics: CollectorMetrics
+    write_keys: WriteKeys
+    writer: SpoolWriter
+    bounds: SpoolBounds
+
+    def checks(self) -> dict[str, str]:
+        """Return for each thing that events need `ok` or what is wrong with it."""
+        return {
+            "write_keys": "ok" if self.write_keys.is_loaded else "the metadata database has not answered yet",
+            "spool": self._spool(),
+        }
+
+    def _spool(self) -> str:
+        try:
+            self.bounds.check(self.writer.pending_bytes)
+        except RadixError as error:
+            return error.detail
+        return "ok"

@@ -1,0 +1,234 @@
+"""From what a client says to what lands, or to the reason why not."""
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType, ValidationError
+from msgspec.json import Decoder, Encoder
+
+from core.events import Event, EventType, LandedEvent, RejectReason
+from core.events.event import EVENT_NAMES
+from ingestion.identity import MAX_ID_BYTES, as_text, exceeds_bytes, is_legal
+from ingestion.instants import InvalidInstantError, correct, parse
+
+_EMPTY = Raw(b'""')
+_OPENING_BRACE, _N = b"{n"
+_TYPES = frozenset(EventType)
+_NAMED_TYPES = frozenset({EventType.PAGE, EventType.SCREEN})
+
+
+class RejectedEventError(Exception):
+    """One event cannot be taken; the others of its request can."""
+
+    def __init__(self, reason: RejectReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What is the same for every event of a request."""
+
+    project_id: int
+    write_key_id: int
+    protocol: str
+    received_ms: int
+    """Milliseconds since 1970, UTC, on our clock."""
+    ip: str
+    user_agent: str
+
+
+class _Library(Struct):
+    name: str = ""
+    version: str = ""
+
+
+class _Context(Struct, rename="camel"):
+    """The few members of `context` that have a column of their own."""
+
+    ip: str | None = None
+    user_agent: str | None = None
+    session_id: str | int | None = None
+    library: _Library | None = None
+
+
+_NO_CONTEXT = _Context()
+_decode_context = Decoder(_Context).decode
+_decode_object = Decoder(dict[str, Raw]).decode
+_encode = Encoder().encode
+
+
+class Validator:
+    """Judges the events of one request.
+
+    `sent_at` and `context` are the request's own: they hold for events that carry none.
+    """
+
+    def __init__(
+        self, received: Received, sent_at: str | float | None = None, context: Raw | UnsetType = UNSET
+    ) -> None:
+        self._received = received
+        self._sent_ms = _parse_leniently(sent_at)
+        self._context = context
+        # Events of one request mostly carry the same context: read it once.
+        self._last_context: Raw = _EMPTY
+        self._last_context_read: _Context = _NO_CONTEXT
+
+    def land(self, event: Event, sequence: int, batch_id: str) -> LandedEvent:
+        """Return the row that `event` becomes, the `sequence`-th of its request; raise `RejectedEventError`."""
+        kind = event.type
+        if kind is None or kind not in _TYPES:
+            raise RejectedEventError(
+                RejectReason.INVALID_TYPE, f"type is {kind!r}; it must be one of {', '.join(sorted(_TYPES))}"
+            )
+        received = self._received
+        context_json = _object(event.context, "context")
+        if context_json is _EMPTY:
+            context_json = _object(self._context, "context")
+        context = self._read_context(context_json)
+        anonymous_id, user_id, previous_id = _persons(event, kind)
+        original_ms = _original(event)
+        sent_ms = self._sent_ms if event.sent_at is None else _parse_leniently(event.sent_at)
+        library = context.library
+        return LandedEvent(
+            project_id=received.project_id,
+            message_id=_message_id(event.message_id),
+            type=kind,
+            event=_name(event, kind),
+            anonymous_id=anonymous_id,
+            user_id=user_id,
+            previous_id=previous_id,
+            session_id=as_text(event.session_id) or as_text(context.session_id) or "",
+            group_type=(event.group_type or "group") if kind == EventType.GROUP else "",
+            group_id=_group(event) if kind == EventType.GROUP else "",
+            timestamp=correct(original_ms, sent_ms, received.received_ms) / 1000,
+            original_timestamp=None if original_ms is None else original_ms / 1000,
+            sent_at=None if sent_ms is None else sent_ms / 1000,
+            received_at=received.received_ms / 1000,
+            sequence=sequence,
+            properties=_named(event, _object(event.properties, "properties"))
+            if kind in _NAMED_TYPES
+            else _object(event.properties, "properties"),
+            traits=_object(event.traits, "traits"),
+            context=context_json,
+            ip=context.ip or received.ip,
+            user_agent=context.user_agent or received.user_agent,
+            protocol=received.protocol,
+            library="" if library is None else f"{library.name}/{library.version}".strip("/"),
+            write_key_id=received.write_key_id,
+            batch_id=batch_id,
+        )
+
+    def _read_context(self, context: Raw) -> _Context:
+        if context is _EMPTY:
+            return _NO_CONTEXT
+        if context != self._last_context:
+            self._last_context = context
+            try:
+                self._last_context_read = _decode_context(context)
+            except (ValidationError, DecodeError):
+                # A library that is a number, say: the context is kept as it came, only its columns stay empty.
+                self._last_context_read = _NO_CONTEXT
+        return self._last_context_read
+
+
+def _message_id(value: str | None) -> str:
+    if not value:
+        return str(uuid4())
+    if exceeds_bytes(value, MAX_ID_BYTES):
+        raise RejectedEventError(RejectReason.INVALID_MESSAGE_ID, f"messageId is longer than {MAX_ID_BYTES} bytes")
+    return value
+
+
+def _name(event: Event, kind: str) -> str:
+    if kind != EventType.TRACK:
+        return EVENT_NAMES[EventType(kind)]
+    name = event.event
+    if name is None or not name.strip():
+        raise RejectedEventError(RejectReason.INVALID_EVENT_NAME, "a track needs the name of its event")
+    if exceeds_bytes(name, MAX_ID_BYTES):
+        raise RejectedEventError(RejectReason.INVALID_EVENT_NAME, f"the name is longer than {MAX_ID_BYTES} bytes")
+    return name
+
+
+def _persons(event: Event, kind: str) -> tuple[str, str, str]:
+    """Return anonymous id, user id and previous id, empty where absent."""
+    anonymous_id, user_id = as_text(event.anonymous_id), as_text(event.user_id)
+    if kind == EventType.ALIAS:
+        previous_id = as_text(event.previous_id)
+        if previous_id is None:
+            previous_id = anonymous_id
+        if previous_id is None or user_id is None:
+            raise RejectedEventError(RejectReason.MISSING_ID, "alias needs previousId (or anonymousId) and userId")
+        _demand_legal(previousId=previous_id, userId=user_id, anonymousId=anonymous_id)
+        return anonymous_id or "", user_id, previous_id
+    if anonymous_id is None and user_id is None:
+        raise RejectedEventError(RejectReason.MISSING_ID, f"{kind} needs anonymousId or userId")
+    if kind == EventType.IDENTIFY:
+        _demand_legal(userId=user_id, anonymousId=anonymous_id)
+        return anonymous_id or "", user_id or "", ""
+    kept_anonymous_id = anonymous_id if anonymous_id is not None and is_legal(anonymous_id) else ""
+    kept_user_id = user_id if user_id is not None and is_legal(user_id) else ""
+    if not kept_anonymous_id and not kept_user_id:
+        raise RejectedEventError(
+            RejectReason.ILLEGAL_ID, f"anonymousId {anonymous_id!r} and userId {user_id!r} can name nobody"
+        )
+    return kept_anonymous_id, kept_user_id, ""
+
+
+def _group(event: Event) -> str:
+    group_id = as_text(event.group_id)
+    if group_id is None:
+        raise RejectedEventError(RejectReason.MISSING_ID, "group needs groupId")
+    _demand_legal(groupId=group_id)
+    return group_id
+
+
+def _demand_legal(**ids: str | None) -> None:
+    for name, value in ids.items():
+        if value is not None and not is_legal(value):
+            raise RejectedEventError(RejectReason.ILLEGAL_ID, f"{name} {value[:MAX_ID_BYTES]!r} can name nobody")
+
+
+def _original(event: Event) -> int | None:
+    value = event.timestamp if event.original_timestamp is None else event.original_timestamp
+    if value is None or value == "":
+        return None
+    try:
+        return parse(value)
+    except InvalidInstantError as error:
+        raise RejectedEventError(RejectReason.INVALID_TIMESTAMP, f"timestamp {error}") from error
+
+
+def _parse_leniently(value: str | float | None) -> int | None:
+    """Read sentAt. A clock that cannot be read corrects nothing; that is no reason to refuse events."""
+    if value is None:
+        return None
+    try:
+        return parse(value)
+    except InvalidInstantError:
+        return None
+
+
+def _object(value: Raw | UnsetType, member: str) -> Raw:
+    if value is UNSET:
+        return _EMPTY
+    first = memoryview(value)[0]
+    if first == _OPENING_BRACE:
+        return value
+    # null, and PHP's empty array, which stands for an empty object.
+    if first == _N or bytes(value).translate(None, b" \t\r\n") == b"[]":
+        return _EMPTY
+    raise RejectedEventError(RejectReason.INVALID_SHAPE, f"{member} must be a JSON object")
+
+
+def _named(event: Event, properties: Raw) -> Raw:
+    """Keep name and category of a page or screen as properties, where its properties do not say them already."""
+    if event.name is None and event.category is None:
+        return properties
+    members = {} if properties is _EMPTY else _decode_object(properties)
+    for key, value in (("name", event.name), ("category", event.category)):
+        if value is not None:
+            members.setdefault(key, Raw(_encode(value)))
+    return Raw(_encode(members))
