@@ -1,0 +1,75 @@
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useCallback, useEffect, useMemo } from "react";
+import { todayIn } from "@/lib/calendar";
+import { useNow } from "@/lib/clock";
+import type { Project } from "@/lib/insights";
+import type { KeyStatus } from "@/lib/projects";
+import { resolveRange } from "@/lib/range";
+import { compact } from "@/lib/search";
+import { type View, ViewProvider } from "@/lib/view";
+import { DateRange } from "./date-range";
+import { Freshness } from "./freshness";
+import { Overview } from "./overview";
+import { ProjectGate } from "./project-gate";
+import { Shell } from "./shell";
+
+/** The page at `/`: the address decides what is seen, and every control only changes the address. */
+export function Page() {
+  const search = useSearch({ from: "/" });
+  const navigate = useNavigate({ from: "/" });
+  const change = useCallback<View["change"]>(
+    (parts) =>
+      void navigate({ search: (before) => compact({ ...before, ...parts }), replace: true, resetScroll: false }),
+    [navigate],
+  );
+  const forgetProject = useCallback(() => change({ project: undefined }), [change]);
+  return (
+    <ProjectGate wanted={search.project} onNewKey={forgetProject}>
+      {(opened) => <ProjectPage key={opened.project.id} {...opened} search={search} change={change} />}
+    </ProjectGate>
+  );
+}
+
+function ProjectPage({
+  project,
+  projects,
+  statuses,
+  search,
+  change,
+}: {
+  project: Project;
+  projects: Project[];
+  statuses: KeyStatus[];
+  search: View["search"];
+  change: View["change"];
+}) {
+  const now = useNow();
+  const today = todayIn(project.timezone, now);
+  const { range: preset, from, to } = search;
+  const range = useMemo(() => resolveRange(compact({ range: preset, from, to }), today), [preset, from, to, today]);
+  useEffect(() => {
+    document.title = `${project.name} – RadixInsight`;
+  }, [project.name]);
+  return (
+    <Shell
+      project={project}
+      projects={projects}
+      statuses={statuses}
+      // Events, steps and such belong to the project that is left.
+      onProject={(id) =>
+        change({ project: id, event: undefined, step: undefined, start_event: undefined, return_event: undefined })
+      }
+      toolbar={
+        <>
+          <h1 className="mr-auto font-semibold text-lg tracking-[-0.01em]">Overview</h1>
+          <Freshness project={project} range={range} now={now} />
+          <DateRange search={search} range={range} today={today} timezone={project.timezone} change={change} />
+        </>
+      }
+    >
+      <ViewProvider value={{ project, range, search, change }}>
+        <Overview />
+      </ViewProvider>
+    </Shell>
+  );
+}
