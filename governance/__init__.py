@@ -1,1 +1,1 @@
-"""PII, quality, erasure, retention, lineage: plain Python, no Dagster."""
+"""PII and quality of the landing data: plain Python, no Dagster. Settings and clients are passed in."""

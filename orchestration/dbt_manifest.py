@@ -1,0 +1,133 @@
+"""Keeps dbt's parsed project, so that no process parses it twice.
+
+Parsing takes 5 s; Dagster imports the definitions in every process that it starts. So the parsed project is kept under
+a name made of all that it follows from, and only a change of the project's files, of dbt or of the databases' names
+parses anew. Never touches the network nor the warehouse.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import unquote, urlsplit
+
+from core.errors import RadixError
+
+DBT_EXECUTABLE = Path(sys.executable).with_name("dbt")
+# Variables that change what dbt makes of the same files.
+_SHAPING_VARIABLES = ("RADIXINSIGHT_DBT_PREFIX", "RADIXINSIGHT_DBT_RAW")
+_MADE_BY_DBT = frozenset({"target", "logs", "dbt_packages", ".user.yml"})
+_KEPT_PARSES = 3
+_KEPT_RUNS = 20
+
+
+class DbtProjectError(RadixError):
+    """The dbt project cannot be parsed."""
+
+    code: ClassVar[str] = "dbt_project_invalid"
+    title: ClassVar[str] = "The dbt project cannot be parsed"
+
+
+def connection_variables(clickhouse_url: str) -> dict[str, str]:
+    """Return the variables from which `profiles.yml` takes the address of ClickHouse.
+
+    >>> connection_variables("http://me:p%40ss@db:8123/")["RADIXINSIGHT_DBT_PASSWORD"]
+    'p@ss'
+    """
+    parts = urlsplit(clickhouse_url)
+    return {
+        "RADIXINSIGHT_DBT_HOST": parts.hostname or "127.0.0.1",
+        "RADIXINSIGHT_DBT_PORT": str(parts.port or (8443 if parts.scheme == "https" else 8123)),
+        "RADIXINSIGHT_DBT_USER": unquote(parts.username or "default"),
+        "RADIXINSIGHT_DBT_PASSWORD": unquote(parts.password or ""),
+    }
+
+
+def prepare(project_dir: Path, state_dir: Path) -> Path:
+    """Return a directory with `manifest.json` and `partial_parse.msgpack` of the project as it is now.
+
+    Parses the project when that directory does not exist yet; a second process waits for the first. Raises
+    `DbtProjectError` with dbt's own words when the project is not valid.
+    """
+    parsed = state_dir / f"parsed-{_fingerprint(project_dir)}"
+    if parsed.is_dir():
+        return parsed
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not parsed.is_dir():
+            _parse(project_dir, parsed)
+            _prune(state_dir, "parsed-*", keep=_KEPT_PARSES)
+    return parsed
+
+
+@contextmanager
+def run_directory(parsed: Path, run_id: str) -> Generator[Path]:
+    """Lend an empty directory for the artifacts of one dbt command, with the parse to start from.
+
+    It stays afterwards, for whoever wants to read `run_results.json` and `dbt.log`; the latest 20 are kept.
+    """
+    runs = parsed.parent / "runs"
+    runs.mkdir(exist_ok=True)
+    _prune(runs, "*", keep=_KEPT_RUNS - 1)
+    directory = Path(tempfile.mkdtemp(prefix=f"{run_id[:8]}-", dir=runs))
+    shutil.copy(parsed / "partial_parse.msgpack", directory)
+    yield directory
+    # Megabytes that only a running dbt needs, and compiled SQL that stands in the warehouse's query log.
+    (directory / "partial_parse.msgpack").unlink(missing_ok=True)
+
+
+def _fingerprint(project_dir: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("dbt-core", "dbt-clickhouse"):
+        digest.update(f"{name}=={version(name)}\0".encode())
+    for name in _SHAPING_VARIABLES:
+        digest.update(f"{name}={os.environ.get(name)}\0".encode())
+    for file in sorted(_files(project_dir)):
+        digest.update(f"{file.relative_to(project_dir)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    for entry in directory.iterdir():
+        if entry.name in _MADE_BY_DBT:
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        else:
+            yield entry
+
+
+def _parse(project_dir: Path, parsed: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="parsing-", dir=parsed.parent) as scratch:
+        target = Path(scratch) / "target"
+        command = [
+            str(DBT_EXECUTABLE), "--quiet", "parse",
+            "--project-dir", str(project_dir), "--profiles-dir", str(project_dir),
+            "--target-path", str(target), "--log-path", str(target),
+        ]  # fmt: skip
+        done = subprocess.run(  # noqa: S603 - our own project, our own dbt
+            command, env=_environment(os.environ), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise DbtProjectError(f"dbt parse failed for {project_dir}:\n{done.stdout}{done.stderr}")
+        target.rename(parsed)
+
+
+def _environment(base: Mapping[str, str]) -> dict[str, str]:
+    return dict(base) | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_LOG_FORMAT": "text", "NO_COLOR": "1"}
+
+
+def _prune(directory: Path, pattern: str, *, keep: int) -> None:
+    entries = sorted(directory.glob(pattern), key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for entry in entries[keep:]:
+        shutil.rmtree(entry, ignore_errors=True)

@@ -1,0 +1,48 @@
+"""Everything that Dagster knows, put together from one folder per domain."""
+
+import dagster as dg
+
+from orchestration import dbt_manifest
+from orchestration.dbt_translation import freshness
+from orchestration.defs.governance.assets import pii_findings
+from orchestration.defs.landing.assets import events, projects
+from orchestration.defs.landing.checks import landing_expectations
+from orchestration.defs.models.assets import build_model_assets
+from orchestration.defs.refresh.jobs import refresh
+from orchestration.defs.refresh.schedules import build_refresh_schedule
+from orchestration.resources import DbtResource, MetadataResource, WarehouseResource
+from orchestration.settings import OrchestrationSettings
+
+
+def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
+    """Return the definitions under `settings`; parses the dbt project if it changed, connects to nothing."""
+    parsed = dbt_manifest.prepare(settings.dbt_project_dir, settings.dbt_state_dir)
+    fresh = freshness(settings.stale_after)
+    return dg.Definitions(
+        assets=[
+            events,
+            projects.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
+            pii_findings.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
+            build_model_assets(parsed, stale_after=settings.stale_after),
+        ],
+        asset_checks=[landing_expectations],
+        jobs=[refresh],
+        schedules=[build_refresh_schedule(settings)],
+        resources={
+            "settings": settings,
+            "warehouse": WarehouseResource(url=dg.EnvVar("CLICKHOUSE_URL")),
+            "metadata": MetadataResource(url=dg.EnvVar("DATABASE_URL")),
+            "dbt": DbtResource(
+                project_dir=str(settings.dbt_project_dir),
+                profiles_dir=str(settings.dbt_project_dir),
+                dbt_executable=str(dbt_manifest.DBT_EXECUTABLE),
+                clickhouse_url=dg.EnvVar("CLICKHOUSE_URL"),
+            ),
+        },
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the definitions under the settings of this environment."""
+    return build_definitions(OrchestrationSettings())

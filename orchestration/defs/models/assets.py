@@ -1,0 +1,47 @@
+"""Every dbt model as an asset, every dbt test as an asset check."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import dbt_assets
+
+from orchestration.dbt_manifest import run_directory
+from orchestration.dbt_translation import AddressTranslator
+from orchestration.defs.models.failures import DbtCommandError, raise_for_results
+from orchestration.resources import DbtResource
+from orchestration.retries import ENGINE_RESTARTS
+from orchestration.settings import OrchestrationSettings
+
+# dbt's unit tests run on rows of their own making: they prove the code, in CI, and say nothing about a refresh.
+_BUILD = ["build", "--exclude-resource-type", "unit_test"]
+
+
+def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefinition:
+    """Return the assets of the dbt project whose manifest lies in the directory `parsed`."""
+
+    @dbt_assets(
+        manifest=parsed / "manifest.json",
+        name="dbt_models",
+        dagster_dbt_translator=AddressTranslator(stale_after),
+        # Two runs that build the same tables would undo each other's work.
+        pool="models",
+    )
+    def dbt_models(
+        context: dg.AssetExecutionContext, dbt: DbtResource, settings: dg.ResourceParam[OrchestrationSettings]
+    ) -> Iterator[Any]:
+        """Build and test the selected models in one dbt command."""
+        with run_directory(parsed, context.run.run_id) as directory:
+            invocation = dbt.cli(_BUILD, context=context, target_path=directory, raise_on_error=False)
+            events = invocation.stream()
+            yield from events.fetch_column_metadata() if settings.column_lineage else events
+            try:
+                raise_for_results(directory, succeeded=invocation.is_successful())
+            except DbtCommandError as error:
+                if error.may_pass_later and context.retry_number < ENGINE_RESTARTS.max_retries:
+                    raise dg.RetryRequested(max_retries=ENGINE_RESTARTS.max_retries, seconds_to_wait=5) from error
+                raise dg.Failure(error.detail, allow_retries=False) from error
+
+    return dbt_models

@@ -1,0 +1,46 @@
+"""Why a dbt command failed, and whether trying again makes sense."""
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+from core.errors import RadixError
+
+_BROKEN = frozenset({"error", "runtime error"})
+_WRONG = frozenset({"fail"})
+
+
+class DbtCommandError(RadixError):
+    """A model could not be built, or a test of one failed; `may_pass_later` tells the two apart.
+
+    A failed test is a fact about the data: it will fail again. A model that could not be built may have met a
+    warehouse that was restarting.
+    """
+
+    code: ClassVar[str] = "dbt_command_failed"
+    title: ClassVar[str] = "The models could not be built, or are wrong"
+
+    def __init__(self, detail: str, *, may_pass_later: bool) -> None:
+        super().__init__(detail)
+        self.may_pass_later = may_pass_later
+
+
+def raise_for_results(directory: Path, *, succeeded: bool) -> None:
+    """Raise `DbtCommandError` unless the command whose artifacts lie in `directory` succeeded."""
+    if succeeded:
+        return
+    file = directory / "run_results.json"
+    if not file.exists():
+        raise DbtCommandError(f"dbt ended before it built anything; see {directory / 'dbt.log'}.", may_pass_later=True)
+    results: list[dict[str, Any]] = json.loads(file.read_text())["results"]
+    broken = [result for result in results if result["status"] in _BROKEN]
+    wrong = [result for result in results if result["status"] in _WRONG]
+    lines = [f"{result['unique_id']}: {_first_line(result['message'])}" for result in (*broken, *wrong)]
+    raise DbtCommandError(
+        f"{len(broken)} models could not be built and {len(wrong)} tests failed:\n" + "\n".join(lines),
+        may_pass_later=bool(broken) or not wrong,
+    )
+
+
+def _first_line(message: str | None) -> str:
+    return (message or "no message").strip().splitlines()[0][:300]

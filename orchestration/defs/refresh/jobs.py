@@ -1,0 +1,13 @@
+"""The job that brings everything up to date."""
+
+import dagster as dg
+
+# One process for all steps: importing Dagster and dbt anew for each would cost more than the steps themselves.
+refresh = dg.define_asset_job(
+    "refresh",
+    selection=dg.AssetSelection.all(include_sources=True),
+    executor_def=dg.in_process_executor,
+    description="Observes and checks what landed, rebuilds and tests every model, scans new events for personal data.",
+    tags={"radixinsight/pipeline": "refresh", "dagster/max_runtime": 3600},
+    run_tags={"radixinsight/pipeline": "refresh"},
+)
