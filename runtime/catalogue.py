@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from functools import partial
 from importlib.util import find_spec
 
-from runtime import dagster_home, postgres, readiness, valkey
+from runtime import dagster_home, dagster_status, postgres, readiness, valkey
 from runtime.addresses import Addresses, without_password
 from runtime.credentials import Credentials
 from runtime.directory import DataDirectory
 from runtime.errors import OperationError
 from runtime.ports import LOOPBACK, Ports
 from runtime.service import Service
+from runtime.state import now
 
 ENGINES = ("clickhouse", "postgres", "valkey")
 # Started by the demo alone.
@@ -82,7 +83,7 @@ class Catalogue:
             name = pending.pop()
             if name not in chosen and name not in self._addresses.external and _is_installed(name):
                 chosen.add(name)
-                pending.extend(self._services[name].needs)
+                pending.extend((*self._services[name].needs, *self._services[name].companions))
         return [service for name, service in self._services.items() if name in chosen]
 
     def environment(self, **own: str) -> dict[str, str]:
@@ -99,6 +100,7 @@ class Catalogue:
             "REDIS_URL": self._addresses.redis_url,
             "RADIXINSIGHT_DATA_DIR": str(self._directory.root),
             "RADIXINSIGHT_PORT_BASE": str(self._ports.base),
+            "DAGSTER_POSTGRES_URL": dagster_home.storage_url(self._addresses.dagster_database_url),
             "DAGSTER_HOME": str(self._directory.dagster),
             "DAGSTER_DISABLE_TELEMETRY": "1",
             "DO_NOT_TRACK": "1",
@@ -187,11 +189,14 @@ class Catalogue:
         )
 
     def _shipper(self) -> Service:
+        port = self._ports.of("shipper")
         return Service(
             name="shipper",
             command=lambda: _module("ingestion.shipper"),
-            environment=self.environment(),
+            environment=self.environment(RADIXINSIGHT_SHIPPER_PORT=str(port)),
             needs=("migrate",),
+            address=f"http://{LOOPBACK}:{port}",
+            is_ready=partial(readiness.answers_http, port, "/readyz"),
         )
 
     def _api(self) -> Service:
@@ -208,44 +213,57 @@ class Catalogue:
         )
 
     def _dagster(self) -> list[Service]:
+        # The three import Dagster side by side: the webserver and the daemon find the code server when it is there.
         home = self._directory.dagster
         code_port = self._ports.of("dagster-code")
         web_port = self._ports.of("dagster-web")
         workspace = ("--workspace", str(home / "workspace.yaml"))
+        launched_at = {"code": 0.0, "daemon": 0.0}
+
+        def prepare_code() -> None:
+            dagster_home.prepare(home, code_port)
+            launched_at["code"] = now()
+
+        def prepare_daemon() -> None:
+            dagster_home.prepare(home, code_port)
+            launched_at["daemon"] = now()
+
+        async def tidy_runs() -> None:
+            await dagster_status.cancel_abandoned_runs(web_port, launched_at["code"])
+
         code = Service(
             name="dagster-code",
             command=lambda: _module(
-                "dagster",
-                "api",
-                "grpc",
-                "--module-name",
-                "orchestration.definitions",
-                "--host",
-                LOOPBACK,
-                "--port",
-                str(code_port),
-                "--location-name",
-                dagster_home.LOCATION,
+                *("dagster", "api", "grpc", "--module-name", "orchestration.definitions"),
+                *("--host", LOOPBACK, "--port", str(code_port), "--location-name", dagster_home.LOCATION),
             ),
             environment=self.environment(),
-            needs=("migrate",),
+            needs=("postgres",),
+            companions=("migrate",),
             address=f"{LOOPBACK}:{code_port}",
-            prepare=lambda: dagster_home.prepare(home, code_port),
+            prepare=prepare_code,
             is_ready=partial(readiness.accepts_connections, code_port),
+            on_ready=tidy_runs,
         )
         web = Service(
             name="dagster-web",
             command=lambda: _module("dagster_webserver", "--host", LOOPBACK, "--port", str(web_port), *workspace),
             environment=self.environment(),
-            needs=("dagster-code",),
+            needs=("postgres",),
+            companions=("dagster-code",),
             address=f"http://{LOOPBACK}:{web_port}",
-            is_ready=partial(readiness.answers_http, web_port, "/server_info"),
+            prepare=partial(dagster_home.prepare, home, code_port),
+            is_ready=partial(dagster_status.has_loaded_definitions, web_port),
+            on_ready=tidy_runs,
         )
         daemon = Service(
             name="dagster-daemon",
             command=lambda: _module("dagster._daemon", "run", *workspace),
             environment=self.environment(),
-            needs=("dagster-code",),
+            needs=("postgres",),
+            companions=("dagster-web",),
+            prepare=prepare_daemon,
+            is_ready=lambda: dagster_status.daemons_are_at_work(web_port, launched_at["daemon"]),
         )
         return [code, web, daemon]
 

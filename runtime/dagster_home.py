@@ -12,7 +12,7 @@ _INSTANCE = """\
 storage:
   postgres:
     postgres_url:
-      env: DAGSTER_DATABASE_URL
+      env: DAGSTER_POSTGRES_URL
 telemetry:
   enabled: false
 nux:
@@ -59,6 +59,14 @@ load_from:
       port: {port}
       location_name: {location}
 """
+
+
+def storage_url(url: str) -> str:
+    """Return the address for Dagster's storage, which is written for psycopg2.
+
+    SQLAlchemy takes psycopg 3 for a plain `postgresql://`; under it the webserver closes each connection on opening it.
+    """
+    return "postgresql+psycopg2://" + url.split("://", 1)[1]
 
 
 def prepare(home: Path, code_server_port: int) -> None:

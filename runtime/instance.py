@@ -15,7 +15,10 @@ from runtime.settings import RuntimeSettings
 
 @dataclass(frozen=True, repr=False)
 class Instance:
-    """Addresses of one installation; `clickhouse_url` is the user that services have, `variables` is for their shell."""
+    """Addresses of one installation.
+
+    `clickhouse_url` is the user that services have; `variables` is the environment that they get.
+    """
 
     clickhouse_url: str
     clickhouse_admin_url: str

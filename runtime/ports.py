@@ -17,6 +17,7 @@ OFFSETS = {
     "postgres": 4,
     "valkey": 5,
     "dagster-code": 6,
+    "shipper": 7,
 }
 _HIGHEST_BASE = 65000
 _STEP = 100

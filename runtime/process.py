@@ -37,7 +37,7 @@ class SupervisedProcess:
         self._start_timeout_s = start_timeout_s
         self._changed = changed
         self._child: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._restart_wanted = False
 
     async def run(self) -> None:
@@ -46,7 +46,7 @@ class SupervisedProcess:
         Raises StartFailedError when it doesn't become ready in three attempts or in the time allowed.
         """
         failures = 0
-        while not self._stopping:
+        while not self._stopping.is_set():
             launched_at = time.monotonic()
             trouble: str | None = None
             try:
@@ -57,6 +57,8 @@ class SupervisedProcess:
                     raise StartFailedError(f"{self.service.name}: {error.detail}") from error
                 became_ready, trouble = False, error.detail
             if became_ready:
+                if self.service.on_ready is not None:
+                    await self.service.on_ready()
                 self._set(state="ready", start_duration_s=time.monotonic() - launched_at, message=None)
                 self.ready.set()
             code = await self._ended()
@@ -64,7 +66,7 @@ class SupervisedProcess:
                 self._set(state="done", pid=None, exit_code=0, start_duration_s=time.monotonic() - launched_at)
                 self.ready.set()
                 return
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             failures = 0 if time.monotonic() - launched_at > _STEADY_S else failures + 1
             if not self.ready.is_set() and failures >= _START_ATTEMPTS:
@@ -80,7 +82,7 @@ class SupervisedProcess:
         if service.prepare is not None:
             await asyncio.to_thread(service.prepare)
         identity = await asyncio.to_thread(service.identity)
-        if self._stopping:
+        if self._stopping.is_set():
             return False
         command = launched(service.command(), identity, parent=os.getpid(), death_signal=service.stop_signal)
         descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -99,7 +101,7 @@ class SupervisedProcess:
         if service.once:
             return False
         deadline = time.monotonic() + self._start_timeout_s
-        while self._child.returncode is None and not self._stopping:
+        while self._child.returncode is None and not self._stopping.is_set():
             if await service.is_ready():
                 return True
             if time.monotonic() > deadline:
@@ -124,9 +126,9 @@ class SupervisedProcess:
         message = "restart asked for" if wanted else f"{trouble}, starts again in {delay:.1f} s"
         self.record.restarts += 1
         self._set(state="restarting", pid=None, exit_code=code, message=message)
-        until = time.monotonic() + delay
-        while time.monotonic() < until and not self._stopping:
-            await asyncio.sleep(_POLL_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._stopping.wait()
 
     async def restart(self) -> None:
         """End the process; `run` starts it again at once."""
@@ -135,7 +137,7 @@ class SupervisedProcess:
 
     async def stop(self) -> None:
         """End the process and all that descends from it: politely, and after its grace by force."""
-        self._stopping = True
+        self._stopping.set()
         if self.record.state not in ("done", "failed"):
             self._set(state="stopping")
             await self._end_child()

@@ -2,24 +2,20 @@
 
 import asyncio
 import contextlib
+from typing import Any
+
+import msgspec
 
 from runtime.ports import LOOPBACK
 
 _PATIENCE_S = 5.0
+_OK = 200
 
 
 async def answers_http(port: int, path: str) -> bool:
     """Say whether `GET path` on this loopback port is answered with status 200."""
-    with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_PATIENCE_S):
-            reader, writer = await asyncio.open_connection(LOOPBACK, port)
-            try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n".encode())
-                status = (await reader.readline()).split()
-                return len(status) > 1 and status[1] == b"200"
-            finally:
-                writer.close()
-    return False
+    status, _ = await _request(port, "GET", path)
+    return status == _OK
 
 
 async def accepts_connections(port: int) -> bool:
@@ -30,3 +26,31 @@ async def accepts_connections(port: int) -> bool:
             writer.close()
             return True
     return False
+
+
+async def ask_graphql(port: int, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return the `data` of a GraphQL answer, or None when there is no answer or one with errors."""
+    body = msgspec.json.encode({"query": query, "variables": variables or {}})
+    status, content = await _request(port, "POST", "/graphql", body)
+    if status != _OK:
+        return None
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any]).get("data")
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+async def _request(port: int, method: str, path: str, body: bytes = b"") -> tuple[int | None, bytes]:
+    # HTTP/1.0, so that the answer ends with the connection; a client library would cost the supervisor 20 MB.
+    head = f"{method} {path} HTTP/1.0\r\nHost: {LOOPBACK}:{port}\r\nContent-Type: application/json\r\n"
+    with contextlib.suppress(OSError, TimeoutError, ValueError, IndexError):
+        async with asyncio.timeout(_PATIENCE_S):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            try:
+                writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                answer = await reader.read(-1)
+            finally:
+                writer.close()
+            answer_head, _, content = answer.partition(b"\r\n\r\n")
+            return int(answer_head.split()[1]), content
+    return None, b""

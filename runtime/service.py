@@ -16,18 +16,21 @@ async def alive_is_ready() -> bool:
 class Service:
     """One process of the system.
 
-    `needs` names what must be ready before it is launched. `prepare` runs before each launch, in a thread. `is_ready`
-    is asked every 50 ms until it says yes. `once` marks a program that does its work and ends. Engines stop after
-    everything else. `identity` is asked for at launch, because it depends on files that `prepare` may make.
+    `needs` names what must be ready before it is launched, `companions` what is started with it but not waited for.
+    `prepare` runs before each launch, in a thread. `is_ready` is asked every 50 ms until it says yes, and `on_ready`
+    runs each time it has. `once` marks a program that does its work and ends. Engines stop after everything else.
+    `identity` is asked for at launch, because it depends on files that `prepare` may make.
     """
 
     name: str
     command: Callable[[], list[str]]
     environment: dict[str, str]
     needs: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
     address: str | None = None
     prepare: Callable[[], None] | None = None
     is_ready: Callable[[], Awaitable[bool]] = alive_is_ready
+    on_ready: Callable[[], Awaitable[None]] | None = None
     identity: Callable[[], Identity] = field(default=lambda: KEEP)
     once: bool = False
     is_engine: bool = False

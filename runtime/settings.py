@@ -22,8 +22,8 @@ class RuntimeSettings(BaseSettings):
         default=7100,
         ge=1024,
         le=65000,
-        description="First of the seven ports in use: +0 page and API, +1 collector, +2 Dagster, +3 ClickHouse, "
-        "+4 PostgreSQL, +5 Valkey, +6 Dagster code server. All on loopback.",
+        description="First of the eight ports in use: +0 page and API, +1 collector, +2 Dagster, +3 ClickHouse, "
+        "+4 PostgreSQL, +5 Valkey, +6 Dagster code server, +7 shipper. All on loopback.",
     )
     start_timeout_s: float = Field(
         default=120.0, gt=0, description="How long a process may take to become ready before the start is given up."

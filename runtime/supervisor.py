@@ -90,7 +90,7 @@ class Supervisor:
         return Catalogue(self.directory, self._ports, credentials, addresses, run_id=self._record.run_id)
 
     def _start_guard(self) -> None:
-        self._guard = subprocess.Popen(
+        self._guard = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -157,7 +157,7 @@ class Supervisor:
             await asyncio.to_thread(trim_logs, self.directory.logs)
 
     async def _stop_after(self, pid: int) -> None:
-        while psutil.pid_exists(pid):
+        while psutil.pid_exists(pid):  # noqa: ASYNC110 - the event is another process's end: there is nothing to await
             await asyncio.sleep(_PARENT_CHECK_S)
         self._stop.set()
 

@@ -16,7 +16,7 @@ from runtime.project_keys import ProjectKeys, create_project
 from runtime.settings import RuntimeSettings
 
 _ROOT_VARIABLE = "RADIXINSIGHT_TEST_ROOT"
-_HIGHEST_OFFSET = 6
+_HIGHEST_OFFSET = 7
 _ATTEMPTS = 3
 
 
@@ -70,7 +70,7 @@ def free_port_base() -> int:
 
 
 def find_port_base() -> int:
-    """Look for seven free ports in a row."""
+    """Look for eight free ports in a row."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

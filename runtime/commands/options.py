@@ -6,16 +6,16 @@ from typing import Annotated, Any
 import typer
 
 from runtime.directory import DataDirectory
-from runtime.requests import read_state
 from runtime.settings import RuntimeSettings
+from runtime.state import read_state
 
 DataDirOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Where everything is kept [default: ./.radixinsight].", show_default=False),
+    typer.Option("--data-dir", help="Where everything is kept (default ./.radixinsight).", show_default=False),
 ]
 PortBaseOption = Annotated[
     int | None,
-    typer.Option("--port-base", help="First of the seven ports [default: 7100].", show_default=False),
+    typer.Option("--port-base", help="First of the eight ports (default 7100).", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
