@@ -50,8 +50,8 @@ clean: ## Stop what runs here and remove everything that was installed or built 
 
 .PHONY: lock
 lock: .venv/installed ## Pin the Python dependencies anew (with hashes, without any registry's address)
-	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --group all --python-version 3.11 \
-		--output-file requirements.lock
+	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --all-extras --group dev \
+		--python-version 3.11 --output-file requirements.lock pyproject.toml
 
 # uv installs in seconds what takes pip over a minute; it comes from the same lock. Where pip is set up for a mirror
 # that uv does not know of, pip does it all.
