@@ -156,13 +156,13 @@ order by step
 -#}
 {%- macro insights_funnel_run(matches, first, n, used) -%}
 length(arrayFold(
-    (used, step) -> arrayConcat(
-        used,
+    (taken, next_step) -> arrayConcat(
+        taken,
         -- A step that finds no event ends the run: nothing is used for it nor for those after it.
         arraySlice(
             arrayFilter(
-                (place, bits) -> bitTest(bits, step - 1) and not has(used, place)
-                and length(used) = step - {{ first }} + length({{ used }}),
+                (place, bits) -> bitTest(bits, next_step - 1) and not has(taken, place)
+                and length(taken) = next_step - {{ first }} + length({{ used }}),
                 arrayEnumerate({{ matches }}),
                 {{ matches }}
             ),

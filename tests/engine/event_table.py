@@ -1,0 +1,76 @@
+"""A table of modelled events on the engine, filled with histories of the reference."""
+
+import itertools
+import json
+import os
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from clickhouse_connect.driver.client import Client
+
+from reference.events import Counted
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class EventTable:
+    """A table with the columns of fct_events that insights read. Each history has a project of its own."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self.name = name
+        self.client = client
+        self._projects = itertools.count(1)
+
+    def put(self, events: Iterable[Counted]) -> int:
+        """Insert a history and return its project's id."""
+        project = next(self._projects)
+        rows = [
+            {
+                "project_id": project,
+                "message_id": event.message_id,
+                "event": event.event,
+                "person_id": event.person,
+                "session_id": event.session,
+                "timestamp": json_instant(event.timestamp),
+                "received_at": json_instant(event.received_at),
+                "sequence": event.sequence,
+            }
+            for event in events
+        ]
+        if rows:
+            lines = "\n".join(json.dumps(row) for row in rows)
+            self.client.raw_insert(self.name, insert_block=lines, fmt="JSONEachRow")
+        return project
+
+
+@contextmanager
+def event_table(client: Client) -> Generator[EventTable]:
+    """Create an empty table in a database of its own, and drop both in the end."""
+    database = f"insights_{os.urandom(6).hex()}"
+    client.command(f"create database {database}")
+    client.command(
+        f"create table {database}.fct_events (project_id UInt32, message_id String, event LowCardinality(String),"
+        " person_id String, session_id String, timestamp DateTime64(3, 'UTC'), received_at DateTime64(3, 'UTC'),"
+        " sequence UInt32) engine = MergeTree order by (project_id, event, timestamp)"
+    )
+    try:
+        yield EventTable(client, f"{database}.fct_events")
+    finally:
+        client.command(f"drop database {database}")
+
+
+def milliseconds(instant: datetime) -> int:
+    """Return an instant as milliseconds since 1970."""
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
+
+
+def json_instant(instant: datetime) -> str:
+    """Return an instant as ClickHouse reads a DateTime64 from JSON: seconds, as text lest a float rounds them."""
+    whole, rest = divmod(milliseconds(instant), 1000)
+    return f"{whole}.{rest:03}"
+
+
+def sql_instant(instant: datetime) -> str:
+    """Return an instant as a SQL literal."""
+    return f"fromUnixTimestamp64Milli({milliseconds(instant)}, 'UTC')"
