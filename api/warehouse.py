@@ -96,7 +96,9 @@ class Warehouse:
                         result = await client.query(
                             _DATA_VERSION, parameters={"database": self._settings.marts_database}
                         )
-                except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
+                except TimeoutError as error:
+                    raise UnavailableError("clickhouse") from error
+                except (Error, aiohttp.ClientError, OSError) as error:
                     raise self._explain(error) from error
                 self._version = str(result.result_rows[0][0])
                 self._version_read_at = time.monotonic()

@@ -1,0 +1,137 @@
+"""What the API says when an engine is away, and that it mends by itself; and the limits of one query."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from api.settings import ApiSettings
+
+QUESTION = "insights/funnel?from=2025-03-03&to=2025-04-07&step=catalog&step=purchase"
+
+
+async def _ask(client: httpx.AsyncClient, project: Any, question: str = QUESTION) -> httpx.Response:
+    return await client.get(f"/v1/projects/{project.id}/{question}", headers=project.headers)
+
+
+def _at_port(url: SecretStr, port: int) -> SecretStr:
+    address = url.get_secret_value()
+    return SecretStr(address.replace(f":{urlsplit(address).port}", f":{port}"))
+
+
+@asynccontextmanager
+async def _forwarding(port: int, target: SecretStr) -> AsyncGenerator[None]:
+    """Stand between the API and an engine, so that the engine can be away and come back."""
+    real = urlsplit(target.get_secret_value())
+    pumps: set[asyncio.Task[None]] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        finally:
+            writer.transport.abort()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream_reader, upstream_writer = await asyncio.open_connection(real.hostname, real.port)
+        pumps.add(asyncio.create_task(pump(reader, upstream_writer)))
+        pumps.add(asyncio.create_task(pump(upstream_reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
+    yield
+    server.close()
+    for task in pumps:
+        task.cancel()
+    await asyncio.gather(*pumps, return_exceptions=True)
+    await server.wait_closed()
+
+
+async def test_without_valkey_answers_are_slower_and_right(
+    serve: Any, settings: ApiSettings, modelled: Any, free_port: int
+) -> None:
+    away = settings.model_copy(update={"redis_url": _at_port(settings.redis_url, free_port)})
+    async with serve(settings) as (client, _):
+        expected = (await _ask(client, modelled.berlin)).json()
+    async with serve(away) as (client, _):
+        answer = (await _ask(client, modelled.berlin)).json()
+        ready = await client.get("/readyz")
+    assert answer["data"] == expected["data"]
+    assert not answer["meta"]["cached"]
+    assert (ready.status_code, ready.json()["checks"]["valkey"]) == (200, "away")
+
+
+@pytest.mark.parametrize(("setting", "missing"), [("clickhouse_url", "clickhouse"), ("database_url", "postgresql")])
+async def test_an_engine_that_is_away_is_named_and_its_return_is_noticed(
+    *, serve: Any, settings: ApiSettings, modelled: Any, free_port: int, setting: str, missing: str
+) -> None:
+    real: SecretStr = getattr(settings, setting)
+    behind = settings.model_copy(update={setting: _at_port(real, free_port)})
+    async with serve(behind) as (client, _):
+        away, unready = await _ask(client, modelled.berlin), await client.get("/readyz")
+        async with _forwarding(free_port, real):
+            back, ready = await _ask(client, modelled.berlin), await client.get("/readyz")
+        gone = await _ask(client, modelled.berlin, QUESTION + "&window=1d")
+        alive = await client.get("/healthz")
+        async with _forwarding(free_port, real):
+            again = await _ask(client, modelled.berlin, QUESTION + "&window=2d")
+    for answer in (away, unready, gone):
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), answer.text
+        assert answer.json()["missing"] == [missing]
+        assert answer.headers["retry-after"] == "5"
+    assert [answer.status_code for answer in (back, ready, alive, again)] == [200, 200, 200, 200]
+
+
+async def test_no_answer_about_an_outage_gives_away_an_address_or_a_password(
+    serve: Any, settings: ApiSettings, modelled: Any, free_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for setting in ("clickhouse_url", "database_url", "redis_url"):
+        real: SecretStr = getattr(settings, setting)
+        async with serve(settings.model_copy(update={setting: _at_port(real, free_port)})) as (client, _):
+            answer = await _ask(client, modelled.berlin)
+        logged = "".join(capsys.readouterr())
+        password = urlsplit(real.get_secret_value()).password
+        assert password
+        assert str(free_port) not in answer.text
+        assert password not in answer.text + logged
+
+
+async def test_before_the_first_model_run_the_answer_says_so(serve: Any, settings: ApiSettings, modelled: Any) -> None:
+    async with serve(settings.model_copy(update={"marts_database": "never_built"})) as (client, _):
+        answer = await _ask(client, modelled.berlin)
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_modelled_yet")
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [("query_max_rows_to_read", 1), ("query_max_result_rows", 1), ("query_max_memory_bytes", 100_000)],
+)
+async def test_a_query_over_its_limit_is_ended_and_names_the_limit(
+    serve: Any, settings: ApiSettings, modelled: Any, limit: str, value: int
+) -> None:
+    tight = settings.model_copy(update={limit: value, "result_cache_seconds": 0})
+    async with serve(tight) as (client, _):
+        answer = await _ask(client, modelled.berlin)
+    assert (answer.status_code, answer.json()["code"]) == (422, "query_too_large"), answer.text
+    assert (answer.json()["limit"], answer.json()["allowed"]) == (limit, value)
+
+
+async def test_a_query_that_runs_too_long_is_ended(serve: Any, settings: ApiSettings, modelled: Any) -> None:
+    hasty = settings.model_copy(update={"query_max_seconds": 0.001, "result_cache_seconds": 0})
+    async with serve(hasty) as (client, _):
+        answer = await _ask(client, modelled.berlin)
+    assert (answer.status_code, answer.json()["code"]) == (504, "query_timeout"), answer.text
+
+
+async def test_metrics_count_requests_without_naming_anybody(api: httpx.AsyncClient, modelled: Any) -> None:
+    await _ask(api, modelled.berlin)
+    text = (await api.get("/metrics")).text
+    route = "/v1/projects/{project_id}/insights/funnel"
+    assert f'radixinsight_api_requests_total{{method="GET",route="{route}",status="200"}} 1.0' in text
+    assert modelled.berlin.api_key not in text
+    assert "Berlin" not in text
