@@ -3,8 +3,10 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+Bucket = date | datetime
 
-def bucket(instant: datetime, interval: str, zone: ZoneInfo, week_start: int = 1) -> date | datetime:
+
+def bucket(instant: datetime, interval: str, zone: ZoneInfo, week_start: int = 1) -> Bucket:
     """Return the bucket that holds `instant`: its first date, or for hours the UTC instant at which the hour began."""
     local = instant.astimezone(zone)
     if interval == "hour":
@@ -18,7 +20,7 @@ def bucket(instant: datetime, interval: str, zone: ZoneInfo, week_start: int = 1
     raise ValueError(interval)
 
 
-def bucket_start(of: date | datetime, zone: ZoneInfo) -> datetime:
+def bucket_start(of: Bucket, zone: ZoneInfo) -> datetime:
     """Return the UTC instant at which a bucket begins: the first instant whose local date is the bucket's."""
     if isinstance(of, datetime):
         return of
@@ -28,7 +30,7 @@ def bucket_start(of: date | datetime, zone: ZoneInfo) -> datetime:
     return next(instant for instant in candidates if instant.astimezone(zone).date() >= of)
 
 
-def following(of: date | datetime, interval: str, count: int) -> date | datetime:
+def following(of: Bucket, interval: str, count: int) -> Bucket:
     """Return the bucket that lies `count` buckets after `of`."""
     if interval == "hour":
         return of + timedelta(hours=count)
@@ -40,11 +42,9 @@ def following(of: date | datetime, interval: str, count: int) -> date | datetime
     return of.replace(year=months // 12, month=months % 12 + 1)
 
 
-def buckets(
-    start: datetime, end: datetime, interval: str, zone: ZoneInfo, week_start: int = 1
-) -> list[date | datetime]:
+def buckets(start: datetime, end: datetime, interval: str, zone: ZoneInfo, week_start: int = 1) -> list[Bucket]:
     """Return every bucket that the window [start, end) touches, in order, found by looking at many instants."""
-    found: dict[date | datetime, None] = {}
+    found: dict[Bucket, None] = {}
     step = timedelta(minutes=15) if interval == "hour" else timedelta(hours=3)
     instant = start
     while instant < end:

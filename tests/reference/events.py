@@ -19,6 +19,7 @@ class Event:
     previous_id: str = ""
     session_id: str = ""
     sequence: int = 0
+    traits: str = ""
     batch_id: str = ""
 
     @property

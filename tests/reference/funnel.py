@@ -48,7 +48,7 @@ def funnel(
 
 
 def _attempt(history: list[Counted], entry: Counted, steps: Sequence[Step], window: timedelta) -> list[datetime]:
-    """Return the instants of the steps that the attempt of `entry` reaches; equal instants may be taken in step order."""
+    """Return the instants of the steps that the attempt of `entry` reaches; equal instants may go in step order."""
     used = [entry]
     for step in steps[1:]:
         fitting = [

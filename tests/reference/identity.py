@@ -46,10 +46,7 @@ def persons(events: Iterable[Event]) -> dict[str, str]:
     ends, refusals = merges(events)
     found: dict[str, str] = {}
     for position, event in enumerate(events):
-        if event.user_id:
-            user = event.user_id
-        else:
-            user = _device_user(events, position, refusals)
+        user = event.user_id or _device_user(events, position, refusals)
         found[event.message_id] = f"user:{ends.get(user, user)}" if user else f"anonymous:{event.anonymous_id}"
     return found
 

@@ -38,8 +38,8 @@ def retention(
 ) -> list[RetentionCell]:
     """Return the cells of every cohort that [start, end) touches, for the periods 0 … `periods`.
 
-    A person enters once, in the bucket of the first event ever that `starts`, and is back in a bucket with an event that
-    `returns` there. Period 0 is the cohort itself.
+    A person enters once, in the bucket of the first event ever that `starts`, and is back in a bucket that has an event
+    that `returns`. Period 0 is the cohort itself.
     """
     histories: defaultdict[str, list[Counted]] = defaultdict(list)
     for event in events:

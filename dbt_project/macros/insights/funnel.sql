@@ -8,18 +8,23 @@
 
     Columns: step (1 … n), persons (who reached it), median_ms and avg_ms (time from the previous step among them; null
     for step 1 and when nobody got there; the median interpolates linearly). Order: step.
-    `steps` is a list of SQL conditions over `relation` (fct_events); the other arguments are SQL expressions.
+    `steps` is a list of SQL conditions over `relation` (fct_events); the other arguments are SQL expressions. `keys` are
+    columns by which everything is told apart and which come first in the result: a model over all projects passes
+    ['project_id'] as keys and project_id as the project. Only a key with a matching event has rows.
 
     How it works: what an attempt does after an event does not depend on how it got there; only its window cuts it off.
     So one pass from the last instant to the first keeps, for every step, the path that begins with the next event of that
     step (the instants of this step and the following ones), and each entry reads its attempt off it: linear in events,
     where trying every entry on its own would be quadratic.
 -#}
-{%- macro insights_funnel(relation, project, steps, start, end, window_ms) -%}
+{%- macro insights_funnel(relation, project, steps, start, end, window_ms, keys=[]) -%}
 {%- set n = steps | length -%}
 with
     matched as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             person_id,
             toUnixTimestamp64Milli(timestamp) as timestamp_ms,
             received_at,
@@ -39,6 +44,9 @@ with
 
     persons as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             person_id,
             arraySort(groupArray((timestamp_ms, received_at, sequence, message_id, matches))) as events,
             arraySplit(
@@ -51,13 +59,16 @@ with
                 )
             ) as instants
         from matched
-        group by person_id
+        group by {% for key in keys %}{{ key }}, {% endfor %}person_id
         having bitTest(groupBitOr(matches), 0)
     ),
 
     -- How many steps can be taken within one instant: from each step on (runs), and by each entry (entry_runs).
     measured as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             arrayReverse(instants) as latest_instants,
             arrayMap(instant -> instant[1].1, latest_instants) as instants_ms,
             arrayMap(
@@ -87,6 +98,9 @@ with
 
     attempts as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             arrayFold(
                 (state, instant_ms, run, entry_run) -> (
                     -- The paths as they are from this instant on; there is none beyond the last step.
@@ -128,6 +142,9 @@ with
 
     reached as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             step,
             best[step] - best[greatest(step - 1, 1)] as waited_ms
         from attempts
@@ -135,19 +152,27 @@ with
         union all
         -- A step that nobody reached is a row too.
         select
-            step,
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
+            arrayJoin(range(1, {{ n + 1 }})) as step,
             null as waited_ms
-        from (select arrayJoin(range(1, {{ n + 1 }})) as step)
+        {%- if keys %}
+        from (select distinct {{ keys | join(', ') }} from matched)
+        {%- endif %}
     )
 
 select
+    {%- for key in keys %}
+    {{ key }},
+    {%- endfor %}
     toUInt32(step) as step,
     count(waited_ms) as persons,
     if(step = 1, null, quantileExactInclusiveOrNull(0.5)(waited_ms)) as median_ms,
     if(step = 1, null, avgOrNull(waited_ms)) as avg_ms
 from reached
-group by step
-order by step
+group by {% for key in keys %}{{ key }}, {% endfor %}step
+order by {% for key in keys %}{{ key }}, {% endfor %}step
 {%- endmacro -%}
 
 {#-

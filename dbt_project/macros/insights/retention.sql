@@ -8,15 +8,20 @@
     Columns: cohort (DateTime('UTC'), the instant at which the cohort's bucket begins), period_index (0 … `periods`; 0 is
     the cohort itself), persons, cohort_size, is_complete (the bucket has ended at `now`). Grain: one row per cohort bucket that the
     window touches and period; empty cohorts are there with zeros. Order: cohort, period_index.
-    `period` is 'hour', 'day', 'week' or 'month'; the others are SQL expressions.
+    `period` is 'hour', 'day', 'week' or 'month'; the others are SQL expressions. `keys` are columns by which everything is
+    told apart and which come first in the result: a model over many projects passes ['project_id'] as keys and project_id
+    as the project. Only a key with an entry has rows.
 -#}
 {%- macro insights_retention(
     relation, project, start_condition, return_condition, start, end, period, timezone, periods, week_start='1',
-    now='now64(3)'
+    now='now64(3)', keys=[]
 ) -%}
 with
     persons as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             person_id,
             minIf(timestamp, {{ start_condition }}) as entered_at,
             groupUniqArrayIf(
@@ -24,12 +29,15 @@ with
             ) as return_buckets
         from {{ relation }}
         where project_id = {{ project }} and (({{ start_condition }}) or ({{ return_condition }}))
-        group by person_id
+        group by {% for key in keys %}{{ key }}, {% endfor %}person_id
         having countIf({{ start_condition }}) > 0 and entered_at >= {{ start }} and entered_at < {{ end }}
     ),
 
     entered as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             {{ insights_bucket('entered_at', period, timezone, week_start) }} as bucket,
             return_buckets
         from persons
@@ -37,6 +45,9 @@ with
 
     reached as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             bucket,
             arrayJoin(
                 arrayPushFront(
@@ -55,37 +66,52 @@ with
 
     cells as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             bucket,
             period_index,
             count() as persons
         from reached
-        group by bucket, period_index
+        group by {% for key in keys %}{{ key }}, {% endfor %}bucket, period_index
         union all
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             bucket,
             arrayJoin(range(toInt64({{ periods }}) + 1)) as period_index,
             toUInt64(0) as persons
         from (
             {{ insights_buckets(start, end, period, timezone, week_start) }}
-        )
+        ) as buckets
+        {%- if keys %}
+        cross join (select distinct {{ keys | join(', ') }} from entered) as entered_keys
+        {%- endif %}
     ),
 
     summed as (
         select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
             bucket,
             period_index,
             sum(persons) as persons
         from cells
-        group by bucket, period_index
+        group by {% for key in keys %}{{ key }}, {% endfor %}bucket, period_index
     )
 
 select
+    {%- for key in keys %}
+    {{ key }},
+    {%- endfor %}
     {{ insights_bucket_start('bucket', period, timezone) }} as cohort,
     toUInt32(period_index) as period_index,
     persons,
-    max(if(period_index = 0, persons, 0)) over (partition by bucket) as cohort_size,
+    max(if(period_index = 0, persons, 0)) over (partition by {% for key in keys %}{{ key }}, {% endfor %}bucket) as cohort_size,
     {{ insights_bucket_start(insights_bucket_add('bucket', 'period_index + 1', period), period, timezone) }} <= {{ now }}
         as is_complete
 from summed
-order by cohort, period_index
+order by {% for key in keys %}{{ key }}, {% endfor %}cohort, period_index
 {%- endmacro -%}

@@ -1,7 +1,7 @@
 {{ config(order_by='(project_id, cohort_date, period_index)') }}
 
-{%- set projects = project_settings(ref('fct_events'), ref('stg_collector__projects')) %}
-{%- set periods = 12 %}
+{%- set events = ref('fct_events') %}
+{%- set projects = ref('stg_collector__projects') %}
 
 with cohorts as (
     select
@@ -10,30 +10,30 @@ with cohorts as (
         toUInt32(0) as period_index,
         toUInt64(0) as persons,
         toUInt64(0) as cohort_size,
-        toBool(0) as is_complete
+        false as is_complete
     where false
-    {%- for project in projects %}
-    {%- set timezone = "'" ~ project['timezone'] ~ "'" %}
+    {%- for calendar in calendars(events, projects) %}
     union all
     select
-        toUInt32({{ project['project_id'] }}) as project_id,
-        toDate(cohort, {{ timezone }}) as cohort_date,
+        project_id,
+        toDate(cohort, '{{ calendar['timezone'] }}') as cohort_date,
         period_index,
         persons,
         cohort_size,
         toBool(is_complete) as is_complete
     from (
         {{ insights_retention(
-            ref('fct_events'),
-            project['project_id'],
-            'true',
-            'true',
-            "fromUnixTimestamp64Milli(" ~ project['starts_ms'] ~ ", 'UTC')",
-            "fromUnixTimestamp64Milli(" ~ project['ends_ms'] ~ ", 'UTC')",
-            'week',
-            timezone,
-            periods,
-            project['week_start']
+            relation=events_of_calendar(events, projects, calendar),
+            project='project_id',
+            start_condition='true',
+            return_condition='true',
+            start="fromUnixTimestamp64Milli(" ~ calendar['starts_ms'] ~ ", 'UTC')",
+            end="fromUnixTimestamp64Milli(" ~ calendar['ends_ms'] ~ ", 'UTC')",
+            period='week',
+            timezone="'" ~ calendar['timezone'] ~ "'",
+            periods=12,
+            week_start=calendar['week_start'],
+            keys=['project_id'],
         ) | indent(8) }}
     )
     where cohort_size > 0

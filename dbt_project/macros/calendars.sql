@@ -1,0 +1,35 @@
+{#-
+    The calendars of all projects with events: one row per time zone and first weekday, with the half-open window
+    [starts_ms, ends_ms) that holds their events. The engine wants a zone as a constant, so that a model which cuts
+    calendar buckets for all projects renders one part per calendar. A query runs for it; while dbt only parses, there are
+    none.
+-#}
+{% macro calendars(events, projects) -%}
+    {%- if not execute -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set query -%}
+        select
+            if(projects.timezone = '', 'UTC', projects.timezone) as timezone,
+            if(projects.week_start = 0, 1, projects.week_start) as week_start,
+            toUnixTimestamp64Milli(min(events.timestamp)) as starts_ms,
+            toUnixTimestamp64Milli(max(events.timestamp)) + 1 as ends_ms
+        from {{ events }} as events
+        left join {{ projects }} as projects on events.project_id = projects.project_id
+        group by timezone, week_start
+        order by timezone, week_start
+    {%- endset -%}
+    {{ return(run_query(query).rows) }}
+{%- endmacro %}
+
+{#- The events of the projects that have this calendar: a relation for an insight macro. -#}
+{% macro events_of_calendar(events, projects, calendar) -%}
+    (
+        select events.*
+        from {{ events }} as events
+        left join {{ projects }} as projects on events.project_id = projects.project_id
+        where
+            if(projects.timezone = '', 'UTC', projects.timezone) = '{{ calendar['timezone'] }}'
+            and if(projects.week_start = 0, 1, projects.week_start) = {{ calendar['week_start'] }}
+    )
+{%- endmacro %}

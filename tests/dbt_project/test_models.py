@@ -1,0 +1,237 @@
+"""The models over many made-up histories at once, each a project of its own, compared with the reference."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from engine.landing import Landing, landing
+from reference.events import Event, deduplicate
+from reference.identity import merges, persons
+from reference.sessions import sessions
+from runtime.instance import Instance
+
+START = datetime(2024, 3, 30, 22, tzinfo=UTC)
+ZONES = ["UTC", "Europe/Berlin", "America/Havana", "Asia/Kathmandu"]
+DELIVERIES = 2
+
+# Users and devices share names, so that a mix-up of the two would show.
+ids = st.sampled_from(["x", "y", "z", "w"])
+
+
+@dataclass(frozen=True)
+class History:
+    """A project's settings and what arrives for it, delivery by delivery."""
+
+    zone: ZoneInfo
+    gap: timedelta
+    deliveries: list[list[Event]]
+
+    @property
+    def events(self) -> list[Event]:
+        """The events that count."""
+        return deduplicate(event for delivery in self.deliveries for event in delivery)
+
+
+@st.composite
+def made_events(draw: st.DrawFn) -> Event:
+    kind = draw(st.sampled_from(["track", "track", "track", "identify", "identify", "alias"]))
+    carries = draw(st.sampled_from(["device", "user", "both"]))
+    has_user = kind != "track" or carries != "device"
+    return Event(
+        # Few message ids: repeated deliveries, with other contents too, are common.
+        message_id=f"m{draw(st.integers(0, 30))}",
+        type=kind,
+        event=draw(st.sampled_from(["a", "b"])) if kind == "track" else f"${kind}",
+        anonymous_id=draw(ids) if kind != "alias" and carries != "user" else "",
+        user_id=draw(ids) if has_user else "",
+        previous_id=draw(ids) if kind == "alias" else "",
+        session_id=draw(st.sampled_from(["", "", "s1", "s2"])),
+        # Steps of ten minutes over three days: ties, exact gaps and exact days.
+        timestamp=START + timedelta(minutes=10 * draw(st.one_of(st.integers(0, 12), st.integers(0, 432)))),
+        received_at=START + timedelta(seconds=draw(st.integers(0, 5))),
+        sequence=draw(st.integers(0, 2)),
+        batch_id=draw(st.sampled_from(["p", "q"])),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    deliveries: list[list[Event]] = [[] for _ in range(DELIVERIES)]
+    for event in _distinct(draw(st.lists(made_events(), max_size=25))):
+        deliveries[draw(st.integers(0, DELIVERIES - 1))].append(event)
+    return History(
+        zone=ZoneInfo(draw(st.sampled_from(ZONES))),
+        gap=timedelta(minutes=draw(st.sampled_from([10, 30, 60]))),
+        deliveries=deliveries,
+    )
+
+
+def _distinct(events: list[Event]) -> list[Event]:
+    """Keep one of the deliveries at one place of one request: nothing says which of them came first."""
+    places = {(event.message_id, event.received_at, event.sequence, event.batch_id): event for event in events}
+    return list(places.values())
+
+
+@pytest.fixture(scope="module")
+def made_histories() -> dict[int, History]:
+    """Collect what hypothesis makes; dbt then runs over all of it at once."""
+    collected: list[History] = []
+
+    @given(history=histories())
+    @settings(max_examples=200, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+    def collect(history: History) -> None:
+        collected.append(history)
+
+    collect()
+    return dict(enumerate(collected, start=1))
+
+
+@pytest.fixture(scope="module")
+def modelled(
+    runtime: Instance, client: Client, made_histories: dict[int, History], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Landing]:
+    """Model the histories in as many runs as there are deliveries: late events, identifies and merges among them."""
+    with landing(runtime, client, tmp_path_factory.mktemp("dbt")) as made:
+        for project, history in made_histories.items():
+            gap_minutes = int(history.gap / timedelta(minutes=1))
+            made.set_project(project, timezone=history.zone.key, session_gap_minutes=gap_minutes)
+        for number in range(DELIVERIES):
+            # An hour apart, so that a run has to tell new rows from old ones.
+            arrived = datetime(2024, 4, 5, number, tzinfo=UTC)
+            for project, history in made_histories.items():
+                made.deliver(project, history.deliveries[number], inserted_at=arrived)
+            made.dbt("run")
+        yield made
+
+
+def test_each_event_is_there_once_and_counts_for_the_person_the_reference_names(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        named = persons(history.events)
+        wanted |= {
+            (project, event.message_id, event.timestamp, event.event, named[event.message_id])
+            for event in history.events
+        }
+    rows = modelled.rows("select project_id, message_id, timestamp, event, person_id from {marts}.fct_events")
+    assert len(rows) == len(wanted)
+    assert set(rows) == wanted
+
+
+def test_the_merge_log_says_which_aliases_count_and_why_the_others_do_not(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        ends, refusals = merges(history.events)
+        for alias in (event for event in history.events if event.type == "alias"):
+            refusal = refusals[alias.message_id]
+            person = f"user:{ends[alias.previous_id]}" if not refusal else ""
+            wanted.add((project, alias.message_id, alias.previous_id, alias.user_id, not refusal, refusal, person))
+    rows = modelled.rows(
+        "select project_id, message_id, previous_id, user_id, is_merged, refusal, person_id from {marts}.fct_merges"
+    )
+    assert len(rows) == len(wanted)
+    assert set(rows) == wanted
+    assert {"", "same_id", "repeated", "merged_elsewhere", "ring"} == {row[5] for row in rows}
+
+
+def test_events_share_a_session_exactly_when_the_reference_says_so(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    asked: defaultdict[tuple[object, object], set[object]] = defaultdict(set)
+    for project, message, session in modelled.rows("select project_id, message_id, session_id from {marts}.fct_events"):
+        asked[project, session].add(message)
+    wanted: defaultdict[tuple[int, tuple[str, ...]], set[object]] = defaultdict(set)
+    for project, history in made_histories.items():
+        for message, session in sessions(history.events, persons(history.events), history.gap).items():
+            wanted[project, session].add(message)
+    assert {(project, frozenset(messages)) for (project, _), messages in asked.items()} == {
+        (project, frozenset(messages)) for (project, _), messages in wanted.items()
+    }
+    used_as_is = {(project, name) for project, name in asked if not str(name).startswith("derived:")}
+    assert used_as_is == {(project, name[1]) for project, name in wanted if name[0] == "sdk"}
+
+
+def test_a_session_says_who_when_and_what(modelled: Landing, made_histories: dict[int, History]) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        named = persons(history.events)
+        members: defaultdict[tuple[str, ...], list[Event]] = defaultdict(list)
+        for event in sorted(history.events, key=lambda event: event.order):
+            members[sessions(history.events, named, history.gap)[event.message_id]].append(event)
+        for events in members.values():
+            first, last = events[0], events[-1]
+            duration = (last.timestamp - first.timestamp) // timedelta(milliseconds=1)
+            day = first.timestamp.astimezone(history.zone).date()
+            person = named[first.message_id]
+            wanted.add((project, person, first.timestamp, day, duration, len(events), first.event, last.event))
+    rows = modelled.rows(
+        "select project_id, person_id, started_at, started_date, duration_ms, events, entry_event, exit_event"
+        " from {marts}.fct_sessions"
+    )
+    assert set(rows) == wanted
+
+
+def test_daily_events_persons_and_sessions_are_exact_in_the_zone_of_each_project(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        named = persons(history.events)
+        in_session = sessions(history.events, named, history.gap)
+        days: defaultdict[tuple[object, str], list[Event]] = defaultdict(list)
+        for event in history.events:
+            days[event.timestamp.astimezone(history.zone).date(), event.event].append(event)
+        for (day, name), events in days.items():
+            seen = {named[event.message_id] for event in events}
+            active = {in_session[event.message_id] for event in events}
+            wanted.add((project, day, name, len(events), len(seen), len(active)))
+    rows = modelled.rows(
+        "select project_id, event_date, event, sum(events), uniqExactMerge(persons_state),"
+        " uniqExactMerge(sessions_state) from {marts}.agg_events_daily group by project_id, event_date, event"
+    )
+    assert set(rows) == wanted
+
+
+def test_each_person_has_one_row_that_says_when_they_were_seen(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        seen: defaultdict[str, list[Event]] = defaultdict(list)
+        for event in history.events:
+            seen[persons(history.events)[event.message_id]].append(event)
+        for person, events in seen.items():
+            instants = [event.timestamp for event in events]
+            wanted.add((project, person, min(instants), max(instants), len(events), person.startswith("user:")))
+    rows = modelled.rows(
+        "select project_id, person_id, first_seen_at, last_seen_at, events, is_identified from {marts}.dim_persons"
+    )
+    assert len(rows) == len(wanted)
+    assert set(rows) == wanted
+
+
+MODELS = ["fct_events", "fct_sessions", "fct_merges", "dim_persons", "agg_events_daily", "funnel_checkout"]
+
+
+def contents(modelled: Landing) -> dict[str, object]:
+    """Return a fingerprint of each mart; which run took an event in is not part of any."""
+    return {model: modelled.rows(f"select count(), sum(sipHash64(*)) from {{marts}}.{model}") for model in MODELS}
+
+
+@pytest.mark.slow
+def test_another_run_and_a_full_refresh_change_nothing_and_every_data_test_holds(modelled: Landing) -> None:
+    before = contents(modelled)
+    modelled.dbt("run")
+    assert contents(modelled) == before
+    modelled.dbt("build", "--full-refresh")
+    assert contents(modelled) == before

@@ -1,0 +1,115 @@
+"""Landing tables of a test's own, and the dbt project run over them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+from engine.event_table import json_instant
+from reference.events import Event
+from runtime.instance import Instance
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+_LAYERS = ("staging", "intermediate", "marts")
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A `raw` database and three model databases, all with one prefix."""
+
+    client: Client
+    prefix: str
+    variables: dict[str, str]
+    directory: Path
+
+    def deliver(self, project_id: int, events: Iterable[Event], *, inserted_at: datetime) -> None:
+        """Put deliveries of a project into the landing table."""
+        rows: list[dict[str, object]] = [
+            {
+                "project_id": project_id,
+                "message_id": event.message_id,
+                "type": event.type,
+                "event": event.event,
+                "anonymous_id": event.anonymous_id,
+                "user_id": event.user_id,
+                "previous_id": event.previous_id,
+                "session_id": event.session_id,
+                "timestamp": json_instant(event.timestamp),
+                "received_at": json_instant(event.received_at),
+                "sequence": event.sequence,
+                "traits": event.traits,
+                "batch_id": event.batch_id,
+                "inserted_at": json_instant(inserted_at),
+            }
+            for event in events
+        ]
+        self._insert("events", rows)
+
+    def set_project(
+        self, project_id: int, *, timezone: str, session_gap_minutes: int = 30, week_start: int = 1
+    ) -> None:
+        """Put a project's settings into the landing table."""
+        row: dict[str, object] = {
+            "project_id": project_id,
+            "name": f"project {project_id}",
+            "timezone": timezone,
+            "week_start": week_start,
+            "session_gap_minutes": session_gap_minutes,
+            "updated_at": "2024-01-01 00:00:00",
+        }
+        self._insert("projects", [row])
+
+    def dbt(self, *arguments: str) -> None:
+        """Run dbt over the project; raises `AssertionError` with its output when it fails."""
+        finished = subprocess.run(
+            [
+                *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments),
+                *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+                *("--target-path", str(self.directory / "target"), "--log-path", str(self.directory / "logs")),
+            ],
+            env=os.environ | self.variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert finished.returncode == 0, finished.stdout[-6000:] + finished.stderr[-2000:]
+
+    def table(self, name: str) -> str:
+        """Return the address of a model of this landing, given as `layer.model`."""
+        return self.prefix + name
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """Query; `{marts}` and the other layers in the text stand for this landing's databases."""
+        databases = {layer: self.prefix + layer for layer in (*_LAYERS, "raw")}
+        return [tuple(row) for row in self.client.query(sql.format(**databases)).result_rows]
+
+    def _insert(self, table: str, rows: list[dict[str, object]]) -> None:
+        if rows:
+            lines = "\n".join(json.dumps(row) for row in rows)
+            self.client.raw_insert(f"{self.prefix}raw.{table}", insert_block=lines, fmt="JSONEachRow")
+
+
+@contextmanager
+def landing(runtime: Instance, client: Client, directory: Path) -> Generator[Landing]:
+    """Create empty landing tables like the migrated ones; drop them and what was modelled from them in the end."""
+    prefix = f"models_{os.urandom(6).hex()}_"
+    client.command(f"create database {prefix}raw")
+    for table in ("events", "projects"):
+        client.command(f"create table {prefix}raw.{table} as raw.{table}")
+    variables = runtime.variables | {
+        "RADIXINSIGHT_DBT_PREFIX": prefix,
+        "RADIXINSIGHT_DBT_RAW": f"{prefix}raw",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    try:
+        yield Landing(client, prefix, variables, directory)
+    finally:
+        for database in ("raw", *_LAYERS):
+            client.command(f"drop database if exists {prefix}{database}")
