@@ -14,5 +14,5 @@ export default defineConfig(({ mode }) => ({
     proxy: mode === "mock" ? {} : { "/v1": `http://127.0.0.1:${apiPort}`, "/docs": `http://127.0.0.1:${apiPort}` },
   },
   build: { assetsInlineLimit: 0, reportCompressedSize: false },
-  test: { environment: "jsdom", setupFiles: ["./vitest.setup.ts"], include: ["src/**/*.test.{ts,tsx}"] },
+  test: { environment: "node", setupFiles: ["./vitest.setup.ts"], include: ["src/**/*.test.{ts,tsx}"] },
 }));

@@ -61,9 +61,11 @@ function ProjectPage({
       }
       toolbar={
         <>
-          <h1 className="mr-auto font-semibold text-lg tracking-[-0.01em]">Overview</h1>
+          <h1 className="mr-auto font-semibold text-lg tracking-[-0.01em] max-sm:sr-only">Overview</h1>
+          <div className="mr-auto sm:order-last sm:mr-0">
+            <DateRange search={search} range={range} today={today} timezone={project.timezone} change={change} />
+          </div>
           <Freshness project={project} range={range} now={now} />
-          <DateRange search={search} range={range} today={today} timezone={project.timezone} change={change} />
         </>
       }
     >

@@ -4,7 +4,7 @@ import { type LinePoint, labelledIndexes, splitLine } from "@/charts/line-data";
 import { formatCompact, formatCount } from "@/lib/format";
 import { onThemeChange, tokenColor } from "@/lib/theme";
 
-const HEIGHT_PX = 264;
+const HEIGHT_PX = 284;
 const LABEL_PX = 76;
 const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 

@@ -29,7 +29,7 @@ export function EventPicker({
   const shown = value ?? anyLabel ?? "Choose an event";
   const look = quiet
     ? "inline-flex max-w-full min-h-7 items-center gap-1 rounded-sm px-1.5 -mx-1.5 hover:bg-sunken"
-    : "control max-w-full";
+    : "control max-w-56";
   return (
     <Popover
       label={`${label}: ${shown}`}

@@ -44,12 +44,6 @@ export const CloseIcon = () => (
   </Icon>
 );
 
-export const PlusIcon = () => (
-  <Icon>
-    <path d="M8 3.5v9M3.5 8h9" />
-  </Icon>
-);
-
 export const UpIcon = () => (
   <Icon>
     <path d="M8 12.5v-9M4.5 7 8 3.5 11.5 7" />

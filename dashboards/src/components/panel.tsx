@@ -26,7 +26,7 @@ export function Panel({
       className={`flex min-w-0 scroll-mt-20 flex-col rounded-lg border border-line bg-surface shadow-panel ${className}`}
     >
       <header className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 pt-3.5 pb-3">
-        <div className="min-w-0 flex-1 basis-48">
+        <div className={`min-w-0 flex-1 ${note ? "basis-64" : "basis-20"}`}>
           <h2 id={heading} className="font-semibold text-lg tracking-[-0.01em]">
             {title}
           </h2>
@@ -34,7 +34,7 @@ export function Panel({
         </div>
         {controls && <div className="flex min-w-0 flex-wrap items-center gap-2">{controls}</div>}
       </header>
-      <div className="min-w-0 flex-1">{children}</div>
+      <div className="relative min-w-0 flex-1">{children}</div>
       {footer && <footer className="border-line border-t">{footer}</footer>}
     </section>
   );

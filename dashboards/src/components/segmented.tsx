@@ -27,7 +27,7 @@ export function Segmented<Value extends string>({
         <label
           key={option.value}
           title={option.why}
-          className="relative flex min-h-[1.625rem] items-center rounded-sm px-2.5 text-sm text-quiet has-checked:bg-raised has-checked:font-medium has-checked:text-ink has-checked:shadow-panel has-disabled:cursor-default has-disabled:opacity-45 has-focus-visible:outline-2 has-focus-visible:outline-accent not-has-disabled:hover:text-ink"
+          className="relative flex min-h-[1.625rem] items-center rounded-sm px-2.5 text-sm text-quiet has-checked:bg-thumb has-checked:font-medium has-checked:text-ink has-checked:shadow-panel has-disabled:cursor-default has-disabled:opacity-45 has-focus-visible:outline-2 has-focus-visible:outline-accent not-has-disabled:hover:text-ink"
         >
           <input
             type="radio"

@@ -21,7 +21,7 @@ export class ApiProblem extends Error {
 }
 
 /** The problem that an answer without success describes; one that is not problem+json comes from something in between. */
-export function toProblem(status: number, body: unknown): ApiProblem {
+function toProblem(status: number, body: unknown): ApiProblem {
   const said = typeof body === "object" && body !== null ? (body as Partial<ProblemBody>) : {};
   return new ApiProblem({
     status,

@@ -36,6 +36,13 @@ export function addDays(date: IsoDate, days: number): IsoDate {
   return fromUtc(new Date(toUtc(date).getTime() + days * DAY_MS));
 }
 
+/** The first of the month, so many months later. */
+export function addMonths(firstOfMonth: IsoDate, months: number): IsoDate {
+  const instant = toUtc(firstOfMonth);
+  instant.setUTCMonth(instant.getUTCMonth() + months);
+  return fromUtc(instant);
+}
+
 /** Days from `start` to `end`, the length of the half-open range between them. */
 export function daysBetween(start: IsoDate, end: IsoDate): number {
   return Math.round((toUtc(end).getTime() - toUtc(start).getTime()) / DAY_MS);

@@ -8,11 +8,6 @@ const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const oneDigit = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const compactNumber = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
-const signedPercent = new Intl.NumberFormat(undefined, {
-  style: "percent",
-  maximumFractionDigits: 1,
-  signDisplay: "exceptZero",
-});
 
 export const formatCount = (value: number): string => whole.format(value);
 
@@ -25,15 +20,13 @@ export const formatCompact = (value: number): string => compactNumber.format(val
 /** A rate between 0 and 1 as percent; a rate that has no value is a dash, never 0 %. */
 export const formatRate = (rate: number | null): string => (rate === null ? "–" : percent.format(rate));
 
-export const formatChange = (change: number): string => signedPercent.format(change);
-
 function two(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
 /** A length of time in its two largest units: `2 d 4 h`, `3 min 5 s`, `450 ms`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   if (seconds < 3600) return two(Math.floor(seconds / 60), "min", seconds % 60, "s");

@@ -7,14 +7,14 @@ type Schemas = components["schemas"];
 
 export type Meta = Schemas["Meta"];
 export type EventCount = Schemas["EventCount"];
-export type EventNames = Schemas["EventNames"];
 export type Bucket = Schemas["Bucket"];
 export type Timeseries = Schemas["Timeseries"];
 export type Funnel = Schemas["Funnel"];
 export type FunnelStep = Schemas["FunnelStep"];
 export type Retention = Schemas["Retention"];
 export type RetentionCohort = Schemas["RetentionCohort"];
-export type ProjectSummary = Schemas["ProjectSummary"];
+
+type ProjectSummary = Schemas["ProjectSummary"];
 
 /** A project and the key that may read it. */
 export interface Project extends ProjectSummary {

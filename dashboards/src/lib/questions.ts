@@ -59,7 +59,7 @@ export function funnelQuestion(search: Search, range: DayRange, steps: string[])
 }
 
 /** The period of the address, else weeks from three weeks on. */
-export function retentionPeriod(search: Search, range: DayRange): Period {
+function retentionPeriod(search: Search, range: DayRange): Period {
   return search.period ?? (daysBetween(range.from, range.to) >= 21 ? "week" : "day");
 }
 

@@ -15,20 +15,15 @@ export function Events({ className }: { className?: string }) {
     <Panel
       id="events"
       title="Events"
-      className={className ?? ""}
+      className={`xl:min-h-96 ${className ?? ""}`}
       footer={
         query.data && <Provenance origins={[{ label: "Events", meta: query.data.meta }]} timezone={project.timezone} />
       }
     >
       <Answer query={query} skeleton={<Loading />}>
-        {({ data, meta }) =>
+        {({ data }) =>
           data.length > 0 ? (
             <List rows={data} />
-          ) : meta.fresh_until === null ? (
-            <Empty title="No events yet">
-              Nothing has arrived in this project. Send a first event to the collector; it shows here after the next
-              model run.
-            </Empty>
           ) : (
             <Empty title="Nothing in this range">Choose a longer or an earlier range.</Empty>
           )
@@ -43,7 +38,7 @@ function List({ rows }: { rows: readonly EventCount[] }) {
   const most = Math.max(...rows.map(({ events }) => events));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard
-    <div className="max-h-80 overflow-y-auto px-4 pb-3" tabIndex={0}>
+    <div className="max-h-80 overflow-y-auto px-4 pb-3 xl:absolute xl:inset-0 xl:max-h-none" tabIndex={0}>
       <table className="w-full text-sm">
         <thead className="sticky top-0 z-10 bg-surface text-quiet text-xs">
           <tr>

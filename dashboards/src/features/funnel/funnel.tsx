@@ -7,7 +7,7 @@ import { Select } from "@/components/select";
 import { formatCount, formatRate, formatWindow } from "@/lib/format";
 import { type EventCount, eventNamesQuery, type Funnel as FunnelAnswer, funnelQuery } from "@/lib/insights";
 import { DEFAULT_WINDOW, funnelQuestion, funnelSteps } from "@/lib/questions";
-import type { Window } from "@/lib/search";
+import { WINDOWS, type Window } from "@/lib/search";
 import { useView } from "@/lib/view";
 import { StepRow, StepsHead } from "./step-row";
 import { addStep, FEWEST_STEPS, MOST_STEPS, moveStep, removeStep, replaceStep } from "./steps";
@@ -68,7 +68,7 @@ export function Funnel({ className }: { className?: string }) {
         <Select
           label="Conversion window"
           value={search.window ?? DEFAULT_WINDOW}
-          options={(Object.keys(WINDOW_NAMES) as Window[]).map((value) => ({ value, label: WINDOW_NAMES[value] }))}
+          options={WINDOWS.map((value) => ({ value, label: WINDOW_NAMES[value] }))}
           onChange={(window) => change({ window })}
         />
       }

@@ -60,7 +60,7 @@ export function StepRow(props: StepRowProps) {
       <div className="col-span-3 row-start-2 md:col-span-1 md:row-start-auto">
         <Bar rate={figures?.conversion_from_first ?? null} previousRate={props.previousRate} />
       </div>
-      <div className="col-span-3 row-start-3 grid grid-cols-4 gap-x-2 text-sm md:contents">
+      <div className="col-span-3 row-start-3 grid grid-cols-[1fr_1fr_1fr_1.4fr] gap-x-2 text-sm md:contents">
         <FigureCell name="Persons" figure="persons" title={dropOff(figures)}>
           {figures ? formatCount(figures.persons) : missing}
         </FigureCell>
@@ -115,7 +115,7 @@ function FigureCell({
 function Bar({ rate, previousRate }: { rate: number | null; previousRate: number | null }) {
   const percent = (value: number | null) => `${(value ?? 0) * 100}%`;
   return (
-    <div aria-hidden="true" className="relative h-5 overflow-hidden rounded-sm bg-sunken">
+    <div aria-hidden="true" className="relative h-5.5 overflow-hidden rounded-sm bg-sunken">
       {rate !== null && (
         <div className="unfinished absolute inset-y-0 left-0" style={{ width: percent(previousRate) }} />
       )}

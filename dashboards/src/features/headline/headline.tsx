@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Sparkline } from "@/charts/sparkline";
 import { Failure, StaleNotice } from "@/components/notices";
 import { type Origin, Provenance } from "@/components/provenance";
-import { formatAverage, formatChange, formatCount } from "@/lib/format";
+import { formatAverage, formatCount, formatRate } from "@/lib/format";
 import { retentionQuery, timeseriesQuery } from "@/lib/insights";
 import { headlineQuestion, newPersonsQuestion } from "@/lib/questions";
 import { useView } from "@/lib/view";
@@ -98,15 +98,15 @@ function FigureView({ name, note, figure }: { name: string; note: string; figure
 
 function Change({ change }: { change: number | null }) {
   if (change === null) return null;
-  const direction = change > 0 ? "↑" : change < 0 ? "↓" : "";
+  const [arrow, word] = change > 0 ? ["↑", "more"] : change < 0 ? ["↓", "less"] : ["", "no change"];
   return (
     <span
       className="figures text-quiet text-xs"
       title="Average of complete days, against the period of the same length before"
     >
-      <span aria-hidden="true">{direction} </span>
-      {formatChange(change)}
-      <span className="sr-only"> against the period before</span>
+      <span aria-hidden="true">{arrow} </span>
+      {formatRate(Math.abs(change))}
+      <span className="sr-only"> {word} than in the period before</span>
     </span>
   );
 }

@@ -21,11 +21,7 @@ export function KeyScreen({ statuses, notice }: { statuses: readonly KeyStatus[]
           </p>
           {notice && <div className="mt-4 rounded-md bg-warn-soft px-3 py-2 text-sm">{notice}</div>}
           {refused.map(({ apiKey, problem }) => (
-            <div
-              key={apiKey}
-              role="alert"
-              className="mt-4 rounded-md border border-bad/30 bg-bad-soft px-3 py-2 text-sm"
-            >
+            <div key={apiKey} className="mt-4 rounded-md border border-bad/30 bg-bad-soft px-3 py-2 text-sm">
               <p>
                 The key <code className="font-mono text-xs">{maskKey(apiKey)}</code> was refused.
               </p>

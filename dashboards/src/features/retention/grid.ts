@@ -1,3 +1,4 @@
+import { addDays, addMonths, dateOf, type IsoDate, todayIn } from "@/lib/calendar";
 import type { Retention } from "@/lib/insights";
 
 type Data = Retention["data"];
@@ -11,7 +12,7 @@ export interface Cell {
   heat: number;
 }
 
-export interface Row {
+interface Row {
   start: string;
   size: number;
   /** One per column; null where the period has not begun. */
@@ -21,32 +22,25 @@ export interface Row {
 export interface Grid {
   columns: number[];
   rows: Row[];
-  averages: { index: number; rate: number | null; persons: number; size: number; heat: number }[];
+  averages: { index: number; rate: number | null; persons: number; size: number }[];
   /** The rate that is coloured fullest: the highest one after period 0. */
   highest: number;
 }
 
-/** Whether period `index` of the cohort has begun: a cell whose time has not come shows nothing, not 0 %. */
-function hasBegun(start: string, index: number, period: Data["period"], now: Date): boolean {
-  const begin = new Date(`${start.slice(0, 19)}Z`);
-  if (period === "month") begin.setUTCMonth(begin.getUTCMonth() + index);
-  else begin.setUTCDate(begin.getUTCDate() + index * (period === "week" ? 7 : 1));
-  // Wall time against wall time: the offset is the cohort's own, an hour more or less at the border of a day.
-  return begin.getTime() - offsetMs(start) <= now.getTime();
-}
-
-function offsetMs(instant: string): number {
-  const match = /([+-])(\d{2}):(\d{2})$/.exec(instant);
-  if (match === null) return 0;
-  const minutes = Number(match[2]) * 60 + Number(match[3]);
-  return (match[1] === "-" ? -1 : 1) * minutes * 60_000;
+/** First day of the cohort's period number `index`. */
+function periodStart(start: string, index: number, period: Data["period"]): IsoDate {
+  const day = dateOf(start);
+  if (period === "month") return addMonths(day, index);
+  return addDays(day, index * (period === "week" ? 7 : 1));
 }
 
 /** The grid as it is drawn: only columns that some cohort has begun, colours relative to the highest return. */
 export function toGrid(data: Data, now: Date): Grid {
+  // A cell whose time has not come shows nothing, not 0 %.
+  const today = todayIn(data.timezone, now);
   const begun = data.cohorts.map((cohort) => ({
     ...cohort,
-    cells: cohort.cells.filter((cell) => hasBegun(cohort.start, cell.period_index, data.period, now)),
+    cells: cohort.cells.filter((cell) => periodStart(cohort.start, cell.period_index, data.period) <= today),
   }));
   const last = Math.max(0, ...begun.flatMap(({ cells }) => cells.map((cell) => cell.period_index)));
   const columns = Array.from({ length: last + 1 }, (_, index) => index);
@@ -54,7 +48,9 @@ export function toGrid(data: Data, now: Date): Grid {
     0,
     ...begun.flatMap(({ cells }) => cells.map((cell) => (cell.period_index === 0 ? 0 : (cell.rate ?? 0)))),
   );
-  const heat = (rate: number | null) => (rate === null || highest === 0 ? 0 : Math.min(1, rate / highest));
+  // Period 0 is the cohort itself, always all of it: colouring it would only drown the others.
+  const heat = (index: number, rate: number | null) =>
+    index === 0 || rate === null || highest === 0 ? 0 : rate / highest;
   return {
     columns,
     highest,
@@ -69,15 +65,13 @@ export function toGrid(data: Data, now: Date): Grid {
           persons: cell.persons,
           rate: cell.rate,
           isComplete: cell.is_complete,
-          heat: heat(cell.rate),
+          heat: heat(index, cell.rate),
         };
       }),
     })),
     averages: columns.flatMap((index) => {
       const average = data.averages.find((candidate) => candidate.period_index === index);
-      return average === undefined
-        ? []
-        : [{ index, rate: average.rate, persons: average.persons, size: average.size, heat: heat(average.rate) }];
+      return average === undefined ? [] : [{ index, rate: average.rate, persons: average.persons, size: average.size }];
     }),
   };
 }

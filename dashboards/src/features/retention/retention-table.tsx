@@ -2,6 +2,8 @@ import { formatBucket, formatBucketLong, formatCount, formatRate } from "@/lib/f
 import type { GridUnit, Period } from "@/lib/search";
 import type { Cell, Grid } from "./grid";
 
+// The first two columns, names and sizes.
+const COHORT_REM = 10;
 const STICKY = "sticky left-0 z-10 bg-surface";
 
 /** Cohorts downwards, periods since the start to the right. Hatched cells can still grow. */
@@ -9,14 +11,20 @@ export function RetentionTable({ grid, period, unit }: { grid: Grid; period: Per
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard */}
-      <div className="overflow-x-auto px-4" tabIndex={0}>
-        <table className="figures w-full border-separate border-spacing-0.5 text-xs">
+      <div className="relative overflow-x-auto px-4" tabIndex={0}>
+        <table
+          className="figures w-full table-fixed border-separate border-spacing-0.5 text-xs"
+          style={{
+            minWidth: `${COHORT_REM + grid.columns.length * 3.25}rem`,
+            maxWidth: `${COHORT_REM + grid.columns.length * 8}rem`,
+          }}
+        >
           <thead className="text-quiet">
             <tr>
-              <th scope="col" className={`${STICKY} min-w-20 py-1 text-left font-normal`}>
+              <th scope="col" className={`${STICKY} w-24 py-1 text-left font-normal`}>
                 Cohort
               </th>
-              <th scope="col" className="px-2 py-1 text-right font-normal">
+              <th scope="col" className="w-16 px-2 py-1 text-right font-normal">
                 Persons
               </th>
               {grid.columns.map((index) => (
@@ -80,7 +88,7 @@ function CellView({ cell, size, period, unit }: { cell: Cell; size: number; peri
   return (
     <td
       title={title}
-      className={`min-w-12 rounded-sm px-1 py-1.5 text-center ${cell.isComplete ? "" : "unfinished"}`}
+      className={`rounded-sm px-1 py-1.5 text-center ${cell.isComplete ? "" : "unfinished"}`}
       style={{ backgroundColor: color }}
     >
       {unit === "share" ? formatRate(cell.rate) : formatCount(cell.persons)}

@@ -66,7 +66,7 @@ export function Trend({ className }: { className?: string }) {
         query.data && <Provenance origins={[{ label: "Trend", meta: query.data.meta }]} timezone={project.timezone} />
       }
     >
-      <Answer query={query} skeleton={<div className="skeleton mx-4 mb-4 h-64" />}>
+      <Answer query={query} skeleton={<div className="skeleton mx-4 mb-4 h-72" />}>
         {({ data }) => <Line data={data} />}
       </Answer>
     </Panel>
@@ -109,7 +109,7 @@ function AsTable({ points, subject }: { points: readonly LinePoint[]; subject: s
       <summary className="w-fit rounded-sm py-1 text-quiet hover:text-ink">As a table</summary>
       {isOpen && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard
-        <div className="max-h-72 overflow-y-auto" tabIndex={0}>
+        <div className="relative max-h-72 overflow-y-auto" tabIndex={0}>
           <table className="figures w-full max-w-md">
             <caption className="sr-only">{subject}</caption>
             <thead className="sticky top-0 bg-surface text-quiet">

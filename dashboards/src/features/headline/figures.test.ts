@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { cohortDays, toDays, toFigure } from "./figures";
+
+const days = toDays([
+  { start: "2026-03-01T00:00:00+01:00", value: 10, is_complete: true },
+  { start: "2026-03-02T00:00:00+01:00", value: 20, is_complete: true },
+  { start: "2026-03-03T00:00:00+01:00", value: 30, is_complete: true },
+  { start: "2026-03-04T00:00:00+01:00", value: 3, is_complete: false },
+]);
+
+test("a total counts the day that has not ended, an average leaves it out", () => {
+  expect(toFigure(days, "2026-03-03", "total").value).toBe(33);
+  expect(toFigure(days, "2026-03-03", "average").value).toBe(30);
+});
+
+test("the change compares complete days with complete days", () => {
+  expect(toFigure(days, "2026-03-03", "total").change).toBe(1);
+});
+
+test("on the first day the figure is what there is so far, and compares with nothing", () => {
+  expect(toFigure(days, "2026-03-04", "average")).toEqual({ value: 3, change: null, shape: [], isSoFar: true });
+});
+
+test("growth from nothing has no rate", () => {
+  const grown = days.map((day) => ({ ...day, value: day.date < "2026-03-03" ? 0 : day.value }));
+  expect(toFigure(grown, "2026-03-03", "total").change).toBeNull();
+});
+
+test("a day on which nobody was new counts as 0", () => {
+  const cohorts = [{ start: "2026-03-02T00:00:00+01:00", size: 7, cells: [] }];
+  expect(cohortDays(cohorts, days).map(({ value }) => value)).toEqual([0, 7, 0, 0]);
+});
