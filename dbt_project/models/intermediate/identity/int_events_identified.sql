@@ -56,8 +56,9 @@ resolved as (
             events.user_id != '', events.user_id,
             empty(devices.links), '',
             -- What came before a device's first link belongs to that link's user.
-            length(devices.links) = 1 or {{ event_order('events') }} < (devices.links)[1].1, (devices.links)[1].2,
-            arrayLast(link -> link.1 <= {{ event_order('events') }}, devices.links).2
+            length(devices.links) = 1 or {{ event_order('events') }} < tupleElement(devices.links[1], 1),
+            tupleElement(devices.links[1], 2),
+            tupleElement(arrayLast(link -> link.1 <= {{ event_order('events') }}, devices.links), 2)
         ) as person_user_id
     from events
     left join merged on events.project_id = merged.project_id and events.user_id = merged.user_id

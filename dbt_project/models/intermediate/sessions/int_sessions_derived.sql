@@ -35,7 +35,12 @@ underived as (
     left join projects on events.project_id = projects.project_id
     where
         events.session_id = ''
-        or (events.project_id, events.session_id) in (select project_id, session_id from split_sessions)
+        or (events.project_id, events.session_id) in (
+            select
+                project_id,
+                session_id
+            from split_sessions
+        )
 ),
 
 measured as (

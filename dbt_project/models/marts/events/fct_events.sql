@@ -64,7 +64,12 @@ sessionized as (
         events.properties as properties,
         if(
             events.session_id != ''
-            and (events.project_id, events.session_id) not in (select project_id, session_id from split_sessions),
+            and (events.project_id, events.session_id) not in (
+                select
+                    project_id,
+                    session_id
+                from split_sessions
+            ),
             events.session_id,
             {{ derived_session_id('derived_sessions') }}
         ) as session_id

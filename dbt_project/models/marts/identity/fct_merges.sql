@@ -36,7 +36,7 @@ judged as (
             aliases.alias_rank = 1, merged.refusal,
             aliases.first_user_id = aliases.user_id, 'repeated',
             'merged_elsewhere'
-        ) as refusal
+        ) as reason
     from aliases
     left join merged on aliases.project_id = merged.project_id and aliases.previous_id = merged.user_id
 )
@@ -47,7 +47,7 @@ select
     previous_id,
     user_id,
     aliased_at,
-    toBool(judged.refusal = '') as is_merged,
-    toLowCardinality(judged.refusal) as refusal,
+    toBool(reason = '') as is_merged,
+    toLowCardinality(reason) as refusal,
     if(is_merged, concat('user:', merged_user_id), '') as person_id
 from judged

@@ -1,16 +1,12 @@
 {{ config(order_by='(project_id, step)') }}
 
 {%- set steps = ['catalog', 'product_view', 'add_to_cart', 'cart', 'purchase'] %}
-{%- set conditions = [] %}
-{%- for step in steps %}
-    {%- do conditions.append("event = '" ~ step ~ "'") %}
-{%- endfor %}
 
 with funnel as (
     {{ insights_funnel(
         relation=ref('fct_events'),
         project='project_id',
-        steps=conditions,
+        steps=named_events(steps),
         start="toDateTime64('1970-01-01 00:00:00', 3, 'UTC')",
         end="toDateTime64('2200-01-01 00:00:00', 3, 'UTC')",
         window_ms=14 * 24 * 60 * 60 * 1000,
@@ -21,7 +17,9 @@ with funnel as (
 select
     project_id,
     step,
-    toLowCardinality(['{{ steps | join("', '") }}'][step]) as step_name,
+    toLowCardinality(
+        ['{{ steps | join("', '") }}'][step]
+    ) as step_name,
     persons,
     median_ms,
     avg_ms

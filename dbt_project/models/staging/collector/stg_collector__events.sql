@@ -36,11 +36,21 @@ repeated as (
 deduplicated as (
     select {{ columns | join(', ') }}
     from source
-    where (project_id, message_id) not in (select project_id, message_id from repeated)
+    where (project_id, message_id) not in (
+        select
+            project_id,
+            message_id
+        from repeated
+    )
     union all
     select {{ columns | join(', ') }}
     from source
-    where (project_id, message_id) in (select project_id, message_id from repeated)
+    where (project_id, message_id) in (
+        select
+            project_id,
+            message_id
+        from repeated
+    )
     -- The earliest received wins. What follows it only makes the choice the same in every run.
     order by {{ delivery_order() | trim }}
     limit 1 by project_id, message_id
@@ -51,11 +61,16 @@ deduplicated as (
 known as (
     select {{ columns | join(', ') }}
     from {{ this }}
-    where (project_id, message_id) in (select project_id, message_id from deduplicated)
+    where (project_id, message_id) in (
+        select
+            project_id,
+            message_id
+        from deduplicated
+    )
 ),
 
 changed as (
-    select {% for column in columns %}deduplicated.{{ column }} as {{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    select deduplicated.*
     from deduplicated
     left join known on deduplicated.project_id = known.project_id and deduplicated.message_id = known.message_id
     where
