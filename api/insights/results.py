@@ -90,9 +90,15 @@ class Results:
         if task is None:
             task = asyncio.ensure_future(compute())
             self._running[key] = task
-            task.add_done_callback(lambda _: self._running.pop(key, None))
+            task.add_done_callback(lambda done: self._finish(key, done))
         # One caller that leaves must not take the answer from the others.
         return await asyncio.shield(task)
+
+    def _finish(self, key: str, task: asyncio.Task[dict[str, Any]]) -> None:
+        del self._running[key]
+        # An error is raised to every caller; when all of them have left, nobody else would look at it.
+        if not task.cancelled():
+            task.exception()
 
     async def _cached(self, key: str) -> dict[str, Any] | None:
         if self._settings.result_cache_seconds == 0:

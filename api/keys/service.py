@@ -49,13 +49,14 @@ class ApiKeys:
         known = self._remembered.get(digest)
         if known is not None and now - known.checked_at < self._settings.key_cache_seconds:
             return known.project
-        project = await self._look_up(key, note_use=known is None or now - known.use_noted_at > _USE_NOTED_SECONDS)
+        use_noted_at = now if known is None or now - known.use_noted_at >= _USE_NOTED_SECONDS else known.use_noted_at
+        project = await self._look_up(key, note_use=use_noted_at == now)
         if project is None:
             self._remembered.pop(digest, None)
             raise ApiKeyInvalidError
         if len(self._remembered) >= _MOST_REMEMBERED:
             self._remembered.clear()
-        self._remembered[digest] = _Remembered(project, now, now)
+        self._remembered[digest] = _Remembered(project, now, use_noted_at)
         return project
 
     async def _look_up(self, key: str, *, note_use: bool) -> Project | None:
