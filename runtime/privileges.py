@@ -62,7 +62,7 @@ def unprivileged_identity(directory: Path, *programs: Path) -> Identity:
     if owner == 0 and _namespaces_allowed():
         return Identity("namespace")
     uid = owner or NOBODY
-    return Identity(str(uid), traverse=not all(_reachable(path, uid) for path in (directory.parent, *programs)))
+    return Identity(str(uid), traverse=not all(reachable(path, uid) for path in (directory.parent, *programs)))
 
 
 def hand_over(directory: Path, identity: Identity) -> None:
@@ -81,7 +81,8 @@ def _namespaces_allowed() -> bool:
     return subprocess.run(probe, check=False, capture_output=True, timeout=10).returncode == 0  # noqa: S603 - own command
 
 
-def _reachable(path: Path, uid: int) -> bool:
+def reachable(path: Path, uid: int) -> bool:
+    """Say whether another user can get to `path`, and execute or enter it, by the modes of the directories above."""
     for part in [path, *path.parents]:
         facts = part.stat()
         mode = facts.st_mode

@@ -26,14 +26,11 @@ _STEADY_S = 60.0
 class SupervisedProcess:
     """Runs one service until it is told to stop. `changed` is called after every change of `record`."""
 
-    def __init__(
-        self, service: Service, log: Path, *, run_id: str, start_timeout_s: float, changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, service: Service, log: Path, *, start_timeout_s: float, changed: Callable[[], None]) -> None:
         self.service = service
         self.record = ProcessRecord(name=service.name, address=service.address)
         self.ready = asyncio.Event()
         self._log = log
-        self._run_id = run_id
         self._start_timeout_s = start_timeout_s
         self._changed = changed
         self._child: asyncio.subprocess.Process | None = None

@@ -109,7 +109,6 @@ class Supervisor:
         process = SupervisedProcess(
             catalogue[name],
             self.directory.log_of(name),
-            run_id=self._record.run_id,
             start_timeout_s=self._settings.start_timeout_s,
             changed=self._changed,
         )

@@ -1,6 +1,7 @@
 """One embedded runtime for the whole test session, shared by all workers, and projects in it."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -12,11 +13,11 @@ import pytest
 from filelock import FileLock
 
 from runtime.instance import Instance
+from runtime.ports import OFFSETS, is_free
 from runtime.project_keys import ProjectKeys, create_project
 from runtime.settings import RuntimeSettings
 
 _ROOT_VARIABLE = "RADIXINSIGHT_TEST_ROOT"
-_HIGHEST_OFFSET = 7
 _ATTEMPTS = 3
 
 
@@ -70,24 +71,11 @@ def free_port_base() -> int:
 
 
 def find_port_base() -> int:
-    """Look for eight free ports in a row."""
+    """Look for free ports in a row, below the range from which the system hands out ports."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            base = probe.getsockname()[1]
-        # Below the range from which the system hands out ports, lest one be taken in between.
-        base = 10000 + base % 20000 // 10 * 10
-        if all(_is_free(base + offset) for offset in range(_HIGHEST_OFFSET + 1)):
+        base = 10000 + secrets.randbelow(2000) * 10
+        if all(is_free(base + offset) for offset in OFFSETS.values()):
             return base
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _start(root: Path) -> int:
