@@ -65,10 +65,16 @@ class WriteKeys:
         return owner
 
     async def refresh(self) -> None:
-        """Read the keys, unless that was done a moment ago: unknown keys must not become a load on PostgreSQL."""
+        """Read the keys as they are now, together with everybody else who asks at this moment.
+
+        Readings are at least a quarter of a second apart: unknown keys must not become a load on PostgreSQL. Whoever
+        asks too soon waits, so that a key that was made a moment ago is found.
+        """
+        asked_at = time.monotonic()
         async with self._lock:
-            if time.monotonic() - self._read_at < _REFRESH_AT_MOST_EVERY_S:
+            if self._read_at >= asked_at:
                 return
+            await asyncio.sleep(self._read_at + _REFRESH_AT_MOST_EVERY_S - time.monotonic())
             self._read_at = time.monotonic()
             live = select(WriteKey.key, WriteKey.id, WriteKey.project_id).where(WriteKey.revoked_at.is_(None))
             try:

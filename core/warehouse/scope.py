@@ -12,7 +12,16 @@ from core.errors import RadixError
 _PLACEHOLDER = "{project_id:UInt32}"
 _MAX_PROJECT_ID = 2**32 - 1
 # What is no code in ClickHouse SQL: quoted text and comments. A placeholder in there would scope nothing.
-_NOT_CODE = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_NOT_CODE = re.compile(
+    r"""
+      '(?:[^'\\]|\\.|'')*'            # string
+    | "(?:[^"\\]|\\.)*"               # identifier
+    | `(?:[^`\\]|\\.)*`               # identifier
+    | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$  # here document
+    | --[^\n]* | \#[^\n]* | /\*.*?\*/   # comments
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 
 
 class UnscopedQueryError(RadixError):

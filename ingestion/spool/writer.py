@@ -77,7 +77,9 @@ class SpoolWriter:
             await asyncio.shield(self._group.done)
 
     async def close(self) -> None:
-        """Commit what is pending, seal the segment and leave the directory to the shipper."""
+        """Commit what is pending, seal the segment and leave the directory to the shipper. Again does nothing."""
+        if self._is_closing:
+            return
         self._is_closing = True
         self._wake.set()
         await self._task

@@ -1,0 +1,228 @@
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import msgspec
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from core.events import LandedEvent
+from ingestion.shipper.landing import Landing, RefusedError, UnreachableError
+from ingestion.shipper.metrics import ShipperMetrics
+from ingestion.shipper.shipper import Shipper
+from ingestion.spool.directory import SEALED, WriterDirectory, new_id, usage, writers
+from ingestion.spool.records import HEADER_BYTES, Kind, frame
+from runtime.instance import Instance
+from runtime.project_keys import ProjectKeys
+from tests.ingestion.harness import free_port, landed_events, rejects
+
+
+@dataclass
+class Yard:
+    """A spool of dead writers, a shipper over it, and the project whose events lie in it."""
+
+    root: Path
+    landing: Landing
+    client: Client
+    project_id: int
+
+    @property
+    def spool(self) -> Path:
+        """The spool's directory."""
+        return self.root / "spool"
+
+    def line(self, message_id: str, **members: object) -> bytes:
+        """Return a line for `raw.events`, with members that may be wrong."""
+        event = LandedEvent(
+            project_id=self.project_id,
+            message_id=message_id,
+            type="track",
+            event="buy",
+            timestamp=1_700_000_000.5,
+            received_at=1_700_000_000.5,
+            protocol="segment",
+            write_key_id=3,
+            batch_id="batch",
+        )
+        return msgspec.json.encode(msgspec.to_builtins(event) | members) + b"\n"
+
+    def record(self, *lines: bytes) -> bytes:
+        """Return a record with these lines."""
+        payload = b"".join(lines)
+        return frame(Kind.EVENTS, len(lines), payload) + payload
+
+    def put(self, segment: bytes, batch_id: str | None = None) -> Path:
+        """Put a sealed segment into a directory of its own."""
+        directory = WriterDirectory.create(self.spool)
+        path = directory.path / f"{batch_id or new_id()}{SEALED}"
+        path.write_bytes(segment)
+        directory.close()
+        return path
+
+    def shipper(self) -> Shipper:
+        """Return a new shipper that hardly waits between tries."""
+        return Shipper(self.spool, self.root / "damaged", self.landing, ShipperMetrics(self.spool), max_backoff_s=0.01)
+
+    def ship(self) -> int:
+        """Let a new shipper look once."""
+        return self.shipper().ship_available()
+
+    def landed(self) -> list[str]:
+        """Return the ids of the events that landed."""
+        return sorted(row["message_id"] for row in landed_events(self.client, self.project_id))
+
+    def rejected(self) -> list[tuple[str, str, bytes]]:
+        """Return the rejects."""
+        return rejects(self.client, self.project_id)
+
+
+@pytest.fixture
+def yard(tmp_path: Path, runtime: Instance, client: Client, project: ProjectKeys) -> Generator[Yard]:
+    """Return an empty yard before the embedded server."""
+    landing = Landing(runtime.clickhouse_url, timeout_s=30)
+    yield Yard(tmp_path, landing, client, project.id)
+    landing.close()
+
+
+def test_a_segment_lands_and_leaves_nothing_behind(yard: Yard) -> None:
+    yard.put(yard.record(yard.line("a"), yard.line("b")) + yard.record(yard.line("c")))
+    assert yard.ship() == 1
+    assert yard.landed() == ["a", "b", "c"]
+    yard.ship()
+    assert writers(yard.spool) == []
+
+
+def test_a_segment_that_is_sent_again_lands_once(yard: Yard) -> None:
+    segment, batch_id = yard.record(yard.line("a"), yard.line("b")), new_id()
+    for _ in range(3):
+        yard.put(segment, batch_id)
+        assert yard.ship() == 1
+    assert yard.landed() == ["a", "b"]
+
+
+def test_equal_segments_of_different_batches_both_land(yard: Yard) -> None:
+    for _ in range(2):
+        yard.put(yard.record(yard.line("a")))
+    assert yard.ship() == 2
+    assert yard.landed() == ["a", "a"]
+
+
+POISON = {"sequence": "not a number"}
+
+
+@pytest.mark.parametrize("positions", [[0], [6], [0, 3, 6], list(range(7))])
+def test_poison_rows_are_isolated_and_all_others_land(yard: Yard, positions: list[int]) -> None:
+    lines = [yard.line(f"m{index}", **(POISON if index in positions else {})) for index in range(7)]
+    yard.put(yard.record(*lines))
+    assert yard.ship() == 1
+    assert yard.landed() == [f"m{index}" for index in range(7) if index not in positions]
+    expected = [("refused_by_warehouse", f"m{index}", lines[index].rstrip()) for index in positions]
+    assert yard.rejected() == expected
+
+
+def test_a_split_that_was_cut_off_is_finished_without_doubling(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    segment = yard.record(*(yard.line(f"m{index}", **(POISON if index == 5 else {})) for index in range(8)))
+    path = yard.put(segment)
+    insert = yard.landing.insert
+    calls = 0
+
+    def fail_at_the_fifth(kind: Kind, lines: bytes, token: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise UnreachableError("gone")
+        insert(kind, lines, token)
+
+    monkeypatch.setattr(yard.landing, "insert", fail_at_the_fifth)
+    assert yard.ship() == 0
+    assert 0 < len(yard.landed()) < 7
+    assert path.exists()
+    assert yard.ship() == 1
+    assert yard.landed() == [f"m{index}" for index in range(8) if index != 5]
+    assert len(yard.rejected()) == 1
+
+
+def test_a_batch_that_is_refused_for_an_unforeseen_reason_is_split_in_the_end(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.put(yard.record(yard.line("good"), yard.line("bad")))
+    insert = yard.landing.insert
+
+    def refuse(kind: Kind, lines: bytes, token: str) -> None:
+        if kind == Kind.EVENTS and b'"bad"' in lines:
+            raise RefusedError("a reason that nobody thought of")
+        insert(kind, lines, token)
+
+    monkeypatch.setattr(yard.landing, "insert", refuse)
+    shipper = yard.shipper()
+    deadline = time.monotonic() + 20
+    while not shipper.ship_available():
+        assert time.monotonic() < deadline
+    assert yard.landed() == ["good"]
+    assert [message_id for _, message_id, _ in yard.rejected()] == ["bad"]
+
+
+def test_a_segment_that_cannot_pass_does_not_hold_up_the_others(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = yard.put(yard.record(yard.line("stuck")))
+    yard.put(yard.record(yard.line("next")))
+    insert = yard.landing.insert
+
+    def refuse(kind: Kind, lines: bytes, token: str) -> None:
+        if token == stuck.stem:
+            raise RefusedError("no")
+        insert(kind, lines, token)
+
+    monkeypatch.setattr(yard.landing, "insert", refuse)
+    assert yard.ship() == 1
+    assert yard.landed() == ["next"]
+
+
+def test_what_can_be_read_of_a_rotten_segment_lands_and_the_segment_is_kept(yard: Yard) -> None:
+    first, second, third = (yard.record(yard.line(name)) for name in "abc")
+    rotten = bytearray(first + second + third)
+    rotten[len(first) + HEADER_BYTES + 3] ^= 1
+    path = yard.put(bytes(rotten))
+    assert yard.ship() == 1
+    assert yard.landed() == ["a", "c"]
+    assert (yard.root / "damaged" / path.name).read_bytes() == bytes(rotten)
+
+
+def test_a_torn_last_write_is_dropped(yard: Yard) -> None:
+    yard.put(yard.record(yard.line("a")) + yard.record(yard.line("b"))[:-5])
+    assert yard.ship() == 1
+    assert yard.landed() == ["a"]
+    assert not (yard.root / "damaged").exists()
+
+
+def test_two_shippers_on_one_spool_do_not_collide(yard: Yard, runtime: Instance) -> None:
+    for number in range(30):
+        yard.put(yard.record(yard.line(f"m{number:02}")))
+
+    def ship() -> None:
+        landing = Landing(runtime.clickhouse_url, timeout_s=30)
+        shipper = Shipper(yard.spool, yard.root / "damaged", landing, ShipperMetrics(yard.spool), max_backoff_s=0.01)
+        while usage(yard.spool).segments:
+            shipper.ship_available()
+        landing.close()
+
+    threads = [Thread(target=ship) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert yard.landed() == [f"m{number:02}" for number in range(30)]
+
+
+def test_while_clickhouse_is_away_segments_are_kept_and_the_wait_grows(yard: Yard, runtime: Instance) -> None:
+    path = yard.put(yard.record(yard.line("a")))
+    metrics = ShipperMetrics(yard.spool)
+    away = Landing(f"http://u:p@127.0.0.1:{free_port()}/", timeout_s=1)
+    shipper = Shipper(yard.spool, yard.root / "damaged", away, metrics, max_backoff_s=60)
+    assert [shipper.ship_available() for _ in range(5)] == [0] * 5
+    assert path.exists()
+    assert metrics.registry.get_sample_value("radixinsight_shipper_inserts_failed_total", {"code": "0"}) == 1
+    back = Landing(runtime.clickhouse_url, timeout_s=30)
+    assert Shipper(yard.spool, yard.root / "damaged", back, metrics, max_backoff_s=60).ship_available() == 1
+    assert yard.landed() == ["a"]

@@ -1,0 +1,89 @@
+"""What the collector does while something that it needs is missing."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ingestion.app import create_app
+from ingestion.settings import CollectorSettings
+from ingestion.spool.directory import usage, writers
+from runtime.instance import Instance
+from runtime.project_keys import ProjectKeys
+from tests.ingestion.harness import basic, free_port
+
+EVENT = {"event": "buy", "userId": "ada", "properties": {"text": "x" * 700}}
+Collector = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture
+def collector(runtime: Instance, tmp_path: Path) -> Collector:
+    """Return a maker of collectors in this process, with settings of their own."""
+
+    @asynccontextmanager
+    async def run(**settings: Any) -> AsyncGenerator[httpx.AsyncClient]:
+        given: dict[str, Any] = {"clickhouse_url": "", "redis_url": "", "database_url": runtime.database_url}
+        given["data_dir"] = tmp_path
+        app = create_app(CollectorSettings(**(given | settings)))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://collector") as client,
+        ):
+            yield client
+
+    return run
+
+
+async def test_without_postgresql_nobody_is_told_that_his_key_is_wrong(collector: Collector) -> None:
+    """A 401 is final for most SDKs: they would throw their events away."""
+    async with collector(database_url=f"postgresql://u:p@127.0.0.1:{free_port()}/d") as client:
+        answer = await client.post("/v1/track", json=EVENT, headers=basic("wk_any"))
+        assert (answer.status_code, answer.json()["code"]) == (503, "write_keys_unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["checks"]["spool"]) == (503, "ok")
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_spool_that_fills_slows_senders_down_and_then_stops_them(
+    collector: Collector, tmp_path: Path, project: ProjectKeys
+) -> None:
+    async with collector(spool_max_bytes=20_000) as client:
+
+        async def send() -> httpx.Response:
+            return await client.post("/v1/track", json=EVENT, headers=basic(project.write_key))
+
+        answers = [await send() for _ in range(30)]
+        statuses = [answer.status_code for answer in answers]
+        assert statuses == sorted(statuses)
+        assert set(statuses) == {200, 429}
+        assert int(answers[-1].headers["retry-after"]) > 0
+        assert 18_000 <= usage(tmp_path / "spool").size < 20_000
+        flood = writers(tmp_path / "spool")[0] / "1-flood.sealed"
+        flood.write_bytes(bytes(20_000))
+        await asyncio.sleep(0.8)
+        stopped = await send()
+        assert (stopped.status_code, stopped.json()["code"]) == (503, "spool_unavailable")
+        assert (await client.get("/readyz")).status_code == 503
+        flood.unlink()
+
+
+async def test_a_disk_that_refuses_a_request_is_answered_with_503(
+    collector: Collector, project: ProjectKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with collector() as client:
+
+        def fail(*_: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("os.pwrite", fail)
+            answer = await client.post("/v1/track", json=EVENT, headers=basic(project.write_key))
+        assert (answer.status_code, answer.json()["code"]) == (503, "spool_unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await client.post("/v1/track", json=EVENT, headers=basic(project.write_key))).status_code == 200

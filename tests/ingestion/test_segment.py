@@ -1,0 +1,119 @@
+import gzip
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from core.events import RejectReason
+from ingestion.errors import MalformedRequestError
+from ingestion.protocols.segment import decode_event, parse_batch, parse_single
+from ingestion.validation import RejectedEventError
+
+LIMIT = 32 * 1024
+GOOD = b'{"type":"track","event":"buy","userId":"ada"}'
+
+
+def batch(*events: bytes) -> bytes:
+    """Return the body of a batch with these events."""
+    return b'{"writeKey":"wk","batch":[' + b",".join(events) + b'],"sentAt":"2024-01-01T00:00:00Z"}'
+
+
+def events_of(body: bytes) -> list[bytes]:
+    """Return the bytes of each event of a batch."""
+    return [bytes(event) for event in parse_batch(body).events]
+
+
+def reason(event: bytes, *, is_plain: bool = True) -> RejectReason:
+    """Return why the bytes are no event."""
+    with pytest.raises(RejectedEventError) as caught:
+        decode_event(Raw(event), is_plain=is_plain, max_bytes=LIMIT)
+    return caught.value.reason
+
+
+def test_a_batch_is_split_into_its_events_as_they_came() -> None:
+    parsed = parse_batch(batch(GOOD, b'{ "type" : "page" }'))
+    assert [bytes(event) for event in parsed.events] == [GOOD, b'{ "type" : "page" }']
+    assert (parsed.write_key, parsed.sent_at) == ("wk", "2024-01-01T00:00:00Z")
+
+
+BROKEN = [b'{"n":NaN}', b'{"a":01}', b'{"a":"\x01"}', b"{'a':1}", b'{"a":"\\x"}', b'{"a":1,}', b"nonsense"]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_an_event_that_is_not_json_leaves_its_neighbours_whole(broken: bytes, position: int) -> None:
+    events = [GOOD, GOOD]
+    events.insert(position, broken)
+    parsed = parse_batch(batch(*events))
+    assert [bytes(event) for event in parsed.events] == events
+    assert parsed.write_key == "wk"
+    assert reason(broken) == RejectReason.INVALID_JSON
+
+
+@pytest.mark.parametrize("body", [b"", b"nope", b"[]", b'{"batch":1}', b'{"batch":[' + GOOD, b'{"a":1,}', b"\xff{"])
+def test_a_body_that_is_no_batch_at_all_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedRequestError):
+        parse_batch(body)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_between_good_events_end_in_a_split_or_a_clear_error(junk: bytes) -> None:
+    try:
+        events = events_of(batch(GOOD, junk, GOOD))
+    except MalformedRequestError:
+        return
+    assert events[0] == GOOD
+
+
+@given(st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.none(), max_size=3), max_size=5))
+def test_splitting_by_brackets_finds_the_same_events_as_parsing(events: list[dict[str, object]]) -> None:
+    encoded = [msgspec.json.encode(event) for event in events]
+    assert events_of(batch(*encoded)) == encoded
+    assert events_of(batch(*encoded, b"NaN")) == [*encoded, b"NaN"]
+
+
+def test_half_an_emoji_is_mended() -> None:
+    parsed = parse_batch(batch(b'{"type":"track","event":"cut \\ud83d","properties":{"a":"\\ud83d\\ude00 \\\\ud83d"}}'))
+    event = decode_event(parsed.events[0], is_plain=parsed.is_plain, max_bytes=LIMIT)
+    assert event.event == "cut \ufffd"
+    assert isinstance(event.properties, Raw)
+    assert bytes(event.properties) == b'{"a":"\\ud83d\\ude00 \\\\ud83d"}'
+
+
+def test_bytes_that_are_not_utf8_reject_their_event_only() -> None:
+    parsed = parse_batch(batch(GOOD, b'{"properties":{"a":"\xff"}}'))
+    assert not parsed.is_plain
+    assert decode_event(parsed.events[0], is_plain=False, max_bytes=LIMIT).event == "buy"
+    assert reason(bytes(parsed.events[1]), is_plain=False) == RejectReason.INVALID_UTF8
+
+
+def test_an_event_over_many_lines_is_put_on_one() -> None:
+    parsed = parse_single(b'{"event":"a",\r\n"properties":{\n"b": 1}}')
+    event = decode_event(parsed.events[0], is_plain=parsed.is_plain, max_bytes=LIMIT)
+    assert isinstance(event.properties, Raw)
+    assert bytes(event.properties) == b'{ "b": 1}'
+
+
+def test_an_event_that_is_too_large_is_rejected() -> None:
+    assert reason(b'{"event":"' + b"x" * LIMIT + b'"}') == RejectReason.EVENT_TOO_LARGE
+
+
+def test_an_event_that_is_nested_too_deep_is_rejected_and_its_neighbours_are_not() -> None:
+    deep = b'{"properties":' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"}"
+    assert events_of(batch(GOOD, deep)) == [GOOD, deep]
+    with pytest.raises(RejectedEventError) as caught:
+        decode_event(Raw(deep), is_plain=True, max_bytes=len(deep))
+    assert caught.value.reason == RejectReason.NESTED_TOO_DEEP
+
+
+@pytest.mark.parametrize("event", [b"[]", b"1", b"null", b'{"event":1}', b'{"userId":{}}', b'{"userId":1e999}'])
+def test_a_member_of_another_type_rejects_the_event(event: bytes) -> None:
+    assert reason(event) == RejectReason.INVALID_SHAPE
+
+
+@pytest.mark.parametrize("body", [b"", b"nope", b"[]", b'{"event":', gzip.compress(b"{}")])
+def test_a_body_that_is_no_object_is_no_single_event(body: bytes) -> None:
+    with pytest.raises(MalformedRequestError):
+        parse_single(body)
