@@ -4,66 +4,6 @@
  */
 
 export interface paths {
-    "/healthz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Whether the process answers
-         * @description Answer, whatever the state of the engines: a supervisor restarts a process that does not.
-         */
-        get: operations["get_health"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/metrics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Metrics for Prometheus
-         * @description Return the process's counters and histograms.
-         */
-        get: operations["get_metrics"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/readyz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Whether questions can be answered
-         * @description Ask ClickHouse, PostgreSQL and Valkey for a sign of life. Without Valkey the API is slower, yet ready.
-         */
-        get: operations["get_readiness"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/projects": {
         parameters: {
             query?: never;
@@ -96,6 +36,26 @@ export interface paths {
          * @description Return the names of the events in the range, the most frequent first.
          */
         get: operations["list_event_names"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One measure over time
+         * @description Count events, persons or sessions per hour, day, week or month; empty buckets are 0.
+         */
+        get: operations["query_timeseries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -144,7 +104,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/projects/{project_id}/insights/timeseries": {
+    "/healthz": {
         parameters: {
             query?: never;
             header?: never;
@@ -152,10 +112,50 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One measure over time
-         * @description Count events, persons or sessions per hour, day, week or month; empty buckets are 0.
+         * Whether the process answers
+         * @description Answer, whatever the state of the engines: a supervisor restarts a process that does not.
          */
-        get: operations["query_timeseries"];
+        get: operations["get_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether questions can be answered
+         * @description Ask ClickHouse, PostgreSQL and Valkey for a sign of life. Without Valkey the API is slower, yet ready.
+         */
+        get: operations["get_readiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics for Prometheus
+         * @description Return the process's counters and histograms.
+         */
+        get: operations["get_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -185,11 +185,6 @@ export interface components {
          */
         Bucket: {
             /**
-             * Is Complete
-             * @description Whether the bucket has ended and lies wholly inside the range.
-             */
-            is_complete: boolean;
-            /**
              * Start
              * Format: date-time
              * @description First instant of the bucket, with the offset of the project's zone.
@@ -197,6 +192,11 @@ export interface components {
             start: string;
             /** Value */
             value: number;
+            /**
+             * Is Complete
+             * @description Whether the bucket has ended and lies wholly inside the range.
+             */
+            is_complete: boolean;
         };
         /**
          * EventCount
@@ -239,26 +239,26 @@ export interface components {
          */
         FunnelData: {
             /**
-             * Attempts
-             * @description Every entry opens an attempt; the furthest counts.
-             * @constant
-             */
-            attempts: "best";
-            /**
-             * Conversion
-             * @description Between 0 and 1; null where nothing could convert.
-             */
-            conversion: number | null;
-            /**
              * Order
              * @description Other events may come between the steps.
              * @constant
              */
             order: "ordered";
-            /** Steps */
-            steps: components["schemas"]["FunnelStep"][];
+            /**
+             * Attempts
+             * @description Every entry opens an attempt; the furthest counts.
+             * @constant
+             */
+            attempts: "best";
             /** Window Ms */
             window_ms: number;
+            /**
+             * Conversion
+             * @description Between 0 and 1; null where nothing could convert.
+             */
+            conversion: number | null;
+            /** Steps */
+            steps: components["schemas"]["FunnelStep"][];
         };
         /**
          * FunnelStep
@@ -266,10 +266,22 @@ export interface components {
          */
         FunnelStep: {
             /**
-             * Average Ms
-             * @description Average time from the previous step, milliseconds; null where nobody came.
+             * Step
+             * @description Number of the step, from 1.
              */
-            average_ms: number | null;
+            step: number;
+            /** Event */
+            event: string;
+            /**
+             * Persons
+             * @description Persons who reached it.
+             */
+            persons: number;
+            /**
+             * Dropped Off
+             * @description Persons of the previous step who did not reach it; 0 at the first.
+             */
+            dropped_off: number;
             /**
              * Conversion From First
              * @description Between 0 and 1; null where nothing could convert.
@@ -281,27 +293,15 @@ export interface components {
              */
             conversion_from_previous: number | null;
             /**
-             * Dropped Off
-             * @description Persons of the previous step who did not reach it; 0 at the first.
-             */
-            dropped_off: number;
-            /** Event */
-            event: string;
-            /**
              * Median Ms
              * @description Median time from the previous step, milliseconds; null where nobody came.
              */
             median_ms: number | null;
             /**
-             * Persons
-             * @description Persons who reached it.
+             * Average Ms
+             * @description Average time from the previous step, milliseconds; null where nobody came.
              */
-            persons: number;
-            /**
-             * Step
-             * @description Number of the step, from 1.
-             */
-            step: number;
+            average_ms: number | null;
         };
         /**
          * Meta
@@ -309,16 +309,33 @@ export interface components {
          */
         Meta: {
             /**
-             * Cached
-             * @description Whether it was computed before, from the same version of the data.
+             * Sources
+             * @description Tables that were read.
              */
-            cached: boolean;
+            sources: string[];
+            /**
+             * Sql
+             * @description The statement that was run; values stand in it as `{name:Type}`.
+             */
+            sql: string;
+            /**
+             * Parameters
+             * @description The values that were bound to the statement.
+             */
+            parameters: {
+                [key: string]: string | number;
+            };
             /**
              * Computed At
              * Format: date-time
              * @description When ClickHouse computed it, UTC.
              */
             computed_at: string;
+            /**
+             * Fresh Until
+             * @description Events received up to here are counted, UTC; null while the project has none.
+             */
+            fresh_until: string | null;
             /**
              * Data Version
              * @description Changes with every change of the modelled data.
@@ -330,98 +347,20 @@ export interface components {
              */
             elapsed_ms: number;
             /**
-             * Fresh Until
-             * @description Events received up to here are counted, UTC; null while the project has none.
+             * Cached
+             * @description Whether it was computed before, from the same version of the data.
              */
-            fresh_until: string | null;
-            /**
-             * Parameters
-             * @description The values that were bound to the statement.
-             */
-            parameters: {
-                [key: string]: string | number;
-            };
-            /**
-             * Read Bytes
-             * @description Bytes that ClickHouse read to compute it.
-             */
-            read_bytes: number;
+            cached: boolean;
             /**
              * Read Rows
              * @description Rows that ClickHouse read to compute it.
              */
             read_rows: number;
             /**
-             * Sources
-             * @description Tables that were read.
+             * Read Bytes
+             * @description Bytes that ClickHouse read to compute it.
              */
-            sources: string[];
-            /**
-             * Sql
-             * @description The statement that was run; values stand in it as `{name:Type}`.
-             */
-            sql: string;
-        };
-        /**
-         * ParameterError
-         * @description One parameter that does not fit.
-         */
-        ParameterError: {
-            /** Kind */
-            kind: string;
-            /**
-             * Location
-             * @description Where it stands: `query` or `path`, then its name.
-             */
-            location: string[];
-            /** Message */
-            message: string;
-        };
-        /**
-         * Problem
-         * @description An error (RFC 9457). `code` is stable; `detail` says what was wrong and what to do.
-         */
-        Problem: {
-            /**
-             * Allowed
-             * @description Its value.
-             * @default null
-             */
-            allowed: number | null;
-            /** Code */
-            code: string;
-            /** Detail */
-            detail: string;
-            /**
-             * Errors
-             * @default null
-             */
-            errors: components["schemas"]["ParameterError"][] | null;
-            /**
-             * Instance
-             * @default null
-             */
-            instance: string | null;
-            /**
-             * Limit
-             * @description The limit that was met.
-             * @default null
-             */
-            limit: string | null;
-            /**
-             * Missing
-             * @description Engines that cannot be reached.
-             * @default null
-             */
-            missing: string[] | null;
-            /** Status */
-            status: number;
-            /** Title */
-            title: string;
-            /** Type */
-            type: string;
-        } & {
-            [key: string]: unknown;
+            read_bytes: number;
         };
         /**
          * ProjectList
@@ -459,15 +398,15 @@ export interface components {
          * @description What the API needs, and whether it is there. Valkey being away only slows it down.
          */
         Ready: {
-            /** Checks */
-            checks: {
-                [key: string]: "ok" | "away";
-            };
             /**
              * Status
              * @constant
              */
             status: "ready";
+            /** Checks */
+            checks: {
+                [key: string]: "ok" | "away";
+            };
         };
         /**
          * Retention
@@ -485,6 +424,11 @@ export interface components {
             /** Period Index */
             period_index: number;
             /**
+             * Size
+             * @description Persons in the cohorts that are averaged.
+             */
+            size: number;
+            /**
              * Persons
              * @description Of them, those who came back.
              */
@@ -494,22 +438,12 @@ export interface components {
              * @description Between 0 and 1; null where nothing could convert.
              */
             rate: number | null;
-            /**
-             * Size
-             * @description Persons in the cohorts that are averaged.
-             */
-            size: number;
         };
         /**
          * RetentionCell
          * @description Persons of one cohort who came back in one later period.
          */
         RetentionCell: {
-            /**
-             * Is Complete
-             * @description Whether that period has ended.
-             */
-            is_complete: boolean;
             /**
              * Period Index
              * @description Periods since the cohort's own, number 0.
@@ -522,30 +456,50 @@ export interface components {
              * @description Between 0 and 1; null where nothing could convert.
              */
             rate: number | null;
+            /**
+             * Is Complete
+             * @description Whether that period has ended.
+             */
+            is_complete: boolean;
         };
         /**
          * RetentionCohort
          * @description The persons whose first start event fell into one period of the range.
          */
         RetentionCohort: {
-            /** Cells */
-            cells: components["schemas"]["RetentionCell"][];
-            /** Size */
-            size: number;
             /**
              * Start
              * Format: date-time
              * @description First instant of the period, with the offset of the project's zone.
              */
             start: string;
+            /** Size */
+            size: number;
+            /** Cells */
+            cells: components["schemas"]["RetentionCell"][];
         };
         /**
          * RetentionData
          * @description A retention grid; cohort, clock and return rule say how it was counted.
          */
         RetentionData: {
-            /** Averages */
-            averages: components["schemas"]["RetentionAverage"][];
+            /** Start Event */
+            start_event: string | null;
+            /** Return Event */
+            return_event: string | null;
+            /**
+             * Period
+             * @enum {string}
+             */
+            period: "day" | "week" | "month";
+            /** Timezone */
+            timezone: string;
+            /**
+             * Cohort
+             * @description A person enters once, at the first event ever.
+             * @constant
+             */
+            cohort: "first_time";
             /**
              * Clock
              * @description Periods of the calendar in the project's zone.
@@ -553,30 +507,15 @@ export interface components {
              */
             clock: "calendar";
             /**
-             * Cohort
-             * @description A person enters once, at the first event ever.
-             * @constant
-             */
-            cohort: "first_time";
-            /** Cohorts */
-            cohorts: components["schemas"]["RetentionCohort"][];
-            /**
-             * Period
-             * @enum {string}
-             */
-            period: "day" | "week" | "month";
-            /** Return Event */
-            return_event: string | null;
-            /**
              * Return Rule
              * @description A return counts in the period in which it happened.
              * @constant
              */
             return_rule: "on";
-            /** Start Event */
-            start_event: string | null;
-            /** Timezone */
-            timezone: string;
+            /** Cohorts */
+            cohorts: components["schemas"]["RetentionCohort"][];
+            /** Averages */
+            averages: components["schemas"]["RetentionAverage"][];
         };
         /**
          * Timeseries
@@ -591,8 +530,6 @@ export interface components {
          * @description Every bucket of the range in order, empty ones with 0.
          */
         TimeseriesData: {
-            /** Buckets */
-            buckets: components["schemas"]["Bucket"][];
             /** Event */
             event: string | null;
             /**
@@ -607,6 +544,69 @@ export interface components {
             measure: "events" | "persons" | "sessions";
             /** Timezone */
             timezone: string;
+            /** Buckets */
+            buckets: components["schemas"]["Bucket"][];
+        };
+        /**
+         * ParameterError
+         * @description One parameter that does not fit.
+         */
+        ParameterError: {
+            /**
+             * Location
+             * @description Where it stands: `query` or `path`, then its name.
+             */
+            location: string[];
+            /** Message */
+            message: string;
+            /** Kind */
+            kind: string;
+        };
+        /**
+         * Problem
+         * @description An error (RFC 9457). `code` is stable; `detail` says what was wrong and what to do.
+         */
+        Problem: {
+            /** Type */
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /**
+             * Instance
+             * @default null
+             */
+            instance: string | null;
+            /**
+             * Errors
+             * @default null
+             */
+            errors: components["schemas"]["ParameterError"][] | null;
+            /**
+             * Missing
+             * @description Engines that cannot be reached.
+             * @default null
+             */
+            missing: string[] | null;
+            /**
+             * Limit
+             * @description The limit that was met.
+             * @default null
+             */
+            limit: string | null;
+            /**
+             * Allowed
+             * @description Its value.
+             * @default null
+             */
+            allowed: number | null;
+        } & {
+            [key: string]: unknown;
         };
     };
     responses: never;
@@ -617,91 +617,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    get_health: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "ok"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Alive"];
-                };
-            };
-        };
-    };
-    get_metrics: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Prometheus' text format */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example radixinsight_api_results_total{source="cache"} 12.0 */
-                    "text/plain": string;
-                };
-            };
-        };
-    };
-    get_readiness: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "checks": {
-                     *         "clickhouse": "ok",
-                     *         "postgresql": "ok",
-                     *         "valkey": "ok"
-                     *       },
-                     *       "status": "ready"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Ready"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     list_projects: {
         parameters: {
             query?: never;
@@ -789,26 +704,151 @@ export interface operations {
                      *         }
                      *       ],
                      *       "meta": {
-                     *         "cached": false,
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "parameters": {
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000"
-                     *         },
-                     *         "read_bytes": 1493088,
-                     *         "read_rows": 31106,
                      *         "sources": [
                      *           "marts.fct_events"
                      *         ],
-                     *         "sql": "select event, count() as events, … from marts.fct_events where …"
+                     *         "sql": "select event, count() as events, … from marts.fct_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000"
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088
                      *       }
                      *     }
                      */
                     "application/json": components["schemas"]["EventNames"];
+                };
+            };
+            /** @description No API key, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_timeseries: {
+        parameters: {
+            query: {
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+                /** @description Name of the event; left out: any event. */
+                event?: string | null;
+                /** @description Length of a bucket, cut in the project's zone. */
+                interval?: "hour" | "day" | "week" | "month";
+                /** @description What is counted: events, distinct persons or distinct sessions (exact). */
+                measure?: "events" | "persons" | "sessions";
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "event": "catalog",
+                     *         "interval": "day",
+                     *         "measure": "persons",
+                     *         "timezone": "Europe/Berlin",
+                     *         "buckets": [
+                     *           {
+                     *             "start": "2026-03-28T00:00:00+01:00",
+                     *             "value": 41,
+                     *             "is_complete": true
+                     *           },
+                     *           {
+                     *             "start": "2026-03-29T00:00:00+01:00",
+                     *             "value": 38,
+                     *             "is_complete": true
+                     *           },
+                     *           {
+                     *             "start": "2026-03-30T00:00:00+02:00",
+                     *             "value": 44,
+                     *             "is_complete": false
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select … as bucket, … as value from marts.fct_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "event": "catalog",
+                     *           "timezone": "Europe/Berlin"
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 9146,
+                     *         "read_bytes": 439008
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Timeseries"];
                 };
             };
             /** @description No API key, or one that is not valid */
@@ -887,50 +927,53 @@ export interface operations {
                     /**
                      * @example {
                      *       "data": {
-                     *         "attempts": "best",
-                     *         "conversion": 0.25,
                      *         "order": "ordered",
+                     *         "attempts": "best",
+                     *         "window_ms": 1209600000,
+                     *         "conversion": 0.25,
                      *         "steps": [
                      *           {
-                     *             "conversion_from_first": 1,
-                     *             "dropped_off": 0,
+                     *             "step": 1,
                      *             "event": "catalog",
                      *             "persons": 200,
-                     *             "step": 1
+                     *             "dropped_off": 0,
+                     *             "conversion_from_first": 1,
+                     *             "conversion_from_previous": null,
+                     *             "median_ms": null,
+                     *             "average_ms": null
                      *           },
                      *           {
-                     *             "average_ms": 260512.5,
+                     *             "step": 2,
+                     *             "event": "purchase",
+                     *             "persons": 50,
+                     *             "dropped_off": 150,
                      *             "conversion_from_first": 0.25,
                      *             "conversion_from_previous": 0.25,
-                     *             "dropped_off": 150,
-                     *             "event": "purchase",
                      *             "median_ms": 184000,
-                     *             "persons": 50,
-                     *             "step": 2
+                     *             "average_ms": 260512.5
                      *           }
-                     *         ],
-                     *         "window_ms": 1209600000
+                     *         ]
                      *       },
                      *       "meta": {
-                     *         "cached": false,
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "with … select step, persons, … from …",
                      *         "parameters": {
-                     *           "end": "2026-03-15 00:00:00.000",
                      *           "project_id": 1,
                      *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
                      *           "step_1": "catalog",
                      *           "step_2": "purchase",
                      *           "window_ms": 1209600000
                      *         },
-                     *         "read_bytes": 1493088,
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
                      *         "read_rows": 31106,
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "with … select step, persons, … from …"
+                     *         "read_bytes": 1493088
                      *       }
                      *     }
                      */
@@ -1017,65 +1060,67 @@ export interface operations {
                     /**
                      * @example {
                      *       "data": {
+                     *         "start_event": null,
+                     *         "return_event": null,
+                     *         "period": "week",
+                     *         "timezone": "Europe/Berlin",
+                     *         "cohort": "first_time",
+                     *         "clock": "calendar",
+                     *         "return_rule": "on",
+                     *         "cohorts": [
+                     *           {
+                     *             "start": "2026-03-02T00:00:00+01:00",
+                     *             "size": 40,
+                     *             "cells": [
+                     *               {
+                     *                 "period_index": 0,
+                     *                 "persons": 40,
+                     *                 "rate": 1,
+                     *                 "is_complete": true
+                     *               },
+                     *               {
+                     *                 "period_index": 1,
+                     *                 "persons": 10,
+                     *                 "rate": 0.25,
+                     *                 "is_complete": true
+                     *               }
+                     *             ]
+                     *           }
+                     *         ],
                      *         "averages": [
                      *           {
                      *             "period_index": 0,
+                     *             "size": 40,
                      *             "persons": 40,
-                     *             "rate": 1,
-                     *             "size": 40
+                     *             "rate": 1
                      *           },
                      *           {
                      *             "period_index": 1,
-                     *             "persons": 10,
-                     *             "rate": 0.25,
-                     *             "size": 40
-                     *           }
-                     *         ],
-                     *         "clock": "calendar",
-                     *         "cohort": "first_time",
-                     *         "cohorts": [
-                     *           {
-                     *             "cells": [
-                     *               {
-                     *                 "is_complete": true,
-                     *                 "period_index": 0,
-                     *                 "persons": 40,
-                     *                 "rate": 1
-                     *               },
-                     *               {
-                     *                 "is_complete": true,
-                     *                 "period_index": 1,
-                     *                 "persons": 10,
-                     *                 "rate": 0.25
-                     *               }
-                     *             ],
                      *             "size": 40,
-                     *             "start": "2026-03-02T00:00:00+01:00"
+                     *             "persons": 10,
+                     *             "rate": 0.25
                      *           }
-                     *         ],
-                     *         "period": "week",
-                     *         "return_rule": "on",
-                     *         "timezone": "Europe/Berlin"
+                     *         ]
                      *       },
                      *       "meta": {
-                     *         "cached": false,
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "parameters": {
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "periods": 1,
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "timezone": "Europe/Berlin"
-                     *         },
-                     *         "read_bytes": 1493088,
-                     *         "read_rows": 31106,
                      *         "sources": [
                      *           "marts.fct_events"
                      *         ],
-                     *         "sql": "with … select cohort, period_index, … from …"
+                     *         "sql": "with … select cohort, period_index, … from …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "timezone": "Europe/Berlin",
+                     *           "periods": 1
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088
                      *       }
                      *     }
                      */
@@ -1129,24 +1174,11 @@ export interface operations {
             };
         };
     };
-    query_timeseries: {
+    get_health: {
         parameters: {
-            query: {
-                /** @description First instant, or first day in the project's zone: included. */
-                from: string;
-                /** @description Last instant, or last day in the project's zone: not included. */
-                to: string;
-                /** @description Name of the event; left out: any event. */
-                event?: string | null;
-                /** @description Length of a bucket, cut in the project's zone. */
-                interval?: "hour" | "day" | "week" | "month";
-                /** @description What is counted: events, distinct persons or distinct sessions (exact). */
-                measure?: "events" | "persons" | "sessions";
-            };
+            query?: never;
             header?: never;
-            path: {
-                project_id: number;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -1159,82 +1191,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "data": {
-                     *         "buckets": [
-                     *           {
-                     *             "is_complete": true,
-                     *             "start": "2026-03-28T00:00:00+01:00",
-                     *             "value": 41
-                     *           },
-                     *           {
-                     *             "is_complete": true,
-                     *             "start": "2026-03-29T00:00:00+01:00",
-                     *             "value": 38
-                     *           },
-                     *           {
-                     *             "is_complete": false,
-                     *             "start": "2026-03-30T00:00:00+02:00",
-                     *             "value": 44
-                     *           }
-                     *         ],
-                     *         "event": "catalog",
-                     *         "interval": "day",
-                     *         "measure": "persons",
-                     *         "timezone": "Europe/Berlin"
-                     *       },
-                     *       "meta": {
-                     *         "cached": false,
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "parameters": {
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "event": "catalog",
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "timezone": "Europe/Berlin"
-                     *         },
-                     *         "read_bytes": 439008,
-                     *         "read_rows": 9146,
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select … as bucket, … as value from marts.fct_events where …"
+                     *       "status": "ok"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Alive"];
+                };
+            };
+        };
+    };
+    get_readiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "ready",
+                     *       "checks": {
+                     *         "clickhouse": "ok",
+                     *         "postgresql": "ok",
+                     *         "valkey": "ok"
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Timeseries"];
+                    "application/json": components["schemas"]["Ready"];
                 };
             };
-            /** @description No API key, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            /** @description An engine is away, see `missing` */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1243,13 +1236,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The query ran longer than one query may */
-            504: {
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus' text format */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    /** @example radixinsight_api_results_total{source="cache"} 12.0 */
+                    "text/plain": string;
                 };
             };
         };
