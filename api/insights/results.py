@@ -61,18 +61,22 @@ class Results:
         return Computed(statement=statement, parameters=parameters, data_version=version, cached=cached, **stored)
 
     async def _compute(self, scope: ProjectScope, statement: Statement, version: str, key: str) -> dict[str, Any]:
-        started = time.perf_counter()
-        result = await self._warehouse.query(scope, statement.sql, statement.parameters)
-        self._metrics.query_seconds.observe(time.perf_counter() - started)
+        result, fresh_until = await asyncio.gather(self._timed(scope, statement), self._fresh_until(scope, version))
         document: dict[str, Any] = {
             "rows": _json_rows(result),
             "computed_at": iso(utc_now()),
-            "fresh_until": await self._fresh_until(scope, version),
+            "fresh_until": fresh_until,
             "read_rows": result.read_rows,
             "read_bytes": result.read_bytes,
         }
         await self._store(key, document)
         return document
+
+    async def _timed(self, scope: ProjectScope, statement: Statement) -> QueryRows:
+        started = time.perf_counter()
+        result = await self._warehouse.query(scope, statement.sql, statement.parameters)
+        self._metrics.query_seconds.observe(time.perf_counter() - started)
+        return result
 
     async def _fresh_until(self, scope: ProjectScope, version: str) -> str | None:
         statement = self._sql.received_until()

@@ -29,7 +29,7 @@ SEED = 20250301
 FIRST = datetime(2025, 2, 24, tzinfo=UTC)
 LAST = datetime(2025, 4, 14, tzinfo=UTC)
 NAMES = ("catalog", "product_view", "add_to_cart", "cart", "purchase")
-ODD_NAME = 'it\'s "odd" {event:String} -- \\ 💶'
+ODD_NAME = 'it\'s "odd" {event:String} -- \\ \t\n%20 💶'
 
 
 class Event(msgspec.Struct, frozen=True, order=True):

@@ -100,9 +100,14 @@ async def test_another_tenants_project_stays_unknown_with_senseless_parameters(
     api: httpx.AsyncClient, modelled: Any, path: str
 ) -> None:
     url = path.replace("{project_id}", str(modelled.new_york.id))
-    answer = await api.get(url, params={"from": "2025-04-07", "to": "2025-03-03"}, headers=modelled.berlin.headers)
-    assert answer.status_code in {404, 422}
-    assert "New York" not in answer.text
+    answer = await api.get(url, params={"from": "yesterday", "steps": "7"}, headers=modelled.berlin.headers)
+    assert (answer.status_code, answer.json()["code"]) == (404, "project_not_found")
+
+
+@pytest.mark.parametrize("path", PROJECT_PATHS)
+async def test_nobody_learns_what_a_parameter_should_be_without_a_key(api: httpx.AsyncClient, path: str) -> None:
+    answer = await api.get(path.replace("{project_id}", "one"), params={"from": "yesterday"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "api_key_missing")
 
 
 async def test_a_key_lists_its_own_project_only(api: httpx.AsyncClient, modelled: Any) -> None:
