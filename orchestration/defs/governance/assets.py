@@ -12,6 +12,12 @@ from orchestration.settings import OrchestrationSettings
 
 PII_FINDINGS = dg.AssetKey(["governance", "pii_findings"])
 _SHOWN_FINDINGS = 100
+_SHOWN_COLUMNS = dg.TableSchema(
+    [
+        dg.TableColumn("project_id", "int"),
+        *(dg.TableColumn(name) for name in ("event", "property", "entity", "method", "matched")),
+    ]
+)
 
 
 @dg.asset(
@@ -42,7 +48,7 @@ def pii_findings(
             "events": done.events,
             "sampled_one_in": done.sampled_one_in,
             "values_checked": done.values_checked,
-            "findings": dg.MetadataValue.table(records=_table(done)),
+            "findings": dg.MetadataValue.table(records=_table(done), schema=_SHOWN_COLUMNS),
             "findings_count": len(done.findings),
             "duration_ms": done.duration_ms,
         }

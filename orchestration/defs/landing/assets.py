@@ -1,12 +1,11 @@
 """The landing tables as assets."""
 
-from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
 
 from core.metadata.projects import list_projects
-from orchestration.defs.landing.arrivals import observe_arrivals
+from orchestration.defs.landing.arrivals import Arrivals, observe_arrivals
 from orchestration.defs.landing.projects import copy_projects
 from orchestration.resources import MetadataResource, WarehouseResource
 from orchestration.retries import ENGINE_RESTARTS
@@ -29,9 +28,7 @@ def events(warehouse: WarehouseResource, settings: dg.ResourceParam[Orchestratio
     """Observe how much arrived, and when."""
     with warehouse.connect() as client:
         arrivals = observe_arrivals(client, settings.landing_database)
-    known: dict[str, Any] = {name: value for name, value in asdict(arrivals).items() if value is not None}
-    known["dagster/row_count"] = known.pop("events")
-    return dg.ObserveResult(data_version=dg.DataVersion(arrivals.data_version), metadata=known)
+    return dg.ObserveResult(data_version=dg.DataVersion(arrivals.data_version), metadata=_metadata(arrivals))
 
 
 @dg.asset(
@@ -55,3 +52,17 @@ def projects(
             "rows_deleted": copied.deleted,
         }
     )
+
+
+def _metadata(arrivals: Arrivals) -> dict[str, Any]:
+    latest = {
+        "latest_received_at": arrivals.latest_received_at,
+        "latest_inserted_at": arrivals.latest_inserted_at,
+    }
+    return {
+        "dagster/row_count": arrivals.events,
+        "events_last_day": arrivals.events_last_day,
+        "rejects_last_day": arrivals.rejects_last_day,
+        "projects_last_day": arrivals.projects_last_day,
+        **{name: dg.MetadataValue.timestamp(instant) for name, instant in latest.items() if instant is not None},
+    }

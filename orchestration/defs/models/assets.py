@@ -10,6 +10,7 @@ from dagster_dbt import dbt_assets
 
 from orchestration.dbt_manifest import run_directory
 from orchestration.dbt_translation import AddressTranslator
+from orchestration.defs.models.columns import attach_columns
 from orchestration.defs.models.failures import DbtCommandError, raise_for_results
 from orchestration.resources import DbtResource
 from orchestration.retries import ENGINE_RESTARTS
@@ -28,6 +29,8 @@ def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefi
         dagster_dbt_translator=AddressTranslator(stale_after),
         # Two runs that build the same tables would undo each other's work.
         pool="models",
+        # First in line as soon as the projects are copied: figures are waited for, findings are not.
+        op_tags={"dagster/priority": "1"},
     )
     def dbt_models(
         context: dg.AssetExecutionContext, dbt: DbtResource, settings: dg.ResourceParam[OrchestrationSettings]
@@ -35,8 +38,10 @@ def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefi
         """Build and test the selected models in one dbt command."""
         with run_directory(parsed, context.run.run_id) as directory:
             invocation = dbt.cli(_BUILD, context=context, target_path=directory, raise_on_error=False)
-            events = invocation.stream()
-            yield from events.fetch_column_metadata() if settings.column_lineage else events
+            events = invocation.stream().fetch_row_counts()
+            by_output = context.assets_def.keys_by_output_name
+            outputs = frozenset(name for name, key in by_output.items() if key in context.selected_asset_keys)
+            yield from attach_columns(events, parsed, outputs=outputs) if settings.column_lineage else events
             try:
                 raise_for_results(directory, succeeded=invocation.is_successful())
             except DbtCommandError as error:

@@ -8,6 +8,10 @@ refresh = dg.define_asset_job(
     selection=dg.AssetSelection.all(include_sources=True),
     executor_def=dg.in_process_executor,
     description="Observes and checks what landed, rebuilds and tests every model, scans new events for personal data.",
-    tags={"radixinsight/pipeline": "refresh", "dagster/max_runtime": 3600},
-    run_tags={"radixinsight/pipeline": "refresh"},
+    run_tags={
+        "radixinsight/pipeline": "refresh",
+        "dagster/max_runtime": "3600",
+        # Steps retry by themselves; what still fails is a fact. A run whose process died is started again.
+        "dagster/retry_on_asset_or_op_failure": "false",
+    },
 )
