@@ -50,25 +50,26 @@ measured as (
         sdk_session_id,
         timestamp_ms,
         gap_ms,
-        lagInFrame(timestamp_ms) over (
+        lagInFrame(timestamp_ms, 1, timestamp_ms - gap_ms) over (
             partition by project_id, person_id, sdk_session_id
             order by timestamp_ms
             rows between 1 preceding and current row
         ) as previous_ms,
-        row_number() over (partition by project_id, person_id, sdk_session_id order by timestamp_ms) = 1 as is_first
+        timestamp_ms - previous_ms >= gap_ms as is_after_pause
     from underived
 ),
 
--- Where a pause ends.
+-- A stretch has no pause in it. Of events at the same instant the one after the pause is counted first: the two windows
+-- may see them in different orders.
 paused as (
     select
         project_id,
         person_id,
         sdk_session_id,
         timestamp_ms,
-        sum(toUInt64(is_first or timestamp_ms - previous_ms >= gap_ms)) over (
+        sum(toUInt64(is_after_pause)) over (
             partition by project_id, person_id, sdk_session_id
-            order by timestamp_ms
+            order by timestamp_ms asc, is_after_pause desc
             rows between unbounded preceding and current row
         ) as stretch
     from measured
