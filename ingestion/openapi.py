@@ -1,5 +1,7 @@
 """The collector's OpenAPI document: the requests' schemas come from the event contract."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +14,9 @@ DESCRIPTION = """Takes events in Segment's shapes.
 
 Authenticate with the project's write key: as the user name of Basic authentication with an empty password, or as
 `writeKey` in the body. Bodies may be packed with gzip, deflate or zstd."""
+
+SNAPSHOT = Path(__file__).parent / "openapi.json"
+"""The document as it is checked in; `python -m ingestion.write_openapi` writes it anew."""
 
 _REF = "#/components/schemas/{name}"
 _PERSON = {"anonymousId": "0f9a7b1c", "userId": "ada"}
@@ -117,6 +122,11 @@ def install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = complete
+
+
+def render(app: FastAPI) -> str:
+    """Return the application's document as it is checked in."""
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _operation(schema: str, example: dict[str, Any]) -> dict[str, Any]:
