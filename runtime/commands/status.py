@@ -97,7 +97,10 @@ def _print_table(report: dict[str, Any]) -> None:
     table.add_row("supervisor", "", "", str(own["pid"]), _mebibytes(own["memory_bytes"]), duration(own["uptime_s"]))
     table.add_section()
     table.add_row("total", report["phase"], "", "", _mebibytes(report["total"]["memory_bytes"]))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 140
+    console.print(table)
 
 
 def _mebibytes(value: int) -> str:

@@ -57,7 +57,7 @@ def read_rows() -> list[SourceRow]:
         path = distribution("retentioneering").locate_file(_FILE)
         content = gzip.decompress(path.read_bytes())  # pyright: ignore[reportAttributeAccessIssue] - a pathlib.Path
     except (PackageNotFoundError, FileNotFoundError) as error:
-        raise OperationError("The demo's data set is not installed: it comes with `make install`.") from error
+        raise OperationError("The demo's data set is not installed: it comes with `make .venv/installed`.") from error
     parsed: list[dict[str, str]] = list(csv.DictReader(io.StringIO(content.decode())))
     parsed.sort(key=lambda row: row["timestamp"])
     return [

@@ -10,6 +10,7 @@ from runtime.demo.dataset import FUNNEL_STEPS
 from runtime.errors import OperationError
 
 _WINDOW = "14d"
+_BAR = 24
 # The data set spans 178 days, and its copies begin up to 14 days earlier.
 _DATA_SPAN = timedelta(days=200)
 
@@ -53,7 +54,7 @@ def funnel_table(steps: list[dict[str, Any]]) -> Table:
             f"{persons:,}",
             f"{persons / first:.1%}",
             f"{persons / previous:.1%}",
-            f"[cyan]{'█' * max(round(30 * persons / first), 1 if persons else 0)}[/cyan]",
+            f"[cyan]{'█' * max(round(_BAR * persons / first), 1 if persons else 0)}[/cyan]",
         )
         previous = persons or 1
     return table

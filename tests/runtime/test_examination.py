@@ -60,7 +60,11 @@ def test_an_engine_of_the_operator_that_does_not_answer_is_an_error_without_its_
 
 
 def test_little_disk_is_an_error(tmp_path: Path, free_port_base: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda *_: SimpleNamespace(free=1024**3))
+    def nearly_full(path: Path) -> SimpleNamespace:
+        assert path.exists()
+        return SimpleNamespace(free=1024**3)
+
+    monkeypatch.setattr(shutil, "disk_usage", nearly_full)
     assert _examine(tmp_path, free_port_base)["disk"].severity == "error"
 
 

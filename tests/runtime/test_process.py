@@ -53,7 +53,7 @@ async def test_what_a_process_started_ends_with_it(tmp_path: Path) -> None:
     assert _runs(child)
     await process.stop()
     await running
-    assert not _runs(child)
+    await _eventually(lambda: not _runs(child))
 
 
 async def test_what_a_process_started_in_a_session_of_its_own_ends_with_it_too(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ async def test_what_a_process_started_in_a_session_of_its_own_ends_with_it_too(t
     child = await _written(tmp_path / "child")
     await process.stop()
     await running
-    assert not _runs(child)
+    await _eventually(lambda: not _runs(child))
 
 
 async def test_what_a_crashed_process_started_does_not_outlive_it(tmp_path: Path) -> None:
