@@ -104,9 +104,9 @@ export function Shell({
         >
           {children}
         </main>
-        <div className="px-4 pb-6 sm:hidden">
+        <footer className="px-4 pb-6 sm:hidden">
           <ThemeSwitch />
-        </div>
+        </footer>
       </div>
       {showsKeys && <KeyDialog statuses={statuses} onClose={() => setShowsKeys(false)} />}
     </div>

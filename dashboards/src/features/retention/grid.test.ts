@@ -65,6 +65,20 @@ test("a grid in which nobody came back has no colour", () => {
   expect(toGrid(alone, inTheThirdWeek)).toMatchObject({ columns: [0], highest: 0 });
 });
 
+test("a period in which nobody started stays as an empty row", () => {
+  const nobody = { start: "2026-03-09T00:00:00+01:00", size: 0, cells: [cell(0, 0, 0, true), cell(1, 0, 0, false)] };
+  const grid = toGrid({ ...data, cohorts: [...data.cohorts.slice(0, 1), nobody] }, inTheThirdWeek);
+  expect(grid.rows.map(({ size }) => size)).toEqual([40, 0]);
+  expect(grid.rows[1]?.cells).toEqual([null, null, null]);
+});
+
+test("a cohort of one person does not set the scale of the colours", () => {
+  const one = { start: "2026-02-23T00:00:00+01:00", size: 1, cells: [cell(0, 1, 1, true), cell(1, 1, 1, true)] };
+  const grid = toGrid({ ...data, cohorts: [one, ...data.cohorts] }, inTheThirdWeek);
+  expect(grid.highest).toBe(0.5);
+  expect(grid.rows[0]?.cells[1]?.heat).toBe(1);
+});
+
 test("a change of the clock moves no period: its days are the calendar's", () => {
   const days = {
     ...data,

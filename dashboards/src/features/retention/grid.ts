@@ -15,7 +15,7 @@ export interface Cell {
 interface Row {
   start: string;
   size: number;
-  /** One per column; null where the period has not begun. */
+  /** One per column; null where the period has not begun or the cohort is empty. */
   cells: (Cell | null)[];
 }
 
@@ -23,7 +23,7 @@ export interface Grid {
   columns: number[];
   rows: Row[];
   averages: { index: number; rate: number | null; persons: number; size: number }[];
-  /** The rate that is coloured fullest: the highest one after period 0. */
+  /** The rate that is coloured fullest: the highest after period 0, odd small cohorts aside. */
   highest: number;
 }
 
@@ -36,21 +36,27 @@ function periodStart(start: string, index: number, period: Data["period"]): IsoD
 
 /** The grid as it is drawn: only columns that some cohort has begun, colours relative to the highest return. */
 export function toGrid(data: Data, now: Date): Grid {
-  // A cell whose time has not come shows nothing, not 0 %.
+  // A cell whose time has not come shows nothing, not 0 %; nor does a cohort of nobody.
   const today = todayIn(data.timezone, now);
   const begun = data.cohorts.map((cohort) => ({
     ...cohort,
-    cells: cohort.cells.filter((cell) => periodStart(cohort.start, cell.period_index, data.period) <= today),
+    cells: cohort.cells.filter(
+      (cell) => cohort.size > 0 && periodStart(cohort.start, cell.period_index, data.period) <= today,
+    ),
   }));
   const last = Math.max(0, ...begun.flatMap(({ cells }) => cells.map((cell) => cell.period_index)));
   const columns = Array.from({ length: last + 1 }, (_, index) => index);
+  // Where one person came back, 100 % did: a cohort under a tenth of the largest would take the colour from the others.
+  const enough = Math.max(0, ...begun.map(({ size }) => size)) / 10;
   const highest = Math.max(
     0,
-    ...begun.flatMap(({ cells }) => cells.map((cell) => (cell.period_index === 0 ? 0 : (cell.rate ?? 0)))),
+    ...begun.flatMap(({ size, cells }) =>
+      cells.map((cell) => (size < enough || cell.period_index === 0 ? 0 : (cell.rate ?? 0))),
+    ),
   );
   // Period 0 is the cohort itself, always all of it: colouring it would only drown the others.
   const heat = (index: number, rate: number | null) =>
-    index === 0 || rate === null || highest === 0 ? 0 : rate / highest;
+    index === 0 || rate === null || highest === 0 ? 0 : Math.min(1, rate / highest);
   return {
     columns,
     highest,

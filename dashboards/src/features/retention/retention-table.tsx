@@ -55,7 +55,7 @@ export function RetentionTable({ grid, period, unit }: { grid: Grid; period: Per
               ))}
             </tr>
             {grid.rows.map((row) => (
-              <tr key={row.start}>
+              <tr key={row.start} className={row.size === 0 ? "text-quiet" : ""}>
                 <th
                   scope="row"
                   title={formatBucketLong(row.start, period)}
@@ -107,7 +107,7 @@ function Legend({ highest }: { highest: number }) {
           className="h-2.5 w-24 rounded-sm"
           style={{ background: "linear-gradient(90deg in oklab, var(--color-sunken), var(--color-heat))" }}
         />
-        {formatRate(highest)} came back
+        {formatRate(highest)} or more came back
       </span>
       <span className="inline-flex items-center gap-2">
         <span aria-hidden="true" className="unfinished size-4 rounded-sm border border-line" />

@@ -68,7 +68,7 @@ export function Retention({ className }: { className?: string }) {
     >
       <Answer query={query} skeleton={<Loading />}>
         {({ data }) =>
-          data.cohorts.length === 0 ? (
+          data.cohorts.every(({ size }) => size === 0) ? (
             <Empty title="Nobody started in this range">
               {data.start_event === null
                 ? "Everybody seen in it had been seen before, or nobody was seen."

@@ -1,0 +1,158 @@
+"""The page in a real browser, on the API of the running system with the demo's data in it."""
+
+import re
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from demo_pipeline import Pipeline
+
+pytestmark = pytest.mark.slow
+
+AXE = Path(__file__).resolve().parents[2] / "dashboards/node_modules/axe-core/axe.min.js"
+A_NUMBER = re.compile(r"^[\d,]+$")
+STEPS = ["catalog", "product_view", "add_to_cart", "cart", "purchase"]
+
+
+@pytest.fixture
+def page(browser: Browser) -> Generator[Page]:
+    """Open an empty tab of a browser that knows nothing; what it complains about fails the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US", timezone_id="Asia/Kathmandu")
+    tab = context.new_page()
+    complaints: list[str] = []
+    tab.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    yield tab
+    context.close()
+    assert complaints == []
+
+
+def _open(page: Page, pipeline: Pipeline, view: str = "") -> None:
+    page.goto(f"{pipeline.api_url}/{view}#key={pipeline.api_key}")
+    _await_funnel(page)
+
+
+def _await_funnel(page: Page) -> None:
+    expect(_steps(page).last.locator("[data-figure=persons]")).to_have_text(A_NUMBER, timeout=30_000)
+
+
+def _steps(page: Page) -> Locator:
+    return page.get_by_role("list", name="Funnel steps").get_by_role("listitem")
+
+
+def _figure(step: Locator, name: str) -> str:
+    return step.locator(f"[data-figure={name}]").inner_text()
+
+
+def _persons_by_step(page: Page) -> list[tuple[str | None, str]]:
+    _await_funnel(page)
+    return [(step.get_attribute("data-event"), _figure(step, "persons")) for step in _steps(page).all()]
+
+
+def _percents(page: Page, name: str) -> list[float]:
+    return [float(_figure(step, name).removesuffix("%")) for step in _steps(page).all()]
+
+
+def _ask(pipeline: Pipeline, path: str, **parameters: Any) -> Any:
+    answer = httpx.get(
+        f"{pipeline.api_url}/v1/projects/{pipeline.project_id}/{path}",
+        params=parameters,
+        headers={"authorization": f"Bearer {pipeline.api_key}"},
+        timeout=30,
+        trust_env=False,
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
+
+
+def test_the_funnel_on_the_page_is_the_funnel_of_the_api(page: Page, pipeline: Pipeline) -> None:
+    with page.expect_request(lambda request: "/insights/funnel" in request.url) as asked:
+        _open(page, pipeline, "?range=365d")
+    question = parse_qs(urlsplit(asked.value.url).query)
+    assert question["step"] == STEPS
+    assert question["window"] == ["14d"]
+
+    answer = _ask(pipeline, "insights/funnel", **question)
+    assert _persons_by_step(page) == [(step["event"], f"{step['persons']:,}") for step in answer["steps"]]
+    assert answer["steps"][0]["persons"] > answer["steps"][-1]["persons"] > 0
+
+    rates = [step["conversion_from_first"] * 100 for step in answer["steps"]]
+    assert _percents(page, "from-first") == pytest.approx(rates, abs=0.05001)
+
+
+def test_headline_and_event_list_show_the_figures_of_the_api(page: Page, pipeline: Pipeline) -> None:
+    with page.expect_request(lambda request: "/event-names" in request.url) as asked:
+        _open(page, pipeline, "?range=365d")
+    names = _ask(pipeline, "event-names", **parse_qs(urlsplit(asked.value.url).query))
+
+    rows = page.get_by_role("region", name="Events", exact=True).get_by_role("row").all()[1:]
+    shown = [row.inner_text().split() for row in rows]
+    assert shown == [[row["event"], f"{row['events']:,}", f"{row['persons']:,}"] for row in names]
+
+    headline = page.get_by_label("Headline figures").locator("dd").first
+    expect(headline).to_contain_text(f"{sum(row['events'] for row in names):,}")
+
+
+def test_no_request_leaves_for_another_host(page: Page, pipeline: Pipeline) -> None:
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    _open(page, pipeline)
+    page.wait_for_load_state("networkidle")
+    assert hosts == {urlsplit(pipeline.api_url).netloc}
+
+
+def test_the_key_leaves_the_address_and_survives_a_reload(page: Page, pipeline: Pipeline) -> None:
+    _open(page, pipeline)
+    assert pipeline.api_key not in page.url
+    page.reload()
+    expect(_steps(page)).to_have_count(len(STEPS))
+
+
+def test_a_view_can_be_passed_on_by_its_address(page: Page, pipeline: Pipeline) -> None:
+    _open(page, pipeline, "?range=365d")
+    page.get_by_role("button", name="Move step 2 down").click()
+    page.get_by_label("Conversion window").select_option("1h")
+    page.wait_for_url(lambda address: parse_qs(urlsplit(address).query).get("window") == ["1h"])
+    before = _persons_by_step(page)
+    assert [event for event, _ in before] == ["catalog", "add_to_cart", "product_view", "cart", "purchase"]
+
+    page.goto("about:blank")
+    page.go_back()
+    assert _persons_by_step(page) == before
+
+
+def test_every_figure_says_where_it_comes_from(page: Page, pipeline: Pipeline) -> None:
+    _open(page, pipeline)
+    for name in ("Headline figures", "Trend", "Events", "Funnel", "Retention"):
+        part = page.get_by_role("region", name=name, exact=True)
+        part.get_by_role("button", name="Where does this number come from?").click()
+        expect(part.get_by_text("Statement", exact=True)).to_be_visible()
+        expect(part.locator("pre")).to_contain_text("{project_id:UInt32}")
+        expect(part.get_by_role("row").filter(has_text="project_id").last).to_contain_text(str(pipeline.project_id))
+
+
+def test_a_refused_key_says_so(browser: Browser, pipeline: Pipeline) -> None:
+    page = browser.new_page()
+    page.goto(f"{pipeline.api_url}/#key=rk_{'0' * 40}")
+    expect(page.get_by_text("was refused").first).to_be_visible()
+    expect(page.get_by_label("API key")).to_be_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1440])
+def test_the_page_has_no_known_barrier(page: Page, pipeline: Pipeline, scheme: Any, width: int) -> None:
+    """Contrast, names, roles and order, by axe-core's rules; and nothing sticks out sideways."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    _open(page, pipeline)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("async () => (await axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html])")
+    assert found == []
