@@ -10,7 +10,9 @@ from core.settings import Settings
 _MIB = 1024 * 1024
 
 
-class _SpoolSettings(Settings):
+class SpoolSettings(Settings):
+    """What the collector and the shipper share."""
+
     port_base: int = Field(
         default=7100,
         validation_alias="RADIXINSIGHT_PORT_BASE",
@@ -23,7 +25,7 @@ class _SpoolSettings(Settings):
         return self.data_dir / "spool"
 
 
-class CollectorSettings(_SpoolSettings):
+class CollectorSettings(SpoolSettings):
     """The collector: `python -m ingestion`."""
 
     model_config = SettingsConfigDict(env_prefix="RADIXINSIGHT_COLLECTOR_", extra="ignore", frozen=True)
@@ -62,7 +64,7 @@ class CollectorSettings(_SpoolSettings):
         return self.port_base + 1 if self.port is None else self.port
 
 
-class ShipperSettings(_SpoolSettings):
+class ShipperSettings(SpoolSettings):
     """The shipper: `python -m ingestion.shipper`."""
 
     model_config = SettingsConfigDict(env_prefix="RADIXINSIGHT_SHIPPER_", extra="ignore", frozen=True)
