@@ -26,12 +26,16 @@ _logger = structlog.get_logger()
 
 # ClickHouse's error codes, from its ErrorCodes.cpp.
 _TIMEOUTS = {159, 160}  # TIMEOUT_EXCEEDED, TOO_SLOW
+_READONLY = 164
 _NO_SUCH_TABLE = {60, 81}  # UNKNOWN_TABLE, UNKNOWN_DATABASE
 _LIMITS = {
     158: "query_max_rows_to_read",  # TOO_MANY_ROWS
     241: "query_max_memory_bytes",  # MEMORY_LIMIT_EXCEEDED
     396: "query_max_result_rows",  # TOO_MANY_ROWS_OR_BYTES
 }
+
+# The count of rows read comes with the answer's head, so that must not leave before the query has ended.
+_COUNTED = {"wait_end_of_query": 1}
 
 # The path names the table's own directory, so a table that was rebuilt and exchanged differs even where its parts'
 # names do not. Merges rename parts too: the version may change without a change of content, never the reverse.
@@ -57,6 +61,7 @@ class Warehouse:
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings
         self._client: AsyncClient | None = None
+        self._limits: dict[str, Any] = {}
         self._connecting = asyncio.Lock()
         self._running = asyncio.Semaphore(settings.max_concurrent_queries)
         self._version = ""
@@ -73,7 +78,7 @@ class Warehouse:
             client = await self._connected()
             try:
                 async with asyncio.timeout(self._settings.query_max_seconds + 1):
-                    result = await scope.run_async(client, sql, dict(parameters), settings=self._limits(client))
+                    result = await scope.run_async(client, sql, dict(parameters), settings=self._limits | _COUNTED)
             except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
                 raise self._explain(error) from error
         summary: dict[str, Any] = result.summary
@@ -126,27 +131,44 @@ class Warehouse:
                 settings = self._settings
                 try:
                     async with asyncio.timeout(settings.connect_seconds):
-                        self._client = await connect_async(
+                        client = await connect_async(
                             settings.clickhouse_url.get_secret_value(),
                             connect_timeout_s=max(1, round(settings.connect_seconds)),
                             read_timeout_s=round(settings.query_max_seconds) + 10,
                         )
+                        try:
+                            self._limits = await self._accepted_limits(client)
+                        except BaseException:
+                            await client.close()
+                            raise
+                    self._client = client
                 except (ClickHouseError, TimeoutError, aiohttp.ClientError, OSError) as error:
                     _logger.warning("clickhouse_unavailable", error=str(error))
                     raise UnavailableError("clickhouse") from error
             return self._client
 
-    def _limits(self, client: AsyncClient) -> dict[str, Any]:
+    async def _accepted_limits(self, client: AsyncClient) -> dict[str, Any]:
+        """Return the limits that ClickHouse takes from this user."""
         settings = self._settings
-        limits: dict[str, Any] = {
+        limits = {
             "max_execution_time": settings.query_max_seconds,
             "max_memory_usage": settings.query_max_memory_bytes,
             "max_rows_to_read": settings.query_max_rows_to_read,
             "max_result_rows": settings.query_max_result_rows,
         }
-        # A user whose profile fixes a setting may not send it; the profile's own limit holds then.
-        known = client.server_settings
-        return {name: value for name, value in limits.items() if name in known and not known[name].readonly}
+        # system.settings calls them read-only for a read-only user, which the client believes and refuses to send them;
+        # the embedded ClickHouse lets any user tighten a limit.
+        client.valid_transport_settings = client.valid_transport_settings | set(limits)
+        try:
+            await client.command("select 1", settings=limits)
+        except Error as error:
+            if error.code is None:
+                raise
+            if error.code == _READONLY:
+                _logger.warning("clickhouse_user_may_set_no_limits", consequence="those of the user's profile hold")
+                return {}
+        # Any other refusal comes from a limit that even this query meets: they are taken.
+        return limits
 
     def _explain(self, error: Exception) -> RadixError:
         settings = self._settings

@@ -106,6 +106,8 @@ def _default(field: FieldInfo) -> str:
         return "**required**"
     if default is None:
         return "unset"
+    if isinstance(default, Path) and default.is_relative_to(ROOT):
+        default = default.relative_to(ROOT)
     if isinstance(default, Enum):
         default = default.value
     if isinstance(default, bool):

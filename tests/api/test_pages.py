@@ -3,6 +3,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from api.app import create_app
 from api.settings import ApiSettings
@@ -25,12 +26,23 @@ async def without_pages(tmp_path: Path) -> AsyncGenerator[httpx.AsyncClient]:
         yield client
 
 
+def _settings(pages_dir: Path) -> ApiSettings:
+    values = {
+        "clickhouse_url": "http://127.0.0.1:9/",
+        "database_url": "postgresql://127.0.0.1:9/nowhere",
+        "redis_url": "redis://127.0.0.1:9/0",
+        "pages_dir": pages_dir,
+    }
+    return ApiSettings.model_validate(values)
+
+
 async def _serve(pages_dir: Path) -> AsyncGenerator[httpx.AsyncClient]:
-    nowhere = "http://nowhere.invalid/"
-    values = {"clickhouse_url": nowhere, "database_url": nowhere, "redis_url": nowhere, "pages_dir": pages_dir}
-    app = create_app(ApiSettings.model_validate(values))
+    app = create_app(_settings(pages_dir))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+    ):
         yield client
 
 
@@ -102,10 +114,14 @@ async def test_every_answer_carries_the_security_headers(pages: httpx.AsyncClien
     assert "content-security-policy" in headers
 
 
-async def test_an_unexpected_error_is_a_problem_with_the_security_headers(tmp_path: Path) -> None:
-    async for client in _serve(tmp_path):
-        # The lifespan did not run, so a request that needs a connection meets a missing attribute.
-        answer = await client.get("/readyz")
-        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
-        assert "attribute" not in answer.text
-        assert "content-security-policy" in answer.headers
+async def test_an_unexpected_error_is_logged_and_answered_without_its_details(tmp_path: Path) -> None:
+    app = create_app(_settings(tmp_path))
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        with capture_logs() as logs:
+            # The lifespan did not run, so a request that needs a connection meets a missing attribute.
+            answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "attribute" not in answer.text
+    assert "content-security-policy" in answer.headers
+    assert [(line["event"], line["path"]) for line in logs] == [("request_failed", "/readyz")]

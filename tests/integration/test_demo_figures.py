@@ -17,7 +17,8 @@ from reference.retention import RetentionCell, retention
 from reference.timeseries import timeseries
 from runtime.demo.dataset import FUNNEL_STEPS, DemoData
 
-pytestmark = pytest.mark.slow
+# One worker runs all of them: the system that they share is started once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
 ROWS = 31_106
 WINDOW = timedelta(days=14)
