@@ -3,6 +3,6 @@
 .PHONY: browser
 browser: .venv/browser/ready
 
-.venv/browser/ready: .venv/node/ready tests/browser/install.py tests/browser/package-lock.json
+.venv/browser/ready: tests/browser/install.py tests/browser/package-lock.json | .venv/node/ready
 	@python tests/browser/install.py
 	@mkdir -p $(@D) && touch $@

@@ -72,7 +72,7 @@ def install_with_apt() -> str | None:
 
 def install_from_npm() -> str:
     """Unpack the npm package's browser, its libraries and a font under `.venv/browser` and return a launcher's path."""
-    subprocess.run(["npm", "ci", "--silent", "--ignore-scripts", "--prefix", PACKAGE], check=True)
+    subprocess.run(["npm", "ci", "--loglevel=error", "--ignore-scripts", "--prefix", PACKAGE], check=True)
     packed = PACKAGE / "node_modules/@sparticuz/chromium/bin"
     UNPACKED.mkdir(parents=True, exist_ok=True)
     binary = UNPACKED / "chromium"

@@ -1,11 +1,11 @@
 import { useIsFetching, useQuery, useQueryClient } from "@tanstack/react-query";
 import { RefreshIcon } from "@/components/icons";
-import { formatInstant, formatMoment } from "@/lib/format";
+import { formatAge, formatInstant, formatMoment } from "@/lib/format";
 import { eventNamesQuery, type Project } from "@/lib/insights";
 import type { DayRange } from "@/lib/range";
 
-// Models run every five minutes: three runs missed are worth a warning.
-const LATE_MS = 15 * 60_000;
+// Models run every five minutes: after three runs without anything newer the age is worth saying.
+const OLD_MS = 15 * 60_000;
 
 /** How far the data reaches, and the button that asks again; without it the page asks every minute. */
 export function Freshness({ project, range, now }: { project: Project; range: DayRange; now: Date }) {
@@ -13,19 +13,22 @@ export function Freshness({ project, range, now }: { project: Project; range: Da
   const isFetching = useIsFetching() > 0;
   const { data } = useQuery(eventNamesQuery(project, range));
   const until = data?.meta.fresh_until;
-  const isLate = until != null && now.getTime() - new Date(until).getTime() > LATE_MS;
+  const ageMs = until == null ? 0 : now.getTime() - new Date(until).getTime();
+  const isOld = ageMs > OLD_MS;
   return (
     <div className="flex items-center gap-1.5 whitespace-nowrap text-quiet text-xs">
       {until === undefined ? null : until === null ? (
         <span>No data yet</span>
       ) : (
-        <span title={`Events received until ${formatInstant(until, project.timezone)} are counted`}>
+        <span
+          title={`Events received until ${formatInstant(until, project.timezone)} are counted.${isOld ? " Nothing newer has arrived, or the model runs are late." : ""}`}
+        >
           <span
             aria-hidden="true"
-            className={`mr-1.5 inline-block size-1.5 rounded-full align-middle ${isLate ? "bg-warn" : "bg-accent"}`}
+            className={`mr-1.5 inline-block size-1.5 rounded-full align-middle ${isOld ? "bg-warn" : "bg-accent"}`}
           />
           Data up to <span className="figures text-ink">{formatMoment(until, project.timezone, now)}</span>
-          {isLate && <span className="text-warn"> (late)</span>}
+          {isOld && <span className="text-warn"> ({formatAge(ageMs)} old)</span>}
         </span>
       )}
       <button

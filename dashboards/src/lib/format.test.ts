@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  formatAge,
   formatAverage,
   formatBucketLong,
   formatBytes,
@@ -61,6 +62,10 @@ test("a moment of today is a time, another day's has its day", () => {
   const now = new Date("2026-03-10T12:00:00Z");
   expect(formatMoment("2026-03-10T11:03:00Z", "UTC", now)).toMatch(/^11:03/);
   expect(formatMoment("2026-03-09T11:03:00Z", "UTC", now)).toContain("9");
+});
+
+test("an age never claims more than has passed", () => {
+  expect([15.9 * 60_000, 119 * 60_000, 47 * 3_600_000].map(formatAge)).toEqual(["15 min", "1 h", "1 d"]);
 });
 
 test("bytes are counted in thousands", () => {

@@ -36,6 +36,13 @@ export function formatDuration(ms: number): string {
   return two(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
+/** An age in its largest unit: `25 min`, `3 h`, `12 d`. */
+export function formatAge(ms: number): string {
+  const minutes = Math.floor(ms / MINUTE_MS);
+  if (minutes < 60) return `${minutes} min`;
+  return minutes < 24 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 60 / 24)} d`;
+}
+
 /** Fixed lengths, as conversion windows count them: `14 days`, `1 hour`. */
 export function formatWindow(ms: number): string {
   const [value, unit] =
