@@ -57,7 +57,7 @@ def prepare(project_dir: Path, state_dir: Path) -> Path:
     Parses the project when that directory does not exist yet; a second process waits for the first. Raises
     `DbtProjectError` with dbt's own words when the project is not valid.
     """
-    parsed = state_dir / f"parsed-{_fingerprint(project_dir)}"
+    parsed = state_dir / f"parsed-{fingerprint(project_dir)}"
     if parsed.is_dir():
         return parsed
     state_dir.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,8 @@ def run_directory(parsed: Path, run_id: str) -> Generator[Path]:
     (directory / "partial_parse.msgpack").unlink(missing_ok=True)
 
 
-def _fingerprint(project_dir: Path) -> str:
+def fingerprint(project_dir: Path) -> str:
+    """Return a name of all that a parse follows from: the files, dbt, the variables that name databases."""
     digest = hashlib.sha256()
     for name in ("dbt-core", "dbt-clickhouse"):
         digest.update(f"{name}=={version(name)}\0".encode())

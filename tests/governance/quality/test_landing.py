@@ -9,7 +9,11 @@ from governance.quality import EXPECTATIONS, LandingThresholds, Outcome, validat
 from governance.quality.validation import QualityCheckError
 from runtime.instance import Instance
 
-pytestmark = pytest.mark.xdist_group("great_expectations")
+# One worker imports Great Expectations, which takes seconds and warns about itself.
+pytestmark = [
+    pytest.mark.xdist_group("great_expectations"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 Check = Callable[..., dict[str, Outcome]]
 

@@ -1,0 +1,64 @@
+"""The asset graph as a whole; a change of it is a change of asset_graph.json that a reviewer sees."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+SNAPSHOT = Path(__file__).with_name("asset_graph.json")
+UPDATE = "RADIXINSIGHT_UPDATE_SNAPSHOTS"
+
+
+@pytest.fixture(scope="module")
+def graph(definitions: dg.Definitions) -> dict[str, dict[str, Any]]:
+    """Describe each asset: its group, its parents, and the names of its checks."""
+    assets = definitions.resolve_asset_graph()
+    return {
+        key.to_user_string(): {
+            "group": assets.get(key).group_name,
+            "parents": sorted(parent.to_user_string() for parent in assets.get(key).parent_keys),
+            "checks": sorted(check.name for check in assets.get_check_keys_for_assets({key})),
+        }
+        for key in sorted(assets.get_all_asset_keys())
+    }
+
+
+def test_the_asset_graph_is_the_one_that_was_reviewed(graph: dict[str, dict[str, Any]]) -> None:
+    if os.environ.get(UPDATE):
+        SNAPSHOT.write_text(json.dumps(graph, indent=2) + "\n")
+    assert graph == json.loads(SNAPSHOT.read_text()), f"If this is wanted, run the test with {UPDATE}=1."
+
+
+def test_an_asset_is_named_after_its_table(graph: dict[str, dict[str, Any]]) -> None:
+    layers = {key.split("/")[0] for key in graph}
+    assert layers == {"raw", "staging", "intermediate", "marts", "governance"}
+    assert all(key.count("/") == 1 for key in graph)
+
+
+def test_every_asset_has_a_domain_and_says_what_one_row_is(definitions: dg.Definitions) -> None:
+    assets = definitions.resolve_asset_graph()
+    for key in assets.get_all_asset_keys():
+        node = assets.get(key)
+        assert node.group_name not in {None, "default"}, key
+        assert (node.description or "").startswith("One row per "), key
+
+
+def test_landing_rules_stand_in_one_place_only(graph: dict[str, dict[str, Any]]) -> None:
+    assert "freshness" in graph["raw/events"]["checks"]
+    assert not any("dbt" in check or "source" in check for check in graph["raw/events"]["checks"])
+
+
+def test_everything_that_is_made_has_a_freshness_policy(definitions: dg.Definitions) -> None:
+    assets = definitions.resolve_asset_graph()
+    without = {key.to_user_string() for key in assets.materializable_asset_keys if not assets.get(key).freshness_policy}
+    assert without == set()
+
+
+def test_the_refresh_job_covers_every_asset_and_check(definitions: dg.Definitions) -> None:
+    assets = definitions.resolve_asset_graph()
+    selected = definitions.resolve_job_def("refresh").asset_layer.asset_graph
+    assert set(selected.executable_asset_keys) == set(assets.executable_asset_keys)
+    assert set(selected.asset_check_keys) == set(assets.asset_check_keys)

@@ -1,0 +1,82 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestration import dbt_manifest
+from orchestration.dbt_manifest import DbtProjectError, connection_variables, prepare, run_directory
+from orchestration.settings import OrchestrationSettings
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Write the smallest dbt project there is."""
+    directory = tmp_path / "project"
+    (directory / "models").mkdir(parents=True)
+    (directory / "dbt_project.yml").write_text("name: tiny\nversion: '1.0.0'\nprofile: tiny\n")
+    (directory / "profiles.yml").write_text(
+        "tiny: {target: t, outputs: {t: {type: clickhouse, schema: tiny, host: nowhere.invalid}}}\n"
+    )
+    (directory / "models" / "one.sql").write_text("select 1 as one")
+    return directory
+
+
+def test_a_project_is_parsed_once_and_anew_when_it_changes(project: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    first = prepare(project, state)
+    assert {"manifest.json", "partial_parse.msgpack"} <= {entry.name for entry in first.iterdir()}
+    before = (first / "manifest.json").stat().st_mtime_ns
+    assert prepare(project, state) == first
+    assert (first / "manifest.json").stat().st_mtime_ns == before
+    (project / "models" / "two.sql").write_text("select 2 as two")
+    assert prepare(project, state) != first
+
+
+def test_what_dbt_writes_into_a_project_does_not_change_it(project: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    first = prepare(project, state)
+    for made in ("target", "logs"):
+        (project / made).mkdir(exist_ok=True)
+        (project / made / "something").write_text("new")
+    assert prepare(project, state) == first
+
+
+def test_other_databases_need_another_parse(settings: OrchestrationSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = dbt_manifest.fingerprint(settings.dbt_project_dir)
+    monkeypatch.setenv("RADIXINSIGHT_DBT_PREFIX", "other_")
+    assert dbt_manifest.fingerprint(settings.dbt_project_dir) != before
+
+
+def test_an_invalid_project_says_what_dbt_said_and_leaves_nothing(project: Path, tmp_path: Path) -> None:
+    (project / "models" / "one.sql").write_text("select * from {{ ref('missing') }}")
+    with pytest.raises(DbtProjectError, match="missing"):
+        prepare(project, tmp_path / "state")
+    assert [entry.name for entry in (tmp_path / "state").iterdir()] == ["lock"]
+
+
+def test_only_the_latest_run_directories_are_kept(tmp_path: Path) -> None:
+    parsed = tmp_path / "parsed-1"
+    parsed.mkdir()
+    (parsed / "partial_parse.msgpack").write_bytes(b"parse")
+    for n in range(25):
+        with run_directory(parsed, f"{n:08}") as directory:
+            assert (directory / "partial_parse.msgpack").read_bytes() == b"parse"
+            os.utime(directory, (n, n))
+        os.utime(directory, (n, n))
+    kept = {entry.name[:8] for entry in (tmp_path / "runs").iterdir()}
+    assert kept == {f"{n:08}" for n in range(5, 25)}
+    assert not list((tmp_path / "runs").glob("*/partial_parse.msgpack"))
+
+
+def test_the_connection_of_dbt_follows_from_the_address() -> None:
+    assert connection_variables("https://me:p%40ss%2F@db.example/") == {
+        "RADIXINSIGHT_DBT_HOST": "db.example",
+        "RADIXINSIGHT_DBT_PORT": "8443",
+        "RADIXINSIGHT_DBT_USER": "me",
+        "RADIXINSIGHT_DBT_PASSWORD": "p@ss/",
+    }
+
+
+def test_dbt_is_the_one_of_this_environment() -> None:
+    assert shutil.which(str(dbt_manifest.DBT_EXECUTABLE))
