@@ -112,7 +112,8 @@ class Reader:
             ),
             headers=headers,
             version=version,
-            keep_alive=parser.should_keep_alive(),
+            # Not parser.should_keep_alive(): with the message complete, it has forgotten what the head said.
+            keep_alive=version == "1.1" and "close" not in headers.get("connection", "").lower(),
             body=Body(self, self._sock, headers, self._settings),
         )
 

@@ -39,7 +39,9 @@ def run_native(handle: Handle, statement: Statement, parameters: Mapping[str, st
             chunk = raw.streaming_fetch_result(stream)
             if chunk is None:
                 break
-            _count(answer, chunk)
+            # Unlike a whole result, a chunk counts what was read since the one before it.
+            answer.summary.read_rows += chunk.storage_rows_read()
+            answer.summary.read_bytes += chunk.storage_bytes_read()
             if chunk.rows_read() == 0:
                 break
             answer.summary.result_rows += chunk.rows_read()
