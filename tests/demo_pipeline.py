@@ -122,5 +122,5 @@ def _controller() -> str:
 
 def _radixinsight(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "runtime", *arguments], capture_output=True, text=True, check=False, timeout=280
+        [sys.executable, "-m", "runtime", *arguments], capture_output=True, text=True, check=False, timeout=600
     )
