@@ -3,30 +3,32 @@
 create table if not exists raw.events ${on_cluster}
 (
     project_id UInt32 comment 'Project that the write key belongs to.',
-    message_id String comment 'The client''s id of the event: two events of a project with the same one are one event.',
+    message_id String codec(ZSTD(1)) comment 'The client''s id of the event: two events of a project with the same one are one event.',
     type LowCardinality(String) comment 'track, identify, page, screen, group or alias.',
     event LowCardinality(String) comment 'Name of a track; $pageview, $screen, $identify, $group or $alias for the others.',
-    anonymous_id String comment 'Device or browser; empty when absent.',
-    user_id String comment 'Identified user; empty when absent.',
-    previous_id String comment 'For alias: the id that becomes one with user_id.',
-    session_id String comment 'The SDK''s session; empty when absent.',
+    anonymous_id String codec(ZSTD(1)) comment 'Device or browser; empty when absent.',
+    user_id String codec(ZSTD(1)) comment 'Identified user; empty when absent.',
+    previous_id String codec(ZSTD(1)) comment 'For alias: the id that becomes one with user_id.',
+    session_id String codec(ZSTD(1)) comment 'The SDK''s session; empty when absent.',
     group_type LowCardinality(String) comment 'For group: the kind of group, e.g. company.',
-    group_id String comment 'For group: its id.',
-    timestamp DateTime64(3, 'UTC') comment 'When the event happened, on the corrected clock.',
-    original_timestamp Nullable(DateTime64(3, 'UTC')) comment 'When it happened, as the client said.',
-    sent_at Nullable(DateTime64(3, 'UTC')) comment 'The client''s clock on sending.',
-    received_at DateTime64(3, 'UTC') comment 'Our clock on receiving.',
+    group_id String codec(ZSTD(1)) comment 'For group: its id.',
+    timestamp DateTime64(3, 'UTC') codec(Delta, ZSTD(1)) comment 'When the event happened, on the corrected clock.',
+    original_timestamp Nullable(DateTime64(3, 'UTC')) codec(Delta, ZSTD(1)) comment 'When it happened, as the client said.',
+    sent_at Nullable(DateTime64(3, 'UTC')) codec(Delta, ZSTD(1)) comment 'The client''s clock on sending.',
+    received_at DateTime64(3, 'UTC') codec(Delta, ZSTD(1)) comment 'Our clock on receiving.',
     sequence UInt32 comment 'Position in its request: the order in which the client sent.',
-    properties String comment 'JSON object as it came; empty when absent.',
-    traits String comment 'JSON object as it came; empty when absent.',
-    context String comment 'JSON object as it came; empty when absent.',
-    ip String comment 'Address that sent the request.',
-    user_agent String comment 'User agent of the request.',
+    properties String codec(ZSTD(1)) comment 'JSON object as it came; empty when absent.',
+    traits String codec(ZSTD(1)) comment 'JSON object as it came; empty when absent.',
+    context String codec(ZSTD(1)) comment 'JSON object as it came; empty when absent.',
+    ip String codec(ZSTD(1)) comment 'The client''s address: as it says in its context, else where the request is from.',
+    user_agent LowCardinality(String) comment 'User agent: as the context says, else the request''s.',
     protocol LowCardinality(String) comment 'Wire protocol, e.g. segment.',
     library LowCardinality(String) comment 'Client library and its version, e.g. analytics-python/2.3.2.',
     write_key_id UInt32 comment 'Write key that was used.',
-    batch_id String comment 'Spool segment in which the event was made durable.',
-    inserted_at DateTime64(3, 'UTC') default now64(3) comment 'When it reached this table.'
+    batch_id LowCardinality(String) comment 'Spool segment in which it was made durable.',
+    inserted_at DateTime64(3, 'UTC') default now64(3) codec(Delta, ZSTD(1)) comment 'When it reached this table.',
+    -- What reads increments asks for the newest inserted_at, which the sort key does not know.
+    index inserted_at_range inserted_at type minmax granularity 1
 )
 engine = ${replicated}MergeTree
 partition by toYYYYMM(received_at)
@@ -37,15 +39,15 @@ create table if not exists raw.rejects ${on_cluster}
 (
     project_id UInt32 comment 'Project that the write key belongs to.',
     write_key_id UInt32 comment 'Write key that was used.',
-    received_at DateTime64(3, 'UTC') comment 'Our clock on receiving.',
+    received_at DateTime64(3, 'UTC') codec(Delta, ZSTD(1)) comment 'Our clock on receiving.',
     reason LowCardinality(String) comment 'Stable code of why, e.g. illegal_id.',
-    detail String comment 'What was wrong, for people.',
-    payload String comment 'The event''s bytes as they came.',
-    message_id String comment 'The client''s id of the event, if it could be read.',
+    detail String codec(ZSTD(1)) comment 'What was wrong, for people.',
+    payload String codec(ZSTD(1)) comment 'The event''s bytes as they came.',
+    message_id String codec(ZSTD(1)) comment 'The client''s id of the event, if it could be read.',
     protocol LowCardinality(String) comment 'Wire protocol, e.g. segment.',
-    ip String comment 'Address that sent the request.',
-    batch_id String comment 'Spool segment in which the reject was made durable.',
-    inserted_at DateTime64(3, 'UTC') default now64(3) comment 'When it reached this table.'
+    ip String codec(ZSTD(1)) comment 'The client''s address: as it says in its context, else where the request is from.',
+    batch_id LowCardinality(String) comment 'Spool segment in which it was made durable.',
+    inserted_at DateTime64(3, 'UTC') default now64(3) codec(Delta, ZSTD(1)) comment 'When it reached this table.'
 )
 engine = ${replicated}MergeTree
 partition by toYYYYMM(received_at)
