@@ -184,17 +184,14 @@ class Queries:
             lease.is_reusable = False
             handle.apply({"input_format_values_interpret_expressions": "0"})
             try:
-                insert_query.stream_insert(handle, head, rows, answer.summary)
+                insert_query.stream_insert(handle, head, rows, answer.summary, query.parameters)
             finally:
                 handle.apply({"input_format_values_interpret_expressions": "1"})
             return
         if head.input is not None:
             self._insert_through_input(query, head, rows, lease, answer)
             return
-        if query.parameters and "{" in head.text:
-            lease.is_reusable = False
-            handle.apply({f"param_{name}": value for name, value in query.parameters.items()})
-        insert_query.stream_insert(handle, head, rows, answer.summary)
+        insert_query.stream_insert(handle, head, rows, answer.summary, query.parameters)
 
     def _insert_through_input(
         self, query: Query, head: InsertHead, rows: Iterator[bytes], lease: Lease, answer: Answer

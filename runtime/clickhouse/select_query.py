@@ -1,6 +1,5 @@
 """Runs a query that answers with rows, and passes the rows on as the engine makes them."""
 
-import fcntl
 import os
 import threading
 from collections.abc import Mapping
@@ -9,10 +8,8 @@ from typing import Any
 from runtime.clickhouse.answer import Answer
 from runtime.clickhouse.engine import Handle, engine_text
 from runtime.clickhouse.errors import ClickHouseError, from_engine
+from runtime.clickhouse.pipe import PIPE_BYTES, open_pipe
 from runtime.clickhouse.statement import Statement
-
-_PIPE_BYTES = 1024**2
-_SET_PIPE_SIZE: int | None = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 
 def run_whole(handle: Handle, statement: Statement, name: str, parameters: Mapping[str, str], answer: Answer) -> None:
@@ -62,13 +59,11 @@ def run_document(
     chDB's own streaming makes a document of every chunk; INTO OUTFILE makes one of all. The engine opens the pipe by
     its name under /dev/fd, so nothing is left behind in the file system.
     """
-    reading, writing = os.pipe()
-    if _SET_PIPE_SIZE is not None:
-        fcntl.fcntl(writing, _SET_PIPE_SIZE, _PIPE_BYTES)
+    reading, writing, _ = open_pipe()
     writer = _Writer(handle, statement.to_file(f"/dev/fd/{writing}", name), parameters, writing)
     writer.start()
     try:
-        while piece := os.read(reading, _PIPE_BYTES):
+        while piece := os.read(reading, PIPE_BYTES):
             answer.summary.result_bytes += len(piece)
             answer.write(piece)
     finally:

@@ -22,6 +22,8 @@ class InsertHead:
     data_start: int
     is_values: bool
     input: "InputCall | None" = None
+    settings_start: int | None = None
+    """Where the SETTINGS of the insert begin in `text`, when it has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def parse_insert(text: str) -> InsertHead | None:
     depth = 0
     is_select = False
     call: InputCall | None = None
+    settings_start: int | None = None
     previous: list[Token] = []
     for index, token in enumerate(tokens(text)):
         if index == 0 and token.keyword != "INSERT":
@@ -152,7 +155,9 @@ def parse_insert(text: str) -> InsertHead | None:
         elif depth == 0 and index > 1:
             before = previous[-1]
             if token.keyword == "VALUES" and not is_select and not _is_name(before):
-                return InsertHead(text[: token.start], "Values", token.end, is_values=True)
+                return InsertHead(
+                    text[: token.start], "Values", token.end, is_values=True, settings_start=settings_start
+                )
             if before.keyword == "FORMAT" and token.kind is Kind.WORD and (call is not None or not is_select):
                 return InsertHead(
                     text[: before.start],
@@ -160,9 +165,12 @@ def parse_insert(text: str) -> InsertHead | None:
                     _rows_start(text, token.end),
                     is_values=token.value.lower() == "values" and call is None,
                     input=call,
+                    settings_start=settings_start,
                 )
             if token.keyword == "INFILE":
                 return None
+            if token.keyword == "SETTINGS" and not _is_name(before):
+                settings_start = token.start
             is_select = is_select or token.keyword in {"SELECT", "WITH"}
         previous.append(token)
         del previous[:-3]
