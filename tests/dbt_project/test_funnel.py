@@ -67,6 +67,50 @@ def expected(history: list[Counted], names: list[str], window_minutes: int, end:
     return funnel(history, [fits(name) for name in names], START, end, window_minutes * MINUTE)
 
 
+def history(*events: tuple[str, int]) -> list[Counted]:
+    """Return one person's events, given as (name, minute), sent in this order."""
+    return [
+        Counted(
+            message_id=f"m{number}",
+            event=name,
+            person="ann",
+            timestamp=START + minute * MINUTE,
+            received_at=START,
+            sequence=number,
+        )
+        for number, (name, minute) in enumerate(events)
+    ]
+
+
+def reached(table: EventTable, events: list[Counted], names: list[str]) -> list[int]:
+    """Return the persons at each step within a window of ten minutes."""
+    return [step.persons for step in ask(table, table.put(events), names, 10, START + 60 * MINUTE)]
+
+
+def test_the_window_includes_its_end(table: EventTable) -> None:
+    assert reached(table, history(("a", 0), ("b", 10)), ["a", "b"]) == [1, 1]
+    assert reached(table, history(("a", 0), ("b", 11)), ["a", "b"]) == [1, 0]
+
+
+def test_a_later_entry_counts_when_it_gets_further(table: EventTable) -> None:
+    assert reached(table, history(("a", 0), ("b", 1), ("a", 8), ("b", 9), ("c", 18)), ["a", "b", "c"]) == [1, 1, 1]
+
+
+def test_of_equal_attempts_the_earliest_counts(table: EventTable) -> None:
+    events = history(("a", 0), ("a", 4), ("b", 5))
+    assert ask(table, table.put(events), ["a", "b"], 10, START + 60 * MINUTE)[1].median_ms == 5 * 60_000
+
+
+def test_events_of_one_instant_may_be_taken_in_step_order(table: EventTable) -> None:
+    assert reached(table, history(("b", 3), ("a", 3)), ["a", "b"]) == [1, 1]
+
+
+def test_repeated_steps_want_as_many_events(table: EventTable) -> None:
+    assert reached(table, history(("a", 0), ("b", 1)), ["a", "b", "a", "b"]) == [1, 1, 0, 0]
+    assert reached(table, history(("a", 0), ("b", 0), ("a", 0), ("b", 0)), ["a", "b", "a", "b"]) == [1, 1, 1, 1]
+    assert reached(table, history(("ab", 0)), ["a", "b"]) == [1, 0]
+
+
 def fits(name: str) -> Step:
     return lambda event: event.event in MATCHING[name]
 

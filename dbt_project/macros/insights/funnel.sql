@@ -10,7 +10,7 @@
     for step 1 and when nobody got there; the median interpolates linearly). Order: step.
     `steps` is a list of SQL conditions over `relation` (fct_events); the other arguments are SQL expressions. `keys` are
     columns by which everything is told apart and which come first in the result: a model over all projects passes
-    ['project_id'] as keys and project_id as the project. Only a key with a matching event has rows.
+    ['project_id'] as keys and project_id as the project. Only a key with an entry has rows.
 
     How it works: what an attempt does after an event does not depend on how it got there; only its window cuts it off.
     So one pass from the last instant to the first keeps, for every step, the path that begins with the next event of that
@@ -158,7 +158,7 @@ with
             arrayJoin(range(1, {{ n + 1 }})) as step,
             null as waited_ms
         {%- if keys %}
-        from (select distinct {{ keys | join(', ') }} from matched)
+        from (select distinct {{ keys | join(', ') }} from attempts where notEmpty(best))
         {%- endif %}
     )
 
