@@ -1,0 +1,3 @@
+{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="id", order_by="id") }}
+select id, customer_id, amount_cents, status, ordered_at
+from {{ ref("orders_view") }}
