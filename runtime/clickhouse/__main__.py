@@ -19,7 +19,7 @@ def main() -> int:
         wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
         sys.stderr.write(f"The settings RADIXINSIGHT_CLICKHOUSE_* are not complete: {wrong}\n")
         return 2
-    logging.configure("clickhouse", settings)
+    logging.configure("clickhouse", settings)  # pyright: ignore[reportArgumentType] - it reads log_level and log_format
     try:
         server = Server(settings)
     except StartError as error:

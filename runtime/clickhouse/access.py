@@ -34,8 +34,9 @@ _UNSAFE_SETTINGS = (
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", ""}
 _GLOBAL_CREATES = {
     ("NAMED", "COLLECTION"), ("USER",), ("ROLE",), ("ROW", "POLICY"), ("POLICY",), ("QUOTA",), ("SETTINGS", "PROFILE"),
-    ("PROFILE",), ("WORKLOAD",), ("RESOURCE",), ("MASKING", "POLICY"),
+    ("PROFILE",), ("WORKLOAD",), ("RESOURCE",), ("MASKING", "POLICY"), ("HANDLER",), ("TOKEN",),
 }  # fmt: skip
+_ADMIN_STATEMENTS = {"BACKUP", "RESTORE", "SNAPSHOT", "COPY", "EXECUTE", "GRANT", "REVOKE", "MOVE"}
 _HALTS = {"SHUTDOWN", "KILL", "SUSPEND"}
 
 
@@ -46,7 +47,8 @@ class Guard:
         listed = engine.names("select lower(name) from system.table_functions")
         self._functions = (listed - _SAFE_TABLE_FUNCTIONS) | _UNSAFE_FUNCTIONS
         engines = engine.names(
-            "select lower(name) from system.table_engines union distinct select lower(name) from system.database_engines"
+            "select lower(name) from system.table_engines "
+            "union distinct select lower(name) from system.database_engines"
         )
         self._engines = (engines - _SAFE_ENGINES) | {"python"}
         self._check_cached = lru_cache(maxsize=4096)(self._verdict)
@@ -90,16 +92,12 @@ class Guard:
 
     def _statement(self, found: Sequence[Token], words: Sequence[str]) -> str | None:
         first = _at(words, 0)
-        if first in {"BACKUP", "RESTORE"}:
+        if first in _ADMIN_STATEMENTS:
             return f"Only an admin may use {first}"
-        if first == "EXECUTE":
-            return "Only an admin may use EXECUTE AS"
         if first in {"CREATE", "ALTER", "DROP"}:
             rest = [word for word in words[1:6] if word not in {"OR", "REPLACE", "IF", "NOT", "EXISTS"}]
             if (rest and (rest[0],) in _GLOBAL_CREATES) or tuple(rest[:2]) in _GLOBAL_CREATES:
                 return f"Only an admin may use {first} {rest[0]}"
-        if first in {"GRANT", "REVOKE"}:
-            return f"Only an admin may use {first}"
         for index, word in enumerate(words):
             following = _at(words, index + 1)
             if (word, following) in {("INTO", "OUTFILE"), ("FROM", "INFILE")}:

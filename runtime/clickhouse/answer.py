@@ -63,8 +63,8 @@ class Summary:
 class Answer:
     """One answer on a connection.
 
-    Set `headers`, `encoders` (from the innermost), `spill` and so on before the first `write`. `is_open` turns false when the
-    connection cannot carry another request.
+    Set `headers`, `encoders` (from the innermost) and `spill` before the first `write`. `is_open` turns false when
+    the connection cannot carry another request.
     """
 
     def __init__(self, sock: socket.socket, request: Request, *, keep_alive_s: float, send_timeout_s: float) -> None:

@@ -42,21 +42,7 @@ def choose(accepted: str) -> str | None:
 
 def encoder(name: str, level: int) -> Encoder:
     """Make an encoder; `level` is the setting http_zlib_compression_level, which ClickHouse uses for every encoding."""
-    match name:
-        case "gzip":
-            return _Zlib(level, 31)
-        case "deflate":
-            return _Zlib(level, 15)
-        case "br":
-            return _Brotli(level)
-        case "zstd":
-            return _Zstd(level)
-        case "lz4":
-            return _Lz4()
-        case "xz":
-            return _Whole(lzma.LZMACompressor(preset=min(level, 9)))
-        case _:
-            return _Whole(bz2.BZ2Compressor(max(1, min(level, 9))))
+    return _ENCODERS[name](level)
 
 
 class _Zlib:
@@ -135,33 +121,42 @@ class _Whole:
         return self._object.flush()
 
 
+_ENCODERS: dict[str, Callable[[int], Encoder]] = {
+    "gzip": lambda level: _Zlib(level, 31),
+    "deflate": lambda level: _Zlib(level, 15),
+    "br": _Brotli,
+    "zstd": _Zstd,
+    "lz4": lambda _: _Lz4(),
+    "xz": lambda level: _Whole(lzma.LZMACompressor(preset=max(0, min(level, 9)))),
+    "bz2": lambda level: _Whole(bz2.BZ2Compressor(max(1, min(level, 9)))),
+}
+
+# By encoding: what makes a decoder of one member, and the code and name of ClickHouse's error.
+_DECODERS: dict[str, tuple[Callable[[], Any], int, str]] = {
+    "gzip": (lambda: zlib.decompressobj(31), 354, "ZLIB_INFLATE_FAILED"),
+    "x-gzip": (lambda: zlib.decompressobj(31), 354, "ZLIB_INFLATE_FAILED"),
+    "deflate": (zlib.decompressobj, 354, "ZLIB_INFLATE_FAILED"),
+    "zstd": (lambda: zstandard.ZstdDecompressor().decompressobj(), 561, "ZSTD_DECODER_FAILED"),
+    "lz4": (lz4.frame.LZ4FrameDecompressor, 618, "LZ4_DECODER_FAILED"),
+    "xz": (lzma.LZMADecompressor, 544, "LZMA_STREAM_DECODER_FAILED"),
+    "bz2": (bz2.BZ2Decompressor, 633, "BZIP2_STREAM_DECODER_FAILED"),
+}
+
+
 def decode(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
     """Decompress a request body of encoding `name` ("" and identity: as it is).
 
     Raises ClickHouseError for an encoding that is not known, and while reading for data that is broken or cut off.
     """
     name = name.strip().lower()
-    match name:
-        case "" | "identity":
-            return pieces
-        case "gzip" | "x-gzip":
-            return _members(pieces, lambda: zlib.decompressobj(31), 354, "ZLIB_INFLATE_FAILED", name)
-        case "deflate":
-            return _members(pieces, zlib.decompressobj, 354, "ZLIB_INFLATE_FAILED", name)
-        case "zstd":
-            return _members(
-                pieces, lambda: zstandard.ZstdDecompressor().decompressobj(), 561, "ZSTD_DECODER_FAILED", name
-            )
-        case "lz4":
-            return _members(pieces, lz4.frame.LZ4FrameDecompressor, 618, "LZ4_DECODER_FAILED", name)
-        case "xz":
-            return _members(pieces, lzma.LZMADecompressor, 544, "LZMA_STREAM_DECODER_FAILED", name)
-        case "bz2":
-            return _members(pieces, bz2.BZ2Decompressor, 633, "BZIP2_STREAM_DECODER_FAILED", name)
-        case "br":
-            return _brotli(pieces)
-        case _:
-            raise ClickHouseError(89, f"Unknown compression method '{name}' in Content-Encoding", status=400)
+    if name in {"", "identity"}:
+        return pieces
+    if name == "br":
+        return _brotli(pieces)
+    decoder = _DECODERS.get(name)
+    if decoder is None:
+        raise ClickHouseError(89, f"Unknown compression method '{name}' in Content-Encoding", status=400)
+    return _members(pieces, *decoder, name)
 
 
 def _members(

@@ -1,5 +1,6 @@
-"""Renders the engine's configuration file."""
+"""Renders the engine's configuration files."""
 
+import hashlib
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -9,6 +10,7 @@ from runtime.clickhouse.settings import ClickHouseServerSettings
 # the defaults start threads for 16 merges and 128 scheduled jobs.
 _TEMPLATE = """<clickhouse>
   <display_name>{display_name}</display_name>
+  <users_config>{users}</users_config>
   <max_server_memory_usage>{max_server_memory_bytes}</max_server_memory_usage>
   <tmp_path>{tmp}</tmp_path>
   <user_files_path>{user_files}</user_files_path>
@@ -49,6 +51,29 @@ _TEMPLATE = """<clickhouse>
 </clickhouse>
 """
 
+# Every query runs as `default`; the others exist for dictionaries whose source names a user and his password.
+_USERS = """<clickhouse>
+  <profiles><default/></profiles>
+  <quotas><default/></quotas>
+  <users>
+    <default>
+      <password></password>
+      <networks><ip>::1</ip><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <named_collection_control>1</named_collection_control>
+    </default>
+{named}
+  </users>
+</clickhouse>
+"""
+_NAMED = """    <{name}>
+      <password_sha256_hex>{digest}</password_sha256_hex>
+      <networks><ip>::1</ip><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+    </{name}>"""
+
 
 def write_config(settings: ClickHouseServerSettings, directory: Path) -> Path:
     """Write the configuration into `directory` and return its path.
@@ -57,12 +82,25 @@ def write_config(settings: ClickHouseServerSettings, directory: Path) -> Path:
     """
     for name in ("tmp", "user_files", "backups"):
         (directory / name).mkdir(parents=True, exist_ok=True)
+    users = directory / "engine-users.xml"
+    passwords = {
+        "admin": settings.admin_password,
+        "radixinsight": settings.radixinsight_password,
+        "reader": settings.reader_password,
+    }
+    named = (
+        _NAMED.format(name=name, digest=hashlib.sha256(password.get_secret_value().encode()).hexdigest())
+        for name, password in passwords.items()
+    )
+    users.touch(mode=0o600)
+    users.write_text(_USERS.format(named="\n".join(named)))
     path = directory / "engine.xml"
     path.write_text(
         _TEMPLATE.format(
             display_name=escape(settings.display_name),
             max_server_memory_bytes=settings.max_server_memory_bytes,
             log_ttl_days=settings.log_ttl_days,
+            users=escape(str(users)),
             tmp=escape(f"{directory / 'tmp'}/"),
             user_files=escape(f"{directory / 'user_files'}/"),
             backups=escape(f"{directory / 'backups'}/"),

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,11 @@ _logger = structlog.get_logger()
 TAG_SETTING = "stream_like_engine_insert_queue"
 # What chDB sets otherwise than the real server does.
 _AS_THE_REAL_SERVER = "implicit_select = 0, allow_introspection_functions = 0"
+
+_KILL = (
+    "kill query where query_id in (select query_id from system.processes "
+    "where Settings[{setting:String}] = {tag:String}) async"
+)
 
 SettingsKey = tuple[tuple[str, str], ...]
 
@@ -160,7 +165,7 @@ class Engine:
             self.close(surplus)
 
     @contextmanager
-    def borrowed(self, database: str = "default") -> Iterator[Handle]:
+    def borrowed(self, database: str = "default") -> Generator[Handle]:
         """Lend a handle for the server's own questions."""
         handle = self.acquire(database, {}, readonly=False)
         try:
@@ -180,10 +185,7 @@ class Engine:
         """Ask the engine to end what `handle` runs; returns how many queries were found."""
         with handle.ending, self._killer_lock:
             started = time.monotonic()
-            result = self._killer.run(
-                "kill query where query_id in (select query_id from system.processes "
-                f"where Settings['{TAG_SETTING}'] = '{handle.tag}') async"
-            )
+            result = self._killer.run(_KILL, "TSV", {"setting": TAG_SETTING, "tag": handle.tag})
             rows = result.bytes().count(b"\n")
         _logger.info("query_killed", handle=handle.tag, found=rows, elapsed_s=round(time.monotonic() - started, 3))
         return rows

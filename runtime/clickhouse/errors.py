@@ -37,9 +37,7 @@ _STATUS = (
     {194: 401, 229: 413, 307: 413, 48: 501, 381: 411, 159: 408, 779: 415}
     | dict.fromkeys((192, 193, 516, 512, 497), 403)
     | dict.fromkeys(
-        # fmt: off
         (36, 427, 6, 25, 26, 38, 41, 72, 441, 675, 676, 27, 376, 15, 44, 37, 123, 8, 167, 168, 223, 62, 117, 53, 321),
-        # fmt: on
         400,
     )
     | dict.fromkeys((60, 46, 47, 50, 56, 81, 115, 152, 63, 73, 336, 78, 511), 404)
@@ -63,7 +61,8 @@ class ClickHouseError(Exception):
     def text(self, version: str) -> str:
         """Render as the body of an answer, ending in a line break."""
         dot = "" if self.message.endswith((".", "\n")) else "."
-        return f"Code: {self.code}. DB::Exception: {self.message}{dot} ({self.name}) (version {version} (official build))\n"
+        build = f"(version {version} (official build))"
+        return f"Code: {self.code}. DB::Exception: {self.message}{dot} ({self.name}) {build}\n"
 
 
 def from_engine(error: BaseException | str) -> ClickHouseError:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from runtime.clickhouse.answer import Summary
 from runtime.clickhouse.engine import Handle, quote_name
 from runtime.clickhouse.errors import ClickHouseError
+from runtime.clickhouse.insert_head import InsertHead
 from runtime.clickhouse.insert_query import stream_insert
 from runtime.clickhouse.lexer import Kind, tokens
 from runtime.clickhouse.multipart import Part
-from runtime.clickhouse.statement import InsertHead
 
 
 def create_external_table(handle: Handle, part: Part, declared: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import lz4.block
 import zstandard
-from clickhouse_cityhash import cityhash
+from clickhouse_cityhash.cityhash import CityHash128  # pyright: ignore[reportMissingImports, reportUnknownVariableType] - compiled, without a stub
 
 from runtime.clickhouse.errors import ClickHouseError
 
@@ -21,7 +21,7 @@ _MAX_BYTES = 128 * 1024**2
 
 def _checksum(data: bytes) -> bytes:
     """CityHash128 as of version 1.0.2, high half first: what ClickHouse computes over header and data."""
-    value: int = cityhash.CityHash128(data)
+    value: int = CityHash128(data)
     return _CHECKSUM.pack(value >> 64, value & 0xFFFFFFFFFFFFFFFF)
 
 
@@ -81,7 +81,7 @@ def unpack(pieces: Iterator[bytes], *, verify: bool = True) -> Iterator[bytes]:
             if len(buffer) < end:
                 break
             frame = bytes(buffer[_CHECKSUM.size : end])
-            if verify and buffer[: _CHECKSUM.size] != _checksum(frame):
+            if verify and not buffer.startswith(_checksum(frame)):
                 raise ClickHouseError(40, "Checksum doesn't match: corrupted data in a compressed block", status=400)
             del buffer[:end]
             yield _decompress(method, frame[_HEADER.size :], size)

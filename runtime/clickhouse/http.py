@@ -120,44 +120,50 @@ class Reader:
     def _read_head(self) -> bytes:
         buffer = self._buffer
         limit = self._settings.max_header_bytes
+        self._wait_for_start()
         deadline = time.monotonic() + self._settings.header_timeout_s
-        idle = not buffer
         searched = 0
+        while (end := buffer.find(b"\r\n\r\n", max(0, searched - 3))) < 0:
+            searched = len(buffer)
+            if searched > limit:
+                raise _too_long(buffer, limit)
+            self._receive_head(deadline - time.monotonic())
+        head = bytes(buffer[: end + 4])
+        del buffer[: end + 4]
+        if len(head) > limit:
+            raise _too_long(head, limit)
+        return head
+
+    def _wait_for_start(self) -> None:
+        """Wait, as long as an idle connection may, for something that isn't an empty line (RFC 9112, 2.2)."""
+        buffer = self._buffer
         while True:
-            if idle:
-                self._sock.settimeout(self._settings.keep_alive_timeout_s)
-            else:
-                end = buffer.find(b"\r\n\r\n", max(0, searched - 3))
-                if end >= 0:
-                    head = bytes(buffer[: end + 4])
-                    del buffer[: end + 4]
-                    if len(head) > limit:
-                        raise _too_long(head, limit)
-                    return head
-                searched = len(buffer)
-                if searched > limit:
-                    raise _too_long(buffer, limit)
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    raise BadRequestError(HTTPStatus.REQUEST_TIMEOUT, "The request's head took too long to come")
-                self._sock.settimeout(remaining)
+            while buffer.startswith(b"\r\n"):
+                del buffer[:2]
+            if buffer:
+                return
+            self._sock.settimeout(self._settings.keep_alive_timeout_s)
             try:
                 received = self._sock.recv(65536)
-            except TimeoutError:
-                if idle:
-                    raise ConnectionEndedError("idle") from None
-                continue
             except OSError as error:
                 raise ConnectionEndedError(str(error)) from None
             if not received:
                 raise ConnectionEndedError("closed")
-            if idle:
-                deadline = time.monotonic() + self._settings.header_timeout_s
-                idle = False
             buffer += received
-            while buffer[:2] == b"\r\n" and len(buffer) <= _MAX_CHUNK_LINE:
-                del buffer[:2]  # empty lines before a request are to be ignored (RFC 9112)
-            idle = not buffer
+
+    def _receive_head(self, remaining_s: float) -> None:
+        if remaining_s <= 0:
+            raise BadRequestError(HTTPStatus.REQUEST_TIMEOUT, "The request's head took too long to come")
+        self._sock.settimeout(remaining_s)
+        try:
+            received = self._sock.recv(65536)
+        except TimeoutError:
+            return  # the next round tells
+        except OSError as error:
+            raise ConnectionEndedError(str(error)) from None
+        if not received:
+            raise ConnectionEndedError("closed")
+        self._buffer += received
 
     def receive(self, size: int) -> bytes:
         """Return up to `size` bytes of a body, waiting for the first; empty at the end of the connection."""
@@ -167,6 +173,12 @@ class Reader:
             del buffer[:size]
             return taken
         return self._sock.recv(size)
+
+    def check_first_chunk(self) -> None:
+        """Refuse a chunked body whose start has come with the head and is broken."""
+        end = self._buffer.find(b"\n")
+        if end >= 0 and not _CHUNK_SIZE.fullmatch(self._buffer[: end + 1]):
+            raise _bad_chunk_size()
 
     def read_line(self) -> bytes:
         """Return one line of a chunked body's framing, with its line break."""
@@ -210,6 +222,8 @@ class Body:
         self._remaining = 0 if self.is_chunked else int(length or 0)
         self._taken = 0
         self._pieces: Iterator[bytes] | None = None
+        if self.is_chunked:
+            reader.check_first_chunk()
         self.is_done = not self.is_chunked and self._remaining == 0
 
     @property
@@ -264,7 +278,7 @@ class Body:
         while True:
             match = _CHUNK_SIZE.fullmatch(self._reader.read_line())
             if match is None:
-                raise BadRequestError(HTTPStatus.BAD_REQUEST, "Broken chunked body: a chunk's size is not a number")
+                raise _bad_chunk_size()
             remaining = int(match[1], 16)
             if remaining == 0:
                 while self._reader.read_line().strip():
@@ -280,7 +294,7 @@ class Body:
                 raise BadRequestError(HTTPStatus.BAD_REQUEST, "Broken chunked body: a chunk is longer than its size")
 
     def drain(self) -> bool:
-        """Read the rest of a body that nobody wanted; returns whether it was short, so that the connection can go on."""
+        """Read the rest of a body that nobody wanted; returns whether it was short, so that the connection goes on."""
         if self._expects_continue:
             return self.is_done
         try:
@@ -290,6 +304,10 @@ class Body:
         except (ConnectionEndedError, ClickHouseError, BadRequestError):
             return False
         return self.is_done
+
+
+def _bad_chunk_size() -> BadRequestError:
+    return BadRequestError(HTTPStatus.BAD_REQUEST, "Broken chunked body: a chunk's size is not a number")
 
 
 def _too_large(limit: int) -> ClickHouseError:

@@ -12,8 +12,8 @@ from typing import Any
 from runtime.clickhouse.answer import Summary
 from runtime.clickhouse.engine import Handle
 from runtime.clickhouse.errors import ClickHouseError
+from runtime.clickhouse.insert_head import InsertHead
 from runtime.clickhouse.pipe import open_pipe
-from runtime.clickhouse.statement import InsertHead
 
 # Fewer and larger writes into the pipe.
 _PIECE_BYTES = 1024**2

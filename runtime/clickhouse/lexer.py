@@ -91,7 +91,7 @@ def _end_of_comment(sql: str, position: int) -> int:
 
 def _unquote(text: str) -> str:
     quote, inner = text[0], text[1:-1]
-    if quote in "‘“":
+    if quote in "\u2018\u201c":
         return inner
     inner = inner.replace(quote * 2, quote)
     if "\\" not in inner:

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,10 +15,11 @@ from runtime.clickhouse.answer import Answer
 from runtime.clickhouse.engine import Engine, Handle, engine_text
 from runtime.clickhouse.errors import ClickHouseError
 from runtime.clickhouse.formats import content_type
+from runtime.clickhouse.insert_head import InsertHead
 from runtime.clickhouse.query_text import QueryText
 from runtime.clickhouse.running import Running, RunningQuery
 from runtime.clickhouse.sessions import Session, Sessions
-from runtime.clickhouse.statement import InsertHead, Statement
+from runtime.clickhouse.statement import Statement
 from runtime.clickhouse.users import Role, User
 
 _READ_ONLY, _UNKNOWN = "READ_ONLY", "UNKNOWN"
@@ -63,7 +64,7 @@ class Queries:
         self._classify = lru_cache(maxsize=4096)(self._classify_anew)
 
     @contextmanager
-    def leased(self, query: Query, *, with_tables: bool = False) -> Iterator[Lease]:
+    def leased(self, query: Query, *, with_tables: bool = False) -> Generator[Lease]:
         """Lend a handle in the state that the request wants, from its session or from the pool.
 
         A read-only handle takes no temporary tables any more; `with_tables` asks for one that is closed later on.
@@ -90,7 +91,7 @@ class Queries:
         return Lease(self.engine.acquire(database, query.settings, readonly=False), None, is_reusable=False)
 
     @contextmanager
-    def _returned(self, lease: Lease) -> Iterator[None]:
+    def _returned(self, lease: Lease) -> Generator[None]:
         is_sound = False
         try:
             yield
@@ -105,7 +106,9 @@ class Queries:
         """Check and run a query; its result goes into `answer`. Raises ClickHouseError."""
         if text.insert is not None and text.rows is not None:
             self._check_insert(query, text.insert)
-            with self._running.entered(RunningQuery(query.id, query.user.name, lease.handle, sock, True)):
+            with self._running.entered(
+                RunningQuery(query.id, query.user.name, lease.handle, sock, dies_with_client=True)
+            ):
                 self._insert(query, text.insert, text.rows, lease, answer)
             return
         parsed = statement.parse(text.text)
@@ -117,7 +120,7 @@ class Queries:
         if query.user.role is Role.READER and not lease.is_reusable:
             lease.handle.run("set readonly = 1")
         dies = kind == _READ_ONLY or parsed.first == "INSERT"
-        with self._running.entered(RunningQuery(query.id, query.user.name, lease.handle, sock, dies)):
+        with self._running.entered(RunningQuery(query.id, query.user.name, lease.handle, sock, dies_with_client=dies)):
             self._statement(query, parsed, lease, answer)
 
     def _check(self, query: Query, parsed: Statement, lease: Lease) -> str:
@@ -219,6 +222,6 @@ def _ask(handle: Handle, text: str) -> tuple[str, int]:
 def _get_is_readonly(query: Query) -> ClickHouseError:
     return ClickHouseError(
         164,
-        f"{query.user.name}: Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. "
-        "You should use method POST for modifying queries",
+        f"{query.user.name}: Cannot execute query in readonly mode. For queries over HTTP, method GET implies "
+        "readonly. You should use method POST for modifying queries",
     )

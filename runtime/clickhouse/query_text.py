@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from runtime.clickhouse.errors import ClickHouseError
-from runtime.clickhouse.statement import InsertHead, first_word, parse_insert
+from runtime.clickhouse.insert_head import InsertHead, parse_insert
+from runtime.clickhouse.statement import first_word
 
 _ENCODING = "utf-8"
 

@@ -4,7 +4,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -44,7 +44,7 @@ class Running:
         self._queries: set[RunningQuery] = set()
 
     @contextmanager
-    def entered(self, query: RunningQuery) -> Iterator[None]:
+    def entered(self, query: RunningQuery) -> Generator[None]:
         """Keep `query` listed. Raises ClickHouseError 202 when too many run."""
         with self._lock:
             if len(self._queries) >= self._limit:

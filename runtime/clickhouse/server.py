@@ -107,7 +107,7 @@ class Server:
             signal.signal(number, self._on_signal)
         threading.Thread(target=self._tend, name="tend", daemon=True).start()
         self._listener.listen(_BACKLOG)
-        self._listener.setblocking(False)
+        self._listener.settimeout(0)
         _logger.info("listening", host=self._settings.host, port=self._settings.port, pid=os.getpid())
         with selectors.DefaultSelector() as selector:
             selector.register(self._listener, selectors.EVENT_READ)
@@ -152,7 +152,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._service.refuse(sock, HTTPStatus.SERVICE_UNAVAILABLE, detail)
             # Reading what has come keeps the kernel from answering with a reset, which would swallow the text.
-            sock.setblocking(False)
+            sock.settimeout(0)
             sock.shutdown(socket.SHUT_WR)
             sock.recv(65536)
         sock.close()

@@ -3,7 +3,8 @@
 import re
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -142,45 +143,44 @@ class Service:
         limits = query_text.Limits(self._settings.max_query_bytes, url.number("max_query_size", _MAX_QUERY_SIZE))
         with self._queries.leased(query, with_tables=is_multipart) as lease:
             if is_multipart:
-                self._run_with_tables(query, url, multipart.parts(body, kind), limits, lease, answer, sock)
+                parts = multipart.parts(body, kind)
+                with self._external_tables(query, url, parts, limits, lease) as text:
+                    self._queries.run(query, text, lease, answer, sock)
             else:
                 text = query_text.read_query(url.reserved.get("query", ""), body, limits)
                 self._queries.run(query, text, lease, answer, sock)
         answer.finish()
 
-    def _run_with_tables(
+    @contextmanager
+    def _external_tables(
         self,
         query: Query,
         url: UrlSettings,
         parts: Iterator[multipart.Part],
         limits: query_text.Limits,
         lease: Lease,
-        answer: Answer,
-        sock: socket.socket,
-    ) -> None:
+    ) -> Generator[QueryText]:
+        """Make tables of the parts with a file name; the other ones are the query and its parameters."""
         text = url.reserved.get("query", "")
-        tables: list[str] = []
         parameters = dict(query.parameters)
+        tables: list[str] = []
         try:
             for part in parts:
                 if part.is_file:
                     tables.append(external_tables.create_external_table(lease.handle, part, url.external))
                     continue
-                value = bytearray()
-                for piece in part.pieces:
-                    value += piece
-                    limits.check(len(value))
-                decoded = value.decode(errors="surrogateescape")
+                value = _read_field(part, limits)
                 if part.name == "query":
-                    text += decoded
+                    text += value
                 elif part.name.startswith("param_"):
-                    parameters.setdefault(part.name.removeprefix("param_"), decoded)
+                    parameters.setdefault(part.name.removeprefix("param_"), value)
                 else:
-                    url.external.setdefault(part.name, decoded)
+                    url.external.setdefault(part.name, value)
             query.parameters = parameters
             limits.check(len(text.encode(errors="surrogateescape")))
-            self._queries.run(query, QueryText(text), lease, answer, sock)
+            yield QueryText(text)
         finally:
+            # A pooled handle is closed after this query; a session's goes on.
             if lease.session is not None and lease.session.handle is not None:
                 for table in tables:
                     external_tables.drop_table(lease.handle, table)
@@ -196,3 +196,11 @@ class Service:
             answer.content_encoding = encoding
         if url.flag("http_wait_end_of_query", "wait_end_of_query"):
             answer.spill = self._queries.temporary
+
+
+def _read_field(part: multipart.Part, limits: query_text.Limits) -> str:
+    value = bytearray()
+    for piece in part.pieces:
+        value += piece
+        limits.check(len(value))
+    return value.decode(errors="surrogateescape")

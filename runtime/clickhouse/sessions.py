@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 
 from runtime.clickhouse.engine import Engine, Handle, quote
@@ -74,7 +74,7 @@ class Sessions:
         self._sessions: dict[tuple[str, str], Session] = {}
 
     @contextmanager
-    def entered(self, user: User, parameters: Mapping[str, str]) -> Iterator[Session]:
+    def entered(self, user: User, parameters: Mapping[str, str]) -> Generator[Session]:
         """Hold the session that the URL names.
 
         Raises ClickHouseError 373 while another request holds it, 372 when `session_check=1` and there is none, 374

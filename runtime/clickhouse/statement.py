@@ -1,4 +1,4 @@
-"""What a query text is: its first word, its output format, where the rows of an insert begin."""
+"""What a query text is: its first word, its output format, and how to have its result written to a file."""
 
 import re
 from dataclasses import dataclass
@@ -10,29 +10,6 @@ _SELECTS = {"SELECT", "WITH", "FROM"}
 _ANSWERING = _SELECTS | {"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK", "KILL", "WATCH", "BACKUP", "RESTORE"}
 # Nothing that a query without FROM and without arguments returns can be large: such a query needs no streaming.
 _SMALL = re.compile(r"\A\s*select\b(?:(?!\bfrom\b)[^()]|\(\))*\Z", re.IGNORECASE)
-_SPACES = " \t\f"
-
-
-@dataclass(frozen=True, slots=True)
-class InsertHead:
-    """An INSERT up to its rows: `text` without the FORMAT clause, `format`, and where the rows begin in the query."""
-
-    text: str
-    format: str
-    data_start: int
-    is_values: bool
-    input: "InputCall | None" = None
-    settings_start: int | None = None
-    """Where the SETTINGS of the insert begin in `text`, when it has any."""
-
-
-@dataclass(frozen=True, slots=True)
-class InputCall:
-    """The call `input('structure')` in an INSERT … SELECT that reshapes its rows, and where it stands in the head."""
-
-    structure: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,72 +107,3 @@ def _format_clause(found: list[Token]) -> FormatClause | None:
         if name.kind in {Kind.WORD, Kind.QUOTED} and after == "SETTINGS":
             clause = FormatClause(name.value, token.start, name.end)
     return clause
-
-
-def parse_insert(text: str) -> InsertHead | None:
-    """Find where the rows of an INSERT begin; None when it has none, or its head isn't complete.
-
-    That is behind `values`, or behind `format X`, also that of `insert … select … from input('…') format X`. The rows
-    are never looked at. As in ClickHouse, they begin behind the line break that follows the format's name.
-    """
-    depth = 0
-    is_select = False
-    call: InputCall | None = None
-    settings_start: int | None = None
-    previous: list[Token] = []
-    for index, token in enumerate(tokens(text)):
-        if index == 0 and token.keyword != "INSERT":
-            return None
-        if token.kind is Kind.OTHER:
-            if token.value == ";" and depth == 0:
-                return None
-            depth += (token.value in "([{") - (token.value in ")]}")
-            if is_select and token.value == ")":
-                call = _input_call(previous, token) or call
-        elif depth == 0 and index > 1:
-            before = previous[-1]
-            if token.keyword == "VALUES" and not is_select and not _is_name(before):
-                return InsertHead(
-                    text[: token.start], "Values", token.end, is_values=True, settings_start=settings_start
-                )
-            if before.keyword == "FORMAT" and token.kind is Kind.WORD and (call is not None or not is_select):
-                return InsertHead(
-                    text[: before.start],
-                    token.value,
-                    _rows_start(text, token.end),
-                    is_values=token.value.lower() == "values" and call is None,
-                    input=call,
-                    settings_start=settings_start,
-                )
-            if token.keyword == "INFILE":
-                return None
-            if token.keyword == "SETTINGS" and not _is_name(before):
-                settings_start = token.start
-            is_select = is_select or token.keyword in {"SELECT", "WITH"}
-        previous.append(token)
-        del previous[:-3]
-    return None
-
-
-def _input_call(previous: list[Token], last: Token) -> InputCall | None:
-    if len(previous) < len(("input", "(", "structure")):
-        return None
-    name, opening, structure = previous
-    if name.name == "input" and opening.value == "(" and structure.kind is Kind.STRING:
-        return InputCall(structure.value, name.start, last.end)
-    return None
-
-
-def _is_name(previous: Token) -> bool:
-    """Tell the table in `insert into values …` and `insert into db.values …` from the keyword."""
-    return previous.keyword in {"INTO", "TABLE"} or previous.value == "."
-
-
-def _rows_start(text: str, position: int) -> int:
-    while position < len(text) and text[position] in _SPACES:
-        position += 1
-    if text[position : position + 1] == "\r":
-        position += 1
-    if text[position : position + 1] == "\n":
-        position += 1
-    return position
