@@ -146,7 +146,7 @@ def _compare(console: Console, sent: int, counts: DemoCounts) -> None:
 
 
 def _page(instance: Instance, record: DemoRecord) -> str:
-    return f"{instance.address_of('api')}/#key={record.project.api_key}"
+    return f"{instance.address_of('api')}/?range=180d#key={record.project.api_key}"
 
 
 def _present(console: Console, instance: Instance, record: DemoRecord, began: float) -> None:
