@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import report
 
 _SECOND_UP_LIMIT_S = 15.0
@@ -36,6 +37,7 @@ def main() -> int:
             cold_s = _timed("up", "--detach", "--data-dir", str(data_dir), "--port-base", str(port_base))
             first_stop_s = _timed("down", "--data-dir", str(data_dir))
             second_s = _timed("up", "--detach", "--data-dir", str(data_dir), "--port-base", str(port_base))
+            cpu_s = _cpu_seconds(data_dir)
             time.sleep(_QUICK_REST_S if options.quick else _REST_S)
             status = json.loads(_run("status", "--json", "--data-dir", str(data_dir)).stdout)
             second_stop_s = _timed("down", "--data-dir", str(data_dir))
@@ -44,6 +46,7 @@ def main() -> int:
     stop_s = max(first_stop_s, second_stop_s)
     table.row("first up, on an empty directory", f"{cold_s:.1f} s", "")
     table.row("second up", f"{second_s:.1f} s", f"{_SECOND_UP_LIMIT_S:.0f} s")
+    table.row("  processor time until then, all processes", f"{cpu_s:.1f} s", "")
     table.row("down", f"{stop_s:.1f} s", f"{_STOP_LIMIT_S:.0f} s")
     for process in [*status["processes"], status["supervisor"] | {"name": "supervisor"}]:
         took = process.get("start_duration_s")
@@ -64,6 +67,19 @@ def _timed(*arguments: str) -> float:
     if done.returncode != 0:
         sys.exit(f"radixinsight {arguments[0]} failed:\n{done.stderr}")
     return took
+
+
+def _cpu_seconds(data_dir: Path) -> float:
+    """Sum up what every process has used so far: on a busy machine it says more than the clock."""
+    supervisor = psutil.Process(
+        json.loads(_run("status", "--json", "--data-dir", str(data_dir)).stdout)["supervisor"]["pid"]
+    )
+    total = 0.0
+    for process in (supervisor, *supervisor.children(recursive=True)):
+        used = process.cpu_times()
+        total += used.user + used.system
+    ended = supervisor.cpu_times()
+    return total + ended.children_user + ended.children_system
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:

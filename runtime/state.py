@@ -8,6 +8,7 @@ import msgspec
 import psutil
 
 from runtime.credentials import write_private
+from runtime.liveness import is_at_work
 
 ProcessState = Literal["waiting", "starting", "ready", "restarting", "done", "failed", "stopping", "stopped"]
 Phase = Literal["starting", "up", "stopping", "failed", "down"]
@@ -47,9 +48,10 @@ class SupervisorRecord(msgspec.Struct, kw_only=True):
     def is_alive(self) -> bool:
         """Whether the supervisor that wrote this still runs: its process id alone could be somebody else's by now."""
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.created_at) < 1
+            is_same = abs(psutil.Process(self.pid).create_time() - self.created_at) < 1
         except psutil.Error:
             return False
+        return is_same and is_at_work(self.pid)
 
 
 def write_state(path: Path, record: SupervisorRecord) -> None:

@@ -19,6 +19,7 @@ from runtime.catalogue import Catalogue
 from runtime.credentials import load_credentials
 from runtime.directory import DataDirectory, DirectoryLock
 from runtime.errors import OperationError
+from runtime.liveness import is_at_work
 from runtime.logs import start_log, trim_logs
 from runtime.ports import Ports
 from runtime.process import SupervisedProcess
@@ -156,7 +157,7 @@ class Supervisor:
             await asyncio.to_thread(trim_logs, self.directory.logs)
 
     async def _stop_after(self, pid: int) -> None:
-        while psutil.pid_exists(pid):  # noqa: ASYNC110 - the event is another process's end: there is nothing to await
+        while is_at_work(pid):  # noqa: ASYNC110 - the event is another process's end: there is nothing to await
             await asyncio.sleep(_PARENT_CHECK_S)
         self._stop.set()
 

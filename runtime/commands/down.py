@@ -4,12 +4,12 @@ import os
 import signal
 import time
 
-import psutil
 import typer
 
 from runtime.commands.options import DataDirOption, read_settings
 from runtime.directory import DataDirectory, DirectoryLock
 from runtime.errors import OperationError
+from runtime.liveness import is_at_work
 from runtime.orphans import end
 
 _PATIENCE_S = 30.0
@@ -30,7 +30,7 @@ def stop(directory: DataDirectory) -> bool:
     os.kill(holder, signal.SIGTERM)
     until = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until:
-        if lock.holder() != holder and not psutil.pid_exists(holder):
+        if lock.holder() != holder and not is_at_work(holder):
             return True
         time.sleep(0.05)
     raise OperationError(f"The supervisor, process {holder}, has not ended within {_PATIENCE_S:.0f} s.")

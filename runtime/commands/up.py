@@ -71,7 +71,7 @@ def start_detached(
     if while_alive is not None:
         command += ["--while-alive", str(while_alive)]
     log = directory.log_of("supervisor")
-    with log.open("wb") as file:
+    with open(log, "wb", opener=_private) as file:
         child = subprocess.Popen(  # noqa: S603 - ourselves
             command,
             stdin=subprocess.DEVNULL,
@@ -92,6 +92,10 @@ def start_detached(
             if ended:
                 raise StartFailedError("\n".join(tail(log)) or f"The supervisor ended with {child.returncode}.")
             time.sleep(_POLL_S)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def raise_if_failed(record: SupervisorRecord, directory: DataDirectory) -> None:

@@ -1,6 +1,5 @@
 """Systems of a test's own, started with the real command."""
 
-import contextlib
 import os
 import secrets
 import signal
@@ -15,6 +14,7 @@ import psutil
 import pytest
 
 from runtime.instance import Instance
+from runtime.liveness import is_at_work
 from runtime.ports import OFFSETS, is_free
 from runtime.settings import RuntimeSettings
 from runtime.state import SupervisorRecord, read_state
@@ -90,12 +90,7 @@ class Machine:
 
     def still_running(self, pids: list[int]) -> list[int]:
         """Return those that are at work; one that ended and waits for its parent is not."""
-        found: list[int] = []
-        for pid in pids:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                    found.append(pid)
-        return found
+        return [pid for pid in pids if is_at_work(pid)]
 
     def end(self) -> None:
         """Stop whatever is left."""

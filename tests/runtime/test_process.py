@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from runtime.errors import StartFailedError
+from runtime.liveness import is_at_work
 from runtime.process import SupervisedProcess
 from runtime.service import Service
 
@@ -38,22 +39,14 @@ async def _written(path: Path) -> int:
     return int((await asyncio.to_thread(path.read_text)).strip() or 0)
 
 
-def _runs(pid: int) -> bool:
-    """Say whether a process is at work; one that ended and waits for its parent is not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 async def test_what_a_process_started_ends_with_it(tmp_path: Path) -> None:
     process = _process(tmp_path, f"sleep 60 & echo $! > {tmp_path}/child; wait")
     running = asyncio.create_task(process.run())
     child = await _written(tmp_path / "child")
-    assert _runs(child)
+    assert is_at_work(child)
     await process.stop()
     await running
-    await _eventually(lambda: not _runs(child))
+    await _eventually(lambda: not is_at_work(child))
 
 
 async def test_what_a_process_started_in_a_session_of_its_own_ends_with_it_too(tmp_path: Path) -> None:
@@ -62,7 +55,7 @@ async def test_what_a_process_started_in_a_session_of_its_own_ends_with_it_too(t
     child = await _written(tmp_path / "child")
     await process.stop()
     await running
-    await _eventually(lambda: not _runs(child))
+    await _eventually(lambda: not is_at_work(child))
 
 
 async def test_what_a_crashed_process_started_does_not_outlive_it(tmp_path: Path) -> None:
@@ -71,7 +64,7 @@ async def test_what_a_crashed_process_started_does_not_outlive_it(tmp_path: Path
     child = await _written(tmp_path / "child")
     assert process.record.pid is not None
     os.kill(process.record.pid, signal.SIGKILL)
-    await _eventually(lambda: not _runs(child))
+    await _eventually(lambda: not is_at_work(child))
     await process.stop()
     await running
 
@@ -84,7 +77,7 @@ async def test_a_process_that_ignores_the_signal_is_killed_after_its_grace(tmp_p
     assert pid is not None
     await process.stop()
     await running
-    assert not _runs(pid)
+    assert not is_at_work(pid)
     assert process.record.state == "stopped"
 
 
@@ -160,7 +153,7 @@ def test_the_guard_ends_the_processes_of_a_dead_supervisor(tmp_path: Path) -> No
     guard.stdin.close()  # as when the supervisor is killed
     assert stubborn.wait(10) == -9
     assert guard.wait(10) == 0
-    assert not _runs(int((tmp_path / "child").read_text()))
+    assert not is_at_work(int((tmp_path / "child").read_text()))
 
 
 def test_the_guard_leaves_alone_what_a_supervisor_stopped_itself() -> None:

@@ -1,3 +1,5 @@
+import contextlib
+import os
 import signal
 import socket
 import time
@@ -119,3 +121,41 @@ def test_the_system_stops_when_the_process_it_was_started_for_ends(machine: Mach
     companion.kill()
     companion.wait()
     eventually(lambda: machine.record.phase == "down", seconds=10)
+
+
+def test_what_an_earlier_run_left_behind_is_ended_by_the_next_start(machine: Machine) -> None:
+    tags = {"RADIXINSIGHT_RUN": "earlier", "RADIXINSIGHT_DATA_DIR": str(machine.data_dir)}
+    left = psutil.Popen(["sleep", "60"], env=os.environ | tags, start_new_session=True)
+    other = psutil.Popen(["sleep", "60"], env=os.environ | tags | {"RADIXINSIGHT_DATA_DIR": "/elsewhere"})
+    try:
+        machine.up("valkey")
+        assert left.wait(5) == -signal.SIGTERM
+        assert other.is_running()
+    finally:
+        for process in (left, other):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+            process.wait()
+
+
+def test_reset_deletes_the_data_and_stops_what_runs(machine: Machine) -> None:
+    machine.up("valkey")
+    pids = machine.pids()
+    assert machine.run("reset", "--yes").returncode == 0
+    assert not machine.data_dir.exists()
+    assert not machine.still_running(pids)
+
+
+def test_reset_leaves_a_directory_alone_that_is_not_ours(machine: Machine) -> None:
+    machine.data_dir.mkdir()
+    (machine.data_dir / "thesis.txt").write_text("ten years of work")
+    refused = machine.run("reset", "--yes")
+    assert refused.returncode == 1
+    assert "is not a data directory of RadixInsight" in refused.stderr
+    assert (machine.data_dir / "thesis.txt").exists()
+
+
+def test_reset_without_consent_deletes_nothing(machine: Machine) -> None:
+    machine.run("env")
+    assert machine.run("reset").returncode == 1
+    assert (machine.data_dir / "secrets.json").exists()
