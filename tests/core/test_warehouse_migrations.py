@@ -97,6 +97,6 @@ def test_many_processes_may_migrate_at_once(runtime: Instance) -> None:
         for _ in range(3)
     ]
     for process in started:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=200)
         assert process.returncode == 0, errors
         assert "applied=[]" in errors

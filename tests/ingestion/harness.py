@@ -40,7 +40,7 @@ class Program:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module], env=os.environ | self.environment | own | more, stderr=log
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 150
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 if httpx.get(f"{self.url}/healthz").is_success:

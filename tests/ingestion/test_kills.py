@@ -10,8 +10,11 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from core import warehouse
+from core.warehouse.migrate import migrate
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
+from tests.contract.clickhouse.harness import PASSWORDS, Server
 from tests.ingestion.harness import Line, Program, Sender, landed_events
 
 SENDERS = 4
@@ -62,13 +65,12 @@ def line(runtime: Instance, tmp_path: Path) -> Generator[Line]:
     line.stop()
 
 
-def storm(line: Line, victims: list[Program], project: ProjectKeys, kills: int) -> Load:
-    """Send while killing the victims in turn, then let everything be shipped."""
+def storm(line: Line, victim: Program | Server, project: ProjectKeys, kills: int = 3) -> Load:
+    """Send while killing the victim again and again, then let everything be shipped."""
     load = Load(Sender(line.collector.url, project.write_key))
     generator = random.Random(7)  # noqa: S311 - a load, not a secret
-    for number in range(kills):
-        time.sleep(generator.uniform(0.05, 0.4))
-        victim = victims[number % len(victims)]
+    for _ in range(kills):
+        time.sleep(generator.uniform(0.2, 0.8))
         victim.kill()
         victim.start()
     time.sleep(0.3)
@@ -88,8 +90,23 @@ def verify(client: Client, project: ProjectKeys, load: Load) -> None:
 
 
 def test_a_killed_collector_loses_and_doubles_nothing(line: Line, project: ProjectKeys, client: Client) -> None:
-    verify(client, project, storm(line, [line.collector], project, kills=3))
+    verify(client, project, storm(line, line.collector, project))
 
 
 def test_a_killed_shipper_loses_and_doubles_nothing(line: Line, project: ProjectKeys, client: Client) -> None:
-    verify(client, project, storm(line, [line.shipper], project, kills=3))
+    verify(client, project, storm(line, line.shipper, project))
+
+
+def test_a_killed_clickhouse_loses_and_doubles_nothing(runtime: Instance, project: ProjectKeys, tmp_path: Path) -> None:
+    server = Server(tmp_path / "clickhouse").start()
+    url = f"http://radixinsight:{PASSWORDS['radixinsight']}@127.0.0.1:{server.port}/"
+    with warehouse.connect(url) as client:
+        migrate(client)
+    line = Line(runtime.variables | {"CLICKHOUSE_URL": url}, tmp_path)
+    line.collector.start()
+    line.shipper.start()
+    load = storm(line, server, project)
+    line.stop()
+    with warehouse.connect(url) as client:
+        verify(client, project, load)
+    server.stop()

@@ -63,7 +63,7 @@ async def test_a_spool_that_fills_slows_senders_down_and_then_stops_them(
         assert statuses == sorted(statuses)
         assert set(statuses) == {200, 429}
         assert int(answers[-1].headers["retry-after"]) > 0
-        assert 18_000 <= usage(tmp_path / "spool").size < 20_000
+        assert 10_000 < usage(tmp_path / "spool").size < 20_000
         flood = writers(tmp_path / "spool")[0] / "1-flood.sealed"
         flood.write_bytes(bytes(20_000))
         await asyncio.sleep(0.8)
