@@ -33,8 +33,7 @@ def test_an_exception_is_logged_without_the_values_of_local_variables(
 
 
 def _fail_with_a_secret(api_key: str) -> None:
-    settings_like = {"key": api_key}
     try:
-        1 / len(settings_like) / 0
+        divmod(len(api_key), 0)
     except ZeroDivisionError:
         structlog.get_logger().exception("failed")
