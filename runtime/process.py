@@ -15,7 +15,6 @@ from runtime.privileges import launched
 from runtime.service import Service
 from runtime.state import ProcessRecord, now
 
-_POLL_S = 0.05
 _START_ATTEMPTS = 3
 _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
@@ -104,7 +103,7 @@ class SupervisedProcess:
             if time.monotonic() > deadline:
                 await self._end_child()
                 raise OperationError(f"was not ready within {self._start_timeout_s:.0f} s")
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(service.poll_s)
         return False
 
     async def _ended(self) -> int:

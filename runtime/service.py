@@ -17,7 +17,7 @@ class Service:
     """One process of the system.
 
     `needs` names what must be ready before it is launched, `companions` what is started with it but not waited for.
-    `prepare` runs before each launch, in a thread. `is_ready` is asked every 50 ms until it says yes, and `on_ready`
+    `prepare` runs before each launch, in a thread. `is_ready` is asked every `poll_s` until it says yes, and `on_ready`
     runs each time it has. `once` marks a program that does its work and ends. Engines stop after everything else.
     `identity` is asked for at launch, because it depends on files that `prepare` may make.
     """
@@ -32,6 +32,7 @@ class Service:
     is_ready: Callable[[], Awaitable[bool]] = alive_is_ready
     on_ready: Callable[[], Awaitable[None]] | None = None
     identity: Callable[[], Identity] = field(default=lambda: KEEP)
+    poll_s: float = 0.05
     once: bool = False
     is_engine: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
