@@ -4,7 +4,7 @@ import os
 import re
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -15,8 +15,8 @@ from runtime.clickhouse.errors import ClickHouseError
 from runtime.clickhouse.insert_head import InsertHead
 from runtime.clickhouse.pipe import open_pipe
 
-# Fewer and larger writes into the pipe.
-_PIECE_BYTES = 1024**2
+# Pieces of a body in small chunks are joined up to this size; larger ones pass as they come.
+_PIECE_BYTES = 64 * 1024
 # An LZ4 frame of blocks that are stored as they are: it costs a copy, and the engine can tell its end from a breach.
 _FRAME_HEAD = bytes.fromhex("04224d18607073")
 _FRAME_END = bytes(4)
@@ -49,7 +49,7 @@ def stream_insert(
     insert = _Insert(handle, head, parameters, reading)
     if second is None and len(first) + len(_FRAME_HEAD) + 2 * _BLOCK_SIZE.size <= capacity:
         with os.fdopen(writing, "wb", buffering=0) as pipe:
-            pipe.write(b"".join([_FRAME_HEAD, *_blocks(first), _FRAME_END]))
+            pipe.write(b"".join([_FRAME_HEAD, *chain(*_blocks(first)), _FRAME_END]))
         insert.run()
     else:
         insert.start()
@@ -110,17 +110,23 @@ def _feed(descriptor: int, pieces: Iterator[bytes]) -> None:
         os.write(descriptor, _FRAME_END)
 
 
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _write(descriptor: int, block: Sequence[bytes]) -> None:
+    written = os.writev(descriptor, block)
+    if written < sum(len(part) for part in block):
+        rest = memoryview(b"".join(block))[written:]
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
 
 
-def _blocks(piece: bytes) -> Iterator[bytes]:
+def _blocks(piece: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the piece as blocks of the frame: each has its size before it."""
+    if len(piece) <= _MAX_BLOCK_BYTES:
+        if piece:
+            yield _BLOCK_SIZE.pack(len(piece) | _STORED), piece
+        return
     for start in range(0, len(piece), _MAX_BLOCK_BYTES):
         block = piece[start : start + _MAX_BLOCK_BYTES]
-        yield _BLOCK_SIZE.pack(len(block) | _STORED)
-        yield block
+        yield _BLOCK_SIZE.pack(len(block) | _STORED), block
 
 
 def _gathered(rows: Iterator[bytes]) -> Iterator[bytes]:

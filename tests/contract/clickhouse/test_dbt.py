@@ -83,7 +83,7 @@ def test_a_table_is_built_as_configured(project: Project) -> None:
     built = "from system.tables where database = 'dbt_contract' and name = 'orders_table'"
     sql = f"select engine, sorting_key, partition_key, comment {built}"
     assert project.rows(sql) == [
-        ["MergeTree", "customer_id, id", "toYYYYMM(ordered_at)", "One row per order of the batch"]
+        ["MergeTree", "customer_id, id", "(toYYYYMM(ordered_at))", "One row per order of the batch"]
     ]
     sql = (
         "select comment from system.columns where database = 'dbt_contract' and table = 'orders_table' and name = 'id'"
