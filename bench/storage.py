@@ -12,6 +12,7 @@ import re
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ VARIANTS = [
     Variant("by event, then time", {r"order by \([^\n]*\)": "order by (project_id, event, received_at)"}),
     Variant("by person, then time", {r"order by \([^\n]*\)": "order by (project_id, anonymous_id, received_at)"}),
     Variant("a partition a day", {r"toYYYYMM\(": "toDate("}),
-    Variant("no index of inserted_at", {r",\s+-- [^\n]*\s+index [^\n]*": ""}),
+    Variant(
+        "index of inserted_at",
+        {r"(?<='When it reached this table.')": ", index i inserted_at type minmax granularity 1"},
+    ),
     Variant("no partitions", {r"partition by [^\n]*": ""}),
 ]
 QUERIES = {
@@ -77,6 +81,8 @@ QUERIES = {
     "project's hour": "project_id = 2 and received_at >= '{late}'",
     "project": "project_id = 2",
 }
+# What the choices rest on: without them, docs/storage.md would be wrong.
+GOALS = {"bytes_no_codecs_lz4": 1.6, "insert_json_properties": 1.2}
 
 
 class Engine:
@@ -90,6 +96,10 @@ class Engine:
             "<fsync_part_directory>1</fsync_part_directory></merge_tree></clickhouse>"
         )
         self.handle: Any = chdb.connect(f"{folder}/data?config-file={config}")
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self.handle.close()
 
     def run(self, sql: str) -> list[list[Any]]:
         """Return the rows of a query."""
@@ -177,11 +187,10 @@ def batch(number: int, rows: int, generator: random.Random) -> bytes:
 def main() -> int:
     """Fill every variant, measure it, print the table."""
     options = parse_options(__doc__ or "")
-    batches, rows = (12, 10_000) if options.quick else (60, 20_000)
+    batches, rows = (8, 5_000) if options.quick else (24, 20_000)
     generator = random.Random(1)
     chosen = chosen_definition()
-    with tempfile.TemporaryDirectory() as folder:
-        engine = Engine(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, closing(Engine(Path(folder))) as engine:
         for variant in VARIANTS:
             engine.run(variant.definition(chosen))
             engine.run(f"system stop merges {variant.table}")
@@ -196,6 +205,7 @@ def main() -> int:
             ("variant", "insert us/row", "merge us/row", "bytes/row", *(f"{name} ms" for name in QUERIES)),
         )
         late = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(START_MS / 1000 + (batches - 6) * 600))
+        chosen_bytes = 0.0
         for variant in VARIANTS:
             engine.run(f"system start merges {variant.table}")
             merge_s = engine.cost(f"optimize table {variant.table} final")
@@ -209,8 +219,11 @@ def main() -> int:
             per_row = 1_000_000 / (batches * rows)
             costs = (f"{variant.insert_s * per_row:.1f}", f"{merge_s * per_row:.1f}", f"{on_disk:.1f}")
             report.row(variant.name, *costs, *(f"{seconds * 1000:.0f}" for seconds in read))
-            report.ratio(f"insert_cost {variant.name}", VARIANTS[0].insert_s / variant.insert_s)
-            report.ratio(f"bytes_per_row {variant.name}", on_disk)
+            chosen_bytes = chosen_bytes or on_disk
+            name = re.sub(r"\W+", "_", variant.name).strip("_").lower()
+            # Above 1 the chosen table is cheaper or smaller than this one.
+            report.ratio(f"insert_{name}", variant.insert_s / VARIANTS[0].insert_s, GOALS.get(f"insert_{name}"))
+            report.ratio(f"bytes_{name}", on_disk / chosen_bytes, GOALS.get(f"bytes_{name}"))
     return report.finish(options)
 
 

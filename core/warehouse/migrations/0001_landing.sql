@@ -26,9 +26,7 @@ create table if not exists raw.events ${on_cluster}
     library LowCardinality(String) comment 'Client library and its version, e.g. analytics-python/2.3.2.',
     write_key_id UInt32 comment 'Write key that was used.',
     batch_id LowCardinality(String) comment 'Spool segment in which it was made durable.',
-    inserted_at DateTime64(3, 'UTC') default now64(3) codec(Delta, ZSTD(1)) comment 'When it reached this table.',
-    -- What reads increments asks for the newest inserted_at, which the sort key does not know.
-    index inserted_at_range inserted_at type minmax granularity 1
+    inserted_at DateTime64(3, 'UTC') default now64(3) codec(Delta, ZSTD(1)) comment 'When it reached this table.'
 )
 engine = ${replicated}MergeTree
 partition by toYYYYMM(received_at)
