@@ -8,6 +8,7 @@ from orchestration.defs.governance.assets import pii_findings
 from orchestration.defs.landing.assets import events, projects
 from orchestration.defs.landing.checks import landing_expectations
 from orchestration.defs.models.assets import build_model_assets
+from orchestration.defs.refresh.history import history, history_schedule
 from orchestration.defs.refresh.jobs import refresh
 from orchestration.defs.refresh.schedules import build_refresh_schedule
 from orchestration.resources import DbtResource, MetadataResource, WarehouseResource
@@ -26,8 +27,8 @@ def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
             build_model_assets(parsed, stale_after=settings.stale_after),
         ],
         asset_checks=[landing_expectations],
-        jobs=[refresh],
-        schedules=[build_refresh_schedule(settings)],
+        jobs=[refresh, history],
+        schedules=[build_refresh_schedule(settings), history_schedule],
         resources={
             "settings": settings,
             "warehouse": WarehouseResource(url=dg.EnvVar("CLICKHOUSE_URL")),

@@ -46,6 +46,7 @@ class OrchestrationSettings(BaseSettings):
     column_lineage: bool = Field(
         default=True, description="Whether runs record columns and column lineage of the models."
     )
+    keep_runs_days: int = Field(default=14, ge=1, description="Age at which ended runs are deleted, every night.")
     stale_after_minutes: int = Field(
         default=30, ge=2, description="Age at which an asset that the schedule keeps fresh counts as stale."
     )

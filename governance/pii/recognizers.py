@@ -1,8 +1,7 @@
 """The recognisers: Presidio's patterns that hold up on event properties, a few of our own, and a small gated model.
 
 Presidio's defaults flag every number as a driving licence or a bank account (precision .56 on event properties) and
-its `AnalyzerEngine()` downloads a model of half a gigabyte; this selection needs no network, and a prototype of it reached
-.86.
+its `AnalyzerEngine()` downloads a model of half a gigabyte; this selection needs no network (a prototype of it: .86).
 
 Presidio and spaCy take two seconds and 150 MB to import, so they are imported when a scan first has values to check:
 the processes that only load this module, and scans that find nothing suspicious, do without.
