@@ -1,6 +1,6 @@
 """What a user may write into a query: the rules that the engine, which knows one user only, cannot keep itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from runtime.clickhouse.engine import Engine
@@ -43,21 +43,36 @@ _HALTS = {"SHUTDOWN", "KILL", "SUSPEND"}
 class Guard:
     """Looks at a query's tokens before the engine sees it."""
 
-    def __init__(self, engine: Engine) -> None:
-        listed = engine.names("select lower(name) from system.table_functions")
-        self._functions = (listed - _SAFE_TABLE_FUNCTIONS) | _UNSAFE_FUNCTIONS
-        engines = engine.names(
-            "select lower(name) from system.table_engines "
-            "union distinct select lower(name) from system.database_engines"
-        )
+    def __init__(self, table_functions: frozenset[str], engines: frozenset[str]) -> None:
+        """Take what the engine has, in lower case."""
+        self._functions = (table_functions - _SAFE_TABLE_FUNCTIONS) | _UNSAFE_FUNCTIONS
         self._engines = (engines - _SAFE_ENGINES) | {"python"}
         self._check_cached = lru_cache(maxsize=4096)(self._verdict)
+
+    @classmethod
+    def of(cls, engine: Engine) -> "Guard":
+        """Ask the engine what it has."""
+        return cls(
+            engine.names("select lower(name) from system.table_functions"),
+            engine.names(
+                "select lower(name) from system.table_engines "
+                "union distinct select lower(name) from system.database_engines"
+            ),
+        )
 
     def check(self, text: str, role: Role) -> None:
         """Raise ClickHouseError 497 when `role` may not run `text`."""
         verdict = self._check_cached(text, role) if len(text) <= _CACHED_LENGTH else self._verdict(text, role)
         if verdict is not None:
             raise ClickHouseError(497, f"Not enough privileges. {verdict}")
+
+    def check_parameters(self, parameters: Mapping[str, str], text: str, role: Role) -> None:
+        """Raise ClickHouseError 497 when `{x:Identifier}` would name a function to `arrayMap({x:Identifier}, …)`."""
+        if role is Role.ADMIN or not parameters or "identifier" not in text.lower():
+            return
+        for name, value in parameters.items():
+            if value.strip(' `"').lower() in _UNSAFE_FUNCTIONS:
+                raise ClickHouseError(497, f"Not enough privileges. Only an admin may name {value} by parameter {name}")
 
     def check_setting(self, name: str, value: str, role: Role) -> None:
         """Raise ClickHouseError 497 when `role` may not set `name`, or not to this value.
@@ -114,7 +129,7 @@ class Guard:
                 continue
             is_call = index + 1 < len(found) and found[index + 1].value == "(" and not _is_table_name(found, index)
             is_applied = "APPLY" in {found[back].keyword for back in range(max(0, index - 2), index)}
-            if is_call or is_applied:
+            if is_call or is_applied or _is_passed_on(found, index):
                 return f"Only an admin may use the function {name}"
         return None
 
@@ -137,6 +152,8 @@ class Guard:
                 verdict = self._source(found[index + 2 :])
                 if verdict is not None:
                     return verdict
+            elif sets and token.name.startswith("param_") and _value(found, index).lower() in _UNSAFE_FUNCTIONS:
+                return f"Only an admin may set {token.name} to this"
             elif token.name.startswith(_UNSAFE_SETTINGS) and index + 1 < len(found) and found[index + 1].value == "=":
                 return f"Only an admin may set {token.name}"
         return None
@@ -164,6 +181,20 @@ _CACHED_LENGTH = 8192
 
 def _at(words: Sequence[str], index: int) -> str:
     return words[index] if index < len(words) else ""
+
+
+def _value(found: Sequence[Token], index: int) -> str:
+    """Return what `name = value` sets."""
+    is_set = index + 2 < len(found) and found[index + 1].value == "="
+    return found[index + 2].value.strip(' `"') if is_set else ""
+
+
+def _is_passed_on(found: Sequence[Token], index: int) -> bool:
+    """Say whether a name is the first argument of an array or map function, which may call it: arrayMap(file, …)."""
+    before = index - 1
+    while before >= 0 and found[before].value == "(" and found[before].kind is Kind.OTHER:
+        before -= 1
+    return 0 <= before < index - 1 and found[before].name.startswith(("array", "map"))
 
 
 def _next_name(found: Sequence[Token], index: int) -> str:

@@ -115,6 +115,7 @@ class Queries:
         if not parsed.first:
             raise ClickHouseError(62, "Empty query")
         self.guard.check(text.text, query.user.role)
+        self.guard.check_parameters(query.parameters, text.text, query.user.role)
         kind = self._check(query, parsed, lease)
         parsed = self._rewritten(query, parsed)
         if query.user.role is Role.READER and not lease.is_reusable:
@@ -139,6 +140,7 @@ class Queries:
 
     def _check_insert(self, query: Query, head: InsertHead) -> None:
         self.guard.check(head.text, query.user.role)
+        self.guard.check_parameters(query.parameters, head.text, query.user.role)
         if query.user.role is Role.READER:
             raise ClickHouseError(164, f"{query.user.name}: Cannot execute query in readonly mode")
         if query.is_get:

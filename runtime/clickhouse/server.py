@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import resource
 import selectors
 import shutil
 import signal
@@ -11,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
 from types import FrameType
 from typing import IO
 
@@ -37,6 +37,9 @@ _LINGER_SECONDS = 2.0
 _KILL_SECONDS = 1.5
 
 
+_DESCRIPTORS = 65536
+
+
 class StartError(Exception):
     """The server cannot start; the message says why and what to do."""
 
@@ -53,6 +56,7 @@ class Server:
         # What a killed server left behind.
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
+        _raise_descriptor_limit()
         config = write_config(settings, self._directory)
         started = time.monotonic()
         enter(temporary)
@@ -62,7 +66,7 @@ class Server:
             raise StartError(f"The engine does not start on {self._directory}: {error}") from None
         self._sessions = Sessions(self._engine, settings)
         self._running = Running(self._engine, limit=settings.max_concurrent_queries)
-        queries = Queries(self._engine, self._sessions, self._running, Guard(self._engine), temporary)
+        queries = Queries(self._engine, self._sessions, self._running, Guard.of(self._engine), temporary)
         self._service = Service(queries, Users(settings), settings)
         self._connections: dict[socket.socket, bool] = {}
         """Open connections, and whether a request is being answered on each."""
@@ -248,6 +252,10 @@ class Server:
                         sock.shutdown(socket.SHUT_RDWR)
 
 
-def data_directory(settings: ClickHouseServerSettings) -> Path:
-    """Return where the engine of `settings` keeps its tables."""
-    return settings.data_dir.resolve() / "engine"
+def _raise_descriptor_limit() -> None:
+    """Take what the system grants: the usual 1024 are soon used by connections, their pipes and open parts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from runtime.clickhouse.lexer import Kind, Token, tokens
 
@@ -31,11 +32,13 @@ class Statement:
     format: FormatClause | None
     end: int
     """Where the last significant token ends, a closing semicolon left out."""
+    writes_file: bool = False
+    """Whether it says INTO OUTFILE itself."""
 
     @property
     def is_select(self) -> bool:
         """Say whether it can be streamed."""
-        return self.first in _SELECTS or self.first == "("
+        return (self.first in _SELECTS or self.first == "(") and not self.writes_file
 
     @property
     def is_small(self) -> bool:
@@ -86,7 +89,8 @@ def _parse(text: str) -> Statement:
     first = found[0].value.upper() if found else ""
     second = found[1].keyword if len(found) > 1 else ""
     end = found[-1].end if found else 0
-    return Statement(text, first, second, _format_clause(found), end)
+    writes_file = any(token.keyword == "OUTFILE" and before.keyword == "INTO" for before, token in pairwise(found))
+    return Statement(text, first, second, _format_clause(found), end, writes_file)
 
 
 _parse_cached = lru_cache(maxsize=2048)(_parse)
