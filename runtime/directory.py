@@ -65,6 +65,11 @@ class DataDirectory:
         return self.root / "demo.json"
 
     @property
+    def demo_page_file(self) -> Path:
+        """Sends a browser to the demo's page with its key, 0600."""
+        return self.run / "demo.html"
+
+    @property
     def state_file(self) -> Path:
         """The supervisor's account of its processes."""
         return self.run / "state.json"

@@ -1,6 +1,7 @@
 """`radixinsight demo`: a real data set through the whole system, in one go."""
 
 import asyncio
+import html
 import os
 import time
 import webbrowser
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from runtime.commands.options import DataDirOption, PortBaseOption, read_settings
 from runtime.commands.up import start_detached
+from runtime.credentials import write_private
 from runtime.demo.dataset import DemoData
 from runtime.demo.record import DemoRecord, find_or_create
 from runtime.demo.refresh import Dagster
@@ -52,9 +54,10 @@ def demo(
     _model(console, instance)
     _compare(console, len(data), counts)
     _present(console, instance, record, began)
-    page = _page(instance, record)
     if open_page and _has_display():
-        webbrowser.open(page)
+        # By way of a private file: a browser's command line, which would carry the key, can be read by everybody here.
+        write_private(directory.demo_page_file, redirect(_page(instance, record)).encode())
+        webbrowser.open(directory.demo_page_file.as_uri())
 
 
 def _running(settings: RuntimeSettings, console: Console) -> RuntimeSettings:
@@ -147,6 +150,15 @@ def _compare(console: Console, sent: int, counts: DemoCounts) -> None:
 
 def _page(instance: Instance, record: DemoRecord) -> str:
     return f"{instance.address_of('api')}/?range=180d#key={record.project.api_key}"
+
+
+def redirect(address: str) -> str:
+    """Return a document that sends its reader on to `address`."""
+    target = html.escape(address)
+    return (
+        f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={target}">'
+        f'<a href="{target}">RadixInsight</a>'
+    )
 
 
 def _present(console: Console, instance: Instance, record: DemoRecord, began: float) -> None:

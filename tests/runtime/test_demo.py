@@ -12,6 +12,7 @@ import pytest
 from core import warehouse
 from core.warehouse import ProjectScope
 from demo_pipeline import Pipeline, pipeline
+from runtime.commands.demo import redirect
 from runtime.demo import verification
 from runtime.demo.verification import DemoCounts
 from runtime.errors import OperationError
@@ -73,3 +74,9 @@ def test_waiting_for_events_that_never_come_ends_with_a_reason(
     counts = DemoCounts(pipeline.instance.clickhouse_url, pipeline.project_id)
     with pytest.raises(OperationError, match="31,106 of 31,107 events have reached ClickHouse"):
         counts.wait_until_stored(31_107, progress=lambda _: None)
+
+
+def test_the_browser_is_sent_on_to_an_address_that_no_markup_can_break_out_of() -> None:
+    document = redirect('http://127.0.0.1:7100/?range=180d&x="><script>#key=rk_1')
+    assert 'url=http://127.0.0.1:7100/?range=180d&amp;x=&quot;&gt;&lt;script&gt;#key=rk_1"' in document
+    assert "<script>" not in document
