@@ -137,6 +137,7 @@ def test_the_working_user_reads_writes_and_defines(server: Server, database: str
     source = f"clickhouse(db '{database}' table 't' user 'radixinsight' password '{PASSWORDS['radixinsight']}')"
     run(f"create dictionary d (x UInt64, y String) primary key x source({source}) layout(hashed()) lifetime(0)")
     run("select dictGet('d', 'y', toUInt64(1))")
+    run("drop dictionary d")
     run("rename table t to t2")
     run("optimize table t2 final")
     run("select * from merge(currentDatabase(), '^t2$')")

@@ -108,6 +108,18 @@ def test_a_body_that_breaks_off_stores_nothing(server: Server, table: str) -> No
     assert server.value("select groupArray(id) from t", database=table) == "[7]"
 
 
+def test_a_client_that_asks_first_is_told_to_go_on(server: Server, table: str) -> None:
+    """As curl does before a large body."""
+    address = target(query="insert into t (id) format TSV", database=table, user="admin", password=PASSWORDS["admin"])
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        head = "Host: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
+        client.sendall(f"POST {address} HTTP/1.1\r\n{head}".encode())
+        assert client.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"1\n2\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+    assert server.value("select sum(id) from t", database=table) == "3"
+
+
 def test_an_insert_without_rows_is_fine(server: Server, table: str) -> None:
     assert server.insert("insert into t format JSONEachRow", b"", database=table).status == 200
     assert server.value("select count() from t", database=table) == "0"

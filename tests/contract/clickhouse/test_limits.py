@@ -84,6 +84,21 @@ def test_a_body_over_the_limit_is_refused_clearly(new_server: Callable[..., Serv
     assert server.value("select count() from t") == "0"
 
 
+def test_queries_over_the_limit_are_refused_clearly(new_server: Callable[..., Server]) -> None:
+    server = new_server(RADIXINSIGHT_CLICKHOUSE_MAX_CONCURRENT_QUERIES="2").start()
+    busy = [server.connection() for _ in range(2)]
+    for connection in busy:
+        connection.request("POST", target(user="admin", password="a-secret"), "select sleep(1.5)")
+    time.sleep(0.5)
+    answer = server.query("select 1")
+    assert answer.code == 202
+    assert "2" in answer.text
+    for connection in busy:
+        assert connection.getresponse().status == 200
+        connection.close()
+    assert server.query("select 1").status == 200
+
+
 def test_connections_over_the_limit_get_a_clear_answer(new_server: Callable[..., Server]) -> None:
     server = new_server(RADIXINSIGHT_CLICKHOUSE_MAX_CONNECTIONS="5").start()
     held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
