@@ -20,7 +20,6 @@ from reference.sessions import sessions
 from runtime.instance import Instance
 
 # One fixture for the whole module: its tests stay on one worker.
-pytestmark = pytest.mark.xdist_group("models")
 
 STEPS = ["catalog", "product_view", "add_to_cart", "cart", "purchase"]
 START = datetime(2024, 3, 30, 22, tzinfo=UTC)

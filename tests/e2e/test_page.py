@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from demo_pipeline import Pipeline
 
 # The first test that asks for the running system waits for it to start and to model the data.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 AXE = Path(__file__).resolve().parents[2] / "dashboards/node_modules/axe-core/axe.min.js"
 A_NUMBER = re.compile(r"^[\d,]+$")

@@ -18,7 +18,7 @@ from reference.timeseries import timeseries
 from runtime.demo.dataset import FUNNEL_STEPS, DemoData
 
 # One worker runs all of them: the system that they share is started once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROWS = 31_106
 WINDOW = timedelta(days=14)

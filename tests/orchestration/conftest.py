@@ -17,11 +17,10 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let Dagster use what it has itself declared deprecated, and keep its imports in one worker."""
+    """Let Dagster use what it has itself declared deprecated."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))
-            item.add_marker(pytest.mark.xdist_group("dagster"))
 
 
 @pytest.fixture(scope="session")

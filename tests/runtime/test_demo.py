@@ -19,7 +19,7 @@ from runtime.errors import OperationError
 
 __all__ = ["pipeline"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 
 
 def _radixinsight(pipeline: Pipeline, *arguments: str) -> subprocess.CompletedProcess[str]:

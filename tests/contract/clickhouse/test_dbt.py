@@ -66,7 +66,7 @@ def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     server.query("drop database dbt_contract sync")
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt")]
+pytestmark = [pytest.mark.slow]
 
 
 def test_seeds_are_loaded_with_their_types(project: Project) -> None:

@@ -9,9 +9,8 @@ from governance.quality import EXPECTATIONS, LandingThresholds, Outcome, validat
 from governance.quality.validation import QualityCheckError
 from runtime.instance import Instance
 
-# One worker imports Great Expectations, which takes seconds and warns about itself.
+# Great Expectations warns about itself.
 pytestmark = [
-    pytest.mark.xdist_group("great_expectations"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
