@@ -31,9 +31,12 @@ async def _collect(request: Request, parse: Callable[[bytes], segment.Request], 
     state: CollectorState = request.app.state.collector
     state.bounds.check(state.writer.pending_bytes)
     key = _basic_user(request.headers.get("authorization"))
-    # A key in the header is judged before the body is read; one in the body cannot be.
+    # A key in the header is judged before the body is read, one in the body before its events are looked at.
     owner = await state.write_keys.find(key) if key else None
-    parsed = parse(await bodies.read(request, state.settings.max_request_bytes))
+    body = await bodies.read(request, state.settings.max_request_bytes)
+    if owner is None:
+        await state.write_keys.find(segment.find_write_key(body))
+    parsed = parse(body)
     if owner is None:
         owner = await state.write_keys.find(parsed.write_key)
     received = Received(

@@ -53,14 +53,37 @@ _decode_batch = Decoder(Batch).decode
 _decode_envelope = Decoder(_Envelope).decode
 _decode_event = Decoder(Event).decode
 
-# Strings are skipped as a whole, so that brackets within them don't count.
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+# Strings are skipped as a whole, so that brackets within them don't count. One that never ends goes to the end of the
+# body, and nothing is tried twice ("possessive"): otherwise every quote in it would be a start for another try.
+_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.?+)*+"?|[\[\]{},]', re.DOTALL)
 _BATCH_MEMBER = re.compile(rb'"batch"\s*:\s*\[')
+_KEY_NAME = b'"writeKey"'
+_KEY_MEMBER = re.compile(rb'"writeKey"\s*+:\s*+"([^"\\]{1,200})"')
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 # A `\ud83d` without its second half, as JavaScript writes an emoji that was cut in two.
 _SURROGATES = re.compile(
     rb"\\\\|(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+
+
+def find_write_key(body: bytes) -> str | None:
+    """Return the write key that stands in a body, without looking at its events.
+
+    To be asked before anything that costs more. Where the body is not JSON it is a guess: what `parse_batch` returns
+    decides. Raises `MalformedRequestError` for JSON that is no object.
+    """
+    try:
+        return _decode_envelope(body).write_key
+    except ValidationError as error:
+        raise MalformedRequestError(f"The body is not as expected: {error}.") from error
+    except (DecodeError, RecursionError, UnicodeDecodeError):
+        # Before the events or after them: one within an event is not the request's.
+        opening = _BATCH_MEMBER.search(body)
+        member = _KEY_MEMBER.search(body, 0, opening.start()) if opening else None
+        if member is None:
+            last = body.rfind(_KEY_NAME)
+            member = _KEY_MEMBER.match(body, last) if last != -1 else None
+        return member.group(1).decode(errors="replace") if member else None
 
 
 def parse_batch(body: bytes) -> Request:

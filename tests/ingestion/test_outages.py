@@ -8,8 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import Raw
 
 from ingestion.app import create_app
+from ingestion.protocols import segment
 from ingestion.settings import CollectorSettings
 from ingestion.spool.directory import usage, writers
 from runtime.instance import Instance
@@ -48,6 +50,25 @@ async def test_without_postgresql_nobody_is_told_that_his_key_is_wrong(collector
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["checks"]["spool"]) == (503, "ok")
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_stranger_cannot_make_the_collector_look_for_events_in_what_is_not_json(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, project: ProjectKeys
+) -> None:
+    """That takes seconds for a large body, in which nobody else is answered."""
+    looked_into: list[bytes] = []
+    split = segment.split_batch
+
+    def count(body: bytes, error: str) -> tuple[list[Raw], bytes]:
+        looked_into.append(body)
+        return split(body, error)
+
+    monkeypatch.setattr(segment, "split_batch", count)
+    async with collector() as client:
+        stranger = await client.post("/v1/batch", content=b'{"writeKey":"wk_stranger","batch":[NaN]}')
+        assert (stranger.status_code, looked_into) == (401, [])
+        known = await client.post("/v1/batch", content=b'{"writeKey":"%b","batch":[NaN]}' % project.write_key.encode())
+        assert (known.status_code, known.json()["rejected"], len(looked_into)) == (200, 1, 1)
 
 
 async def test_a_spool_that_fills_slows_senders_down_and_then_stops_them(
