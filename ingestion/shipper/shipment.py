@@ -25,9 +25,9 @@ class Contents:
     lines: dict[Kind, bytes]
     rows: dict[Kind, int]
     torn_bytes: int
-    """Bytes at the end that form no whole record: a write that was never acknowledged."""
+    """Bytes at the end that form no whole record, because the writer died: a write that was never acknowledged."""
     damaged_bytes: int
-    """Bytes before the end that cannot be read."""
+    """Other bytes that cannot be read."""
 
 
 class _RowFacts(msgspec.Struct):
@@ -41,13 +41,13 @@ class _RowFacts(msgspec.Struct):
     ip: str = ""
 
 
-def read(segment: bytes) -> Contents:
-    """Check and sort the records of a segment."""
+def read(segment: bytes, *, may_be_torn: bool) -> Contents:
+    """Check and sort the records of a segment. One that its own writer sealed cannot end in a torn write."""
     parts: dict[Kind, list[memoryview]] = {}
     contents = Contents({}, {}, 0, 0)
     for record in scan(segment):
         if isinstance(record, Damage):
-            if record.offset + record.length == len(segment):
+            if may_be_torn and record.offset + record.length == len(segment):
                 contents.torn_bytes += record.length
             else:
                 contents.damaged_bytes += record.length

@@ -10,7 +10,7 @@ import structlog
 from ingestion.shipper.landing import InsertError, Landing, RefusedError, UnreachableError
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipment import Shipment, read
-from ingestion.spool.directory import adopt, forget_marks, segments, try_lock, writers
+from ingestion.spool.directory import ADOPTED, adopt, forget_marks, segments, sweep, try_lock, writers
 
 _FIRST_BACKOFF_S = 0.2
 _PATIENCE = 8
@@ -52,6 +52,7 @@ class Shipper:
     def ship_available(self, stop: Event | None = None) -> int:
         """Ship every segment that is sealed and due now, and return how many were done."""
         done = 0
+        sweep(self._spool)
         for writer in writers(self._spool):
             adopt(writer)
         found = sorted(
@@ -72,7 +73,7 @@ class Shipper:
             if not locked:
                 return False
             pause = self._pauses.setdefault(segment, _Pause())
-            contents = read(segment.read_bytes())
+            contents = read(segment.read_bytes(), may_be_torn=segment.suffix == ADOPTED)
             try:
                 shipment = Shipment(self._landing, self._metrics, segment)
                 shipment.land(contents, split=pause.refusals >= _PATIENCE)

@@ -1,5 +1,6 @@
 """Names, locks and sizes of what lies in the spool directory."""
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -9,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OPEN, SEALED, SPLIT = ".open", ".sealed", ".split"
+ADOPTED = ".adopted"
+"""Sealed by the shipper, in place of a writer that died: only these can end with a write that was torn."""
 _LOCK = "lock"
 _UNFINISHED = ".new-"
+_UNFINISHED_FOR_GOOD_AFTER_S = 3600
 
 
 def new_id() -> str:
@@ -18,9 +22,10 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:013d}-{secrets.token_hex(8)}"
 
 
-def made_at(identifier: str) -> float:
-    """Return when an id was made, in seconds since 1970."""
-    return int(identifier.split("-", 1)[0]) / 1000
+def _made_at(identifier: str) -> float | None:
+    """Return when an id was made, in seconds since 1970; None for what is no id of ours."""
+    milliseconds = identifier.split("-", 1)[0]
+    return int(milliseconds) / 1000 if milliseconds.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,10 @@ def writers(spool: Path) -> list[Path]:
     return sorted(entry for entry in spool.iterdir() if entry.is_dir() and not entry.name.startswith(_UNFINISHED))
 
 
-def segments(writer: Path, suffix: str = SEALED) -> list[Path]:
-    """Return a writer's segments in the order in which they were begun."""
+def segments(writer: Path, *suffixes: str) -> list[Path]:
+    """Return a writer's segments in the order in which they were begun: those that can be shipped, unless told."""
     try:
-        return sorted(writer.glob(f"*{suffix}"))
+        return sorted(path for path in writer.iterdir() if path.suffix in (suffixes or (SEALED, ADOPTED)))
     except FileNotFoundError:
         return []
 
@@ -72,12 +77,24 @@ def adopt(writer: Path) -> bool:
         if not locked:
             return False
         for segment in segments(writer, OPEN):
-            segment.rename(segment.with_suffix(SEALED))
+            segment.rename(segment.with_suffix(ADOPTED))
         if not segments(writer):
             for entry in writer.iterdir():
                 entry.unlink(missing_ok=True)
             writer.rmdir()
         return True
+
+
+def sweep(spool: Path) -> None:
+    """Remove the directories of collectors that were killed while they made them: those begun an hour ago."""
+    if not spool.is_dir():
+        return
+    for hidden in spool.glob(f"{_UNFINISHED}*"):
+        began = _made_at(hidden.name.removeprefix(_UNFINISHED))
+        if began is not None and began < time.time() - _UNFINISHED_FOR_GOOD_AFTER_S:
+            with contextlib.suppress(FileNotFoundError):
+                (hidden / _LOCK).unlink(missing_ok=True)
+                hidden.rmdir()
 
 
 def forget_marks(segment: Path) -> None:
@@ -124,11 +141,12 @@ def usage(spool: Path) -> Usage:
     """Measure the spool."""
     size, count, oldest = 0, 0, None
     for path, info in _files(spool):
-        if path.suffix in {OPEN, SEALED}:
+        if path.suffix in {OPEN, SEALED, ADOPTED}:
             size += info.st_size
             count += 1
-            began = made_at(path.stem)
-            oldest = began if oldest is None else min(oldest, began)
+            began = _made_at(path.stem)
+            if began is not None:
+                oldest = began if oldest is None else min(oldest, began)
     return Usage(size, count, oldest)
 
 

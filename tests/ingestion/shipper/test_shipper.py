@@ -12,7 +12,7 @@ from core.events import LandedEvent
 from ingestion.shipper.landing import Landing, RefusedError, UnreachableError
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipper import Shipper
-from ingestion.spool.directory import SEALED, WriterDirectory, new_id, usage, writers
+from ingestion.spool.directory import ADOPTED, SEALED, WriterDirectory, new_id, usage, writers
 from ingestion.spool.records import HEADER_BYTES, Kind, frame
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
@@ -53,10 +53,10 @@ class Yard:
         payload = b"".join(lines)
         return frame(Kind.EVENTS, len(lines), payload) + payload
 
-    def put(self, segment: bytes, batch_id: str | None = None) -> Path:
-        """Put a sealed segment into a directory of its own."""
+    def put(self, segment: bytes, batch_id: str | None = None, suffix: str = SEALED) -> Path:
+        """Put a segment that can be shipped into a directory of its own."""
         directory = WriterDirectory.create(self.spool)
-        path = directory.path / f"{batch_id or new_id()}{SEALED}"
+        path = directory.path / f"{batch_id or new_id()}{suffix}"
         path.write_bytes(segment)
         directory.close()
         return path
@@ -189,11 +189,20 @@ def test_what_can_be_read_of_a_rotten_segment_lands_and_the_segment_is_kept(yard
     assert (yard.root / "damaged" / path.name).read_bytes() == bytes(rotten)
 
 
-def test_a_torn_last_write_is_dropped(yard: Yard) -> None:
-    yard.put(yard.record(yard.line("a")) + yard.record(yard.line("b"))[:-5])
+def test_a_torn_last_write_of_a_writer_that_died_is_dropped(yard: Yard) -> None:
+    yard.put(yard.record(yard.line("a")) + yard.record(yard.line("b"))[:-5], suffix=ADOPTED)
     assert yard.ship() == 1
     assert yard.landed() == ["a"]
     assert not (yard.root / "damaged").exists()
+
+
+def test_damage_at_the_end_of_a_segment_that_its_writer_sealed_is_no_torn_write(yard: Yard) -> None:
+    """Every record in it was acknowledged."""
+    rotten = yard.record(yard.line("a")) + yard.record(yard.line("b"))[:-5]
+    path = yard.put(rotten)
+    assert yard.ship() == 1
+    assert yard.landed() == ["a"]
+    assert (yard.root / "damaged" / path.name).read_bytes() == rotten
 
 
 def test_two_shippers_on_one_spool_do_not_collide(yard: Yard, runtime: Instance) -> None:
