@@ -32,4 +32,6 @@ class CollectorState:
             self.bounds.check(self.writer.pending_bytes)
         except RadixError as error:
             return error.detail
-        return "ok"
+        if not self.writer.is_running:
+            return "nobody writes to it any more"
+        return self.bounds.fault or "ok"

@@ -4,12 +4,15 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import structlog
+
 from ingestion.errors import SpoolBusyError, SpoolUnavailableError
 from ingestion.spool.directory import Usage, usage
 
 _NEARLY_FULL = 0.9
 _MEASURE_EVERY_S = 0.5
 _RETRY_AFTER_S = 10
+_logger = structlog.get_logger()
 
 
 class SpoolBounds:
@@ -26,6 +29,8 @@ class SpoolBounds:
         self._max_pending_bytes = max_pending_bytes
         self._free_bytes = 0
         self._added = 0
+        self.fault: str | None = None
+        """Why the last look at the disk failed; meanwhile what it showed before holds."""
         self.usage = Usage(0, 0, None)
         self.measure()
 
@@ -57,4 +62,10 @@ class SpoolBounds:
         """Keep measuring until cancelled."""
         while True:
             await asyncio.sleep(_MEASURE_EVERY_S)
-            await asyncio.to_thread(self.measure)
+            try:
+                await asyncio.to_thread(self.measure)
+            except Exception as error:
+                self.fault = f"The spool cannot be measured: {error}."
+                _logger.exception("spool_not_measured", error=str(error), exc_info=not isinstance(error, OSError))
+            else:
+                self.fault = None

@@ -18,9 +18,10 @@ class OpenSegment:
         """Bytes that are durable."""
         self._path = directory / f"{identifier}{OPEN}"
         self._handle = -1
+        self._has_surplus = False
 
     def append(self, data: bytes) -> None:
-        """Write and fsync. After an `OSError` nothing of `data` is left in the file, or the file is unusable."""
+        """Write and fsync. After an error nothing of `data` is shipped; the segment is to be sealed then."""
         is_new = self._handle == -1
         if is_new:
             self._handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -32,22 +33,29 @@ class OpenSegment:
             os.fdatasync(self._handle)
             if is_new:
                 sync_directory(self._path.parent)
-        except OSError:
+        except BaseException:
             # What was written but never acknowledged will be sent again: it must not be shipped too.
-            os.ftruncate(self._handle, self.size)
+            self._has_surplus = True
+            self._cut()
             raise
         self.size += len(data)
 
     def seal(self) -> None:
-        """Hand the segment to the shipper, or remove it when it is empty.
+        """Hand the segment to the shipper, or remove it when it is empty. After an `OSError` it is still open.
 
         The rename need not be durable: after a crash the segment is a dead writer's, and the shipper seals it.
         """
         if self._handle == -1:
             return
         if self.size:
+            self._cut()
             self._path.rename(self._path.with_suffix(SEALED))
         else:
             self._path.unlink()
         os.close(self._handle)
         self._handle = -1
+
+    def _cut(self) -> None:
+        if self._has_surplus:
+            os.ftruncate(self._handle, self.size)
+            self._has_surplus = False

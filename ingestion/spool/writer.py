@@ -56,9 +56,14 @@ class SpoolWriter:
         """Bytes that were appended and are not being written yet."""
         return self._group.size if self._group is not None else 0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether anybody writes what is appended."""
+        return not self._task.done()
+
     def append(self, kind: Kind, rows: int, payload: bytes) -> None:
         """Add a record. It is durable once `commit` returned."""
-        if self._is_closing:
+        if self._is_closing or not self.is_running:
             raise SpoolUnavailableError("The collector is stopping.", headers={"Retry-After": str(_RETRY_AFTER_S)})
         if self._group is None:
             self._group = _Group(asyncio.get_running_loop().create_future())
@@ -121,8 +126,11 @@ class SpoolWriter:
     async def _write(self, segment: OpenSegment, group: _Group) -> None:
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, segment.append, b"".join(group.parts))
-        except OSError as error:
-            _logger.error("spool_write_failed", batch_id=segment.identifier, error=str(error))  # noqa: TRY400 - known
+        except Exception as error:
+            is_known = isinstance(error, OSError)
+            _logger.exception(
+                "spool_write_failed", batch_id=segment.identifier, error=str(error), exc_info=not is_known
+            )
             _refuse(group, error)
             if segment is self._segment:
                 # It may be damaged: what gathered for it meanwhile is refused too, and a new one begun.
@@ -139,15 +147,16 @@ class SpoolWriter:
         for segment in finished:
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, segment.seal)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - nothing may end the task
                 _logger.warning("segment_not_sealed", batch_id=segment.identifier, error=str(error))
                 self._finished.append(segment)
 
 
-def _refuse(group: _Group, error: OSError) -> None:
+def _refuse(group: _Group, error: Exception) -> None:
+    reason = error.strerror if isinstance(error, OSError) else type(error).__name__
     group.done.set_exception(
         SpoolUnavailableError(
-            f"The disk refused the events: {error.strerror}. Nothing was kept; send them again later.",
+            f"The disk refused the events: {reason}. Nothing was kept; send them again later.",
             headers={"Retry-After": str(_RETRY_AFTER_S)},
         )
     )

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,22 @@ def test_the_disk_keeps_some_space_free(tmp_path: Path) -> None:
 def test_a_disk_that_is_too_slow_slows_senders_down(tmp_path: Path) -> None:
     with pytest.raises(SpoolBusyError):
         bounds(tmp_path).check(501)
+
+
+async def test_a_look_at_the_disk_that_fails_is_told_and_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = bounds(tmp_path)
+    watcher = asyncio.create_task(watched.watch())
+
+    def fail(_: Path) -> None:
+        raise ValueError("no number")
+
+    async with asyncio.timeout(10):
+        with monkeypatch.context() as patched:
+            patched.setattr("shutil.disk_usage", fail)
+            while watched.fault is None:  # noqa: ASYNC110 - waits for the watcher
+                await asyncio.sleep(0.05)
+        while watched.fault is not None:  # noqa: ASYNC110 - waits for the watcher
+            await asyncio.sleep(0.05)
+    watcher.cancel()

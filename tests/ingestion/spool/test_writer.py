@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import errno
 import os
 from collections.abc import AsyncGenerator, Callable
@@ -9,6 +10,7 @@ import pytest
 from ingestion.errors import SpoolUnavailableError
 from ingestion.spool.directory import OPEN, SEALED, adopt, segments, writers
 from ingestion.spool.records import Kind, Record, scan
+from ingestion.spool.segment import OpenSegment
 from ingestion.spool.writer import SpoolWriter
 
 MakeWriter = Callable[..., SpoolWriter]
@@ -153,6 +155,48 @@ async def test_a_disk_that_fails_to_sync_acknowledges_nothing(
     await send(writer, b"after")
     await writer.close()
     assert stored(tmp_path, SEALED) == [[b"after"]]
+
+
+async def test_what_was_refused_is_cut_off_later_when_it_cannot_be_at_once(
+    make_writer: MakeWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = make_writer()
+    await send(writer, b"before")
+
+    def fail(*_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        patched.setattr(os, "ftruncate", fail)
+        with pytest.raises(SpoolUnavailableError):
+            await send(writer, b"refused")
+        await asyncio.sleep(0.05)
+        assert stored(tmp_path, SEALED) == []
+    await send(writer, b"after")
+    await writer.close()
+    assert stored(tmp_path, SEALED) == [[b"before"], [b"after"]]
+
+
+async def test_a_fault_that_nobody_thought_of_refuses_a_request_and_not_all_that_follow(
+    make_writer: MakeWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = make_writer()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    async with asyncio.timeout(10):
+        for name in ("append", "seal"):
+            with monkeypatch.context() as patched:
+                patched.setattr(OpenSegment, name, fail)
+                with pytest.raises(SpoolUnavailableError) if name == "append" else contextlib.nullcontext():
+                    await send(writer, b"x" * 2_000_000)
+                await asyncio.sleep(0.05)
+            await send(writer, b"after")
+        assert writer.is_running
+        await writer.close()
+    assert stored(tmp_path, SEALED) == [[b"after", b"x" * 2_000_000], [b"after"]]
 
 
 async def test_a_client_that_goes_away_does_not_take_others_with_it(make_writer: MakeWriter) -> None:
