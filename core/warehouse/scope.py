@@ -17,8 +17,12 @@ _NOT_CODE = re.compile(
       '(?:[^'\\]|\\.|'')*'            # string
     | "(?:[^"\\]|\\.)*"               # identifier
     | `(?:[^`\\]|\\.)*`               # identifier
+    | \u2018[^\u2019]*\u2019 | \u201c[^\u201d]*\u201d
+    | (?P<word>[^\W\d][\w$]*|\d\w*)   # a dollar sign in a word begins no here document
     | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$  # here document
-    | --[^\n]* | \#[^\n]* | /\*.*?\*/   # comments
+    | \$\w[\w$]*
+    | --[^\n]* | //[^\n]* | \#[^\n]*   # comments
+    | /\*(?:(?!/\*|\*/).)*(?:\*/|/\*.*|\Z)  # comments nest: what holds another one is taken to go on to the end
     """,
     re.DOTALL | re.VERBOSE,
 )
@@ -54,7 +58,7 @@ class ProjectScope:
 
     def check(self, sql: str) -> None:
         """Raise `UnscopedQueryError` unless `sql` uses `{project_id:UInt32}` outside of quotes and comments."""
-        if _PLACEHOLDER not in _NOT_CODE.sub(" ", sql):
+        if _PLACEHOLDER not in _NOT_CODE.sub(lambda match: match["word"] or " ", sql):
             raise UnscopedQueryError(f"The query must filter on {_PLACEHOLDER}.")
 
     def run(

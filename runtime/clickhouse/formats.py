@@ -1,5 +1,11 @@
 """What the server has to know of ClickHouse's formats."""
 
+import re
+
+from runtime.clickhouse.errors import ClickHouseError
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
 _ALIASES = {
     "TSV": "TabSeparated",
     "TSVRaw": "TabSeparatedRaw",
@@ -29,6 +35,15 @@ _BINARY = {
     "Arrow", "ArrowStream", "ORC", "Avro", "AvroConfluent", "Protobuf", "ProtobufSingle", "ProtobufList", "CapnProto",
     "MsgPack", "BSONEachRow", "RawBLOB", "Npy", "Buffers",
 }  # fmt: skip
+
+
+def check_name(name: str) -> None:
+    """Raise ClickHouseError 73 for what cannot be a format's name.
+
+    Names become part of SQL that no rule of access looks at any more, and of a header.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise ClickHouseError(73, f"Unknown format {name!r}")
 
 
 def content_type(name: str) -> str:

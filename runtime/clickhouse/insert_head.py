@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from runtime.clickhouse.formats import check_name
 from runtime.clickhouse.lexer import Kind, Token, tokens
 
 _SPACES = " \t\f"
@@ -18,6 +19,10 @@ class InsertHead:
     input: "InputCall | None" = None
     settings_start: int | None = None
     """Where the SETTINGS of the insert begin in `text`, when it has any."""
+
+    def __post_init__(self) -> None:
+        """Raise ClickHouseError when `format` is no name."""
+        check_name(self.format)
 
 
 @dataclass(frozen=True, slots=True)

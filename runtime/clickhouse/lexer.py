@@ -35,14 +35,16 @@ class Token:
         return self.value.lower() if self.kind in {Kind.WORD, Kind.QUOTED} else ""
 
 
+# A dollar sign goes on with a word, but not with a number; where neither is under way it may begin a here document.
 _TOKEN = re.compile(
     r"""
       (?P<skip>[\s\ufeff\u200b-\u200d\u2060]+|--[^\n]*|//[^\n]*|\#[ !][^\n]*)
     | (?P<comment>/\*)
-    | (?P<word>\w+)
+    | (?P<word>[^\W\d][\w$]*|\d\w*)
     | (?P<string>'(?:[^'\\]|''|\\.)*'|\u2018[^\u2019]*\u2019)
     | (?P<quoted>`(?:[^`\\]|``|\\.)*`|"(?:[^"\\]|""|\\.)*"|\u201c[^\u201d]*\u201d)
     | (?P<heredoc>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    | (?P<dollar>\$\w[\w$]*)
     | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -65,7 +67,7 @@ def tokens(sql: str, start: int = 0) -> Iterator[Token]:
             position = _end_of_comment(sql, position)
             continue
         text = match[0]
-        if group == "word":
+        if group in {"word", "dollar"}:
             yield Token(Kind.WORD, text, match.start(), match.end())
         elif group == "string":
             yield Token(Kind.STRING, _unquote(text), match.start(), match.end())

@@ -14,7 +14,7 @@ from runtime.clickhouse.access import Guard
 from runtime.clickhouse.answer import Answer
 from runtime.clickhouse.engine import Engine, Handle, engine_text
 from runtime.clickhouse.errors import ClickHouseError
-from runtime.clickhouse.formats import content_type
+from runtime.clickhouse.formats import check_name, content_type
 from runtime.clickhouse.insert_head import InsertHead
 from runtime.clickhouse.query_text import QueryText
 from runtime.clickhouse.running import Running, RunningQuery
@@ -40,6 +40,10 @@ class Query:
     is_get: bool
     session: Mapping[str, str] | None
     """The URL's parameters about a session, when it names one."""
+
+    def __post_init__(self) -> None:
+        """Raise ClickHouseError when `default_format` is no name."""
+        check_name(self.default_format)
 
 
 @dataclass(slots=True)
@@ -175,7 +179,7 @@ class Queries:
                 session.forget_url_settings()
         if not parsed.is_select or parsed.is_small:
             select_query.run_whole(handle, parsed, name, query.parameters, answer)
-        elif name == "Native":
+        elif name == "Native" and "totals" not in parsed.text.lower():
             select_query.run_native(handle, parsed, query.parameters, answer)
         else:
             select_query.run_document(handle, parsed, name, query.parameters, answer)

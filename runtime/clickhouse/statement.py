@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from runtime.clickhouse.formats import check_name
 from runtime.clickhouse.lexer import Kind, Token, tokens
 
 _SELECTS = {"SELECT", "WITH", "FROM"}
@@ -20,6 +21,10 @@ class FormatClause:
     name: str
     start: int
     end: int
+
+    def __post_init__(self) -> None:
+        """Raise ClickHouseError when it names no format: a quoted name may hold anything."""
+        check_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)

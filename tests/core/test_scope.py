@@ -21,6 +21,11 @@ SCOPED = "select 1 where {project_id:UInt32} > 0"
         "select 1 # where project_id = {project_id:UInt32}",
         "select $a$ where project_id = {project_id:UInt32} $a$",
         "select 1 /* where project_id = {project_id:UInt32} */",
+        "select 1 /* /* */ where project_id = {project_id:UInt32} */",
+        "select 1 // where project_id = {project_id:UInt32}",
+        "select 1 as a$x$, ' $x$ {project_id:UInt32} '",
+        "select 1 as $1$x$, ' $x$ {project_id:UInt32} '",
+        "select \u2018 ' {project_id:UInt32} ' \u2019",
     ],
 )
 def test_a_query_that_does_not_bind_its_project_is_refused(sql: str) -> None:
@@ -28,7 +33,14 @@ def test_a_query_that_does_not_bind_its_project_is_refused(sql: str) -> None:
         ProjectScope(7).check(sql)
 
 
-@pytest.mark.parametrize("sql", [SCOPED, "select 'quoted', `x` -- note\nfrom t where project_id = {project_id:UInt32}"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        SCOPED,
+        f"/* a */ {SCOPED} as a$b /* c */",
+        "select 'quoted', `x` -- note\nfrom t where project_id = {project_id:UInt32}",
+    ],
+)
 def test_a_query_that_binds_its_project_passes(sql: str) -> None:
     ProjectScope(7).check(sql)
 

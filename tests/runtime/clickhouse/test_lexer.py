@@ -44,6 +44,9 @@ def test_an_unclosed_comment_swallows_the_rest() -> None:
         ('"file"', Kind.QUOTED, "file"),
         ("\u201cfile\u201d", Kind.QUOTED, "file"),
         ("file", Kind.WORD, "file"),
+        ("a$x$", Kind.WORD, "a$x$"),
+        ("$a$x$", Kind.WORD, "$a$x$"),
+        ("$1$x$", Kind.WORD, "$1$x$"),
         ("1e5", Kind.WORD, "1e5"),
     ],
 )
@@ -65,3 +68,17 @@ def test_positions_point_into_the_text() -> None:
 
 def test_an_unclosed_quote_does_not_hide_what_follows() -> None:
     assert values("select ' file(1)") == ["select", "'", "file", "(", "1", ")"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("a$x$, file as b$x$", ["a$x$", ",", "file", "as", "b$x$"]),
+        ("$1$x$, file as b$x$", ["$1$x$", ",", "file", "as", "b$x$"]),
+        ("1$x$ ' $x$, file", ["1", " ' ", ",", "file"]),
+        ("1a$x$ ' $x$, file", ["1a", " ' ", ",", "file"]),
+        ("$$$x$ ' $x$, file", ["$", "$", " ' ", ",", "file"]),
+    ],
+)
+def test_a_here_document_begins_where_no_word_is_under_way(sql: str, expected: list[str]) -> None:
+    assert values(sql) == expected
