@@ -18,7 +18,8 @@ _NOT_CODE = re.compile(
     | "(?:[^"\\]|\\.)*"               # identifier
     | `(?:[^`\\]|\\.)*`               # identifier
     | \u2018[^\u2019]*\u2019 | \u201c[^\u201d]*\u201d
-    | (?P<word>[^\W\d][\w$]*|\d\w*)   # a dollar sign in a word begins no here document
+    | (?P<word>[^\W\d][\w$]*|\d\w*(?![\w$]))  # a dollar sign in a word begins no here document
+    | \d\w*\$.*                       # behind a number it may; then nothing counts
     | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$  # here document
     | \$\w[\w$]*
     | --[^\n]* | //[^\n]* | \#[^\n]*   # comments

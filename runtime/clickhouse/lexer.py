@@ -35,12 +35,14 @@ class Token:
         return self.value.lower() if self.kind in {Kind.WORD, Kind.QUOTED} else ""
 
 
-# A dollar sign goes on with a word, but not with a number; where neither is under way it may begin a here document.
+# A dollar sign goes on with a word, but not always with a number; elsewhere it may begin a here document.
 _TOKEN = re.compile(
     r"""
       (?P<skip>[\s\ufeff\u200b-\u200d\u2060]+|--[^\n]*|//[^\n]*|\#[ !][^\n]*)
     | (?P<comment>/\*)
-    | (?P<word>[^\W\d][\w$]*|\d\w*)
+    | (?P<word>[^\W\d][\w$]*)
+    | (?P<number>\d\w*\$?)
+    | (?P<fraction>\.\d+(?:[eE][+-]?\d*)?)
     | (?P<string>'(?:[^'\\]|''|\\.)*'|\u2018[^\u2019]*\u2019)
     | (?P<quoted>`(?:[^`\\]|``|\\.)*`|"(?:[^"\\]|""|\\.)*"|\u201c[^\u201d]*\u201d)
     | (?P<heredoc>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
@@ -58,6 +60,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "f
 def tokens(sql: str, start: int = 0) -> Iterator[Token]:
     """Yield the significant tokens of `sql` from `start`; spaces and comments are left out."""
     position = start
+    previous: Token | None = None
     while match := _TOKEN.match(sql, position):
         position = match.end()
         group = match.lastgroup
@@ -66,18 +69,32 @@ def tokens(sql: str, start: int = 0) -> Iterator[Token]:
         if group == "comment":
             position = _end_of_comment(sql, position)
             continue
-        text = match[0]
-        if group in {"word", "dollar"}:
-            yield Token(Kind.WORD, text, match.start(), match.end())
-        elif group == "string":
-            yield Token(Kind.STRING, _unquote(text), match.start(), match.end())
-        elif group == "quoted":
-            yield Token(Kind.QUOTED, _unquote(text), match.start(), match.end())
-        elif match["heredoc"] is not None:
-            delimiter = len(match["tag"]) + 2
-            yield Token(Kind.STRING, text[delimiter:-delimiter], match.start(), match.end())
-        else:
-            yield Token(Kind.OTHER, text, match.start(), match.end())
+        previous = _token(match, group, previous)
+        position = previous.end
+        yield previous
+
+
+def _token(match: re.Match[str], group: str | None, previous: Token | None) -> Token:
+    text, begin, end = match[0], match.start(), match.end()
+    if group in {"word", "dollar"} or (group == "number" and not text.endswith("$")):
+        return Token(Kind.WORD, text, begin, end)
+    if group == "string":
+        return Token(Kind.STRING, _unquote(text), begin, end)
+    if group == "quoted":
+        return Token(Kind.QUOTED, _unquote(text), begin, end)
+    if match["heredoc"] is not None:
+        delimiter = len(match["tag"]) + 2
+        return Token(Kind.STRING, text[delimiter:-delimiter], begin, end)
+    if group == "fraction" and previous is not None and _takes_dot(previous):
+        return Token(Kind.OTHER, ".", begin, begin + 1)
+    return Token(Kind.OTHER, text, begin, end)
+
+
+def _takes_dot(previous: Token) -> bool:
+    """Tell `a.1b`, a part of `a`, from `.1b`, which is a number and a word."""
+    if previous.kind is Kind.OTHER:
+        return previous.value in {")", "]"} or previous.value[-1].isdigit()
+    return previous.kind is not Kind.STRING
 
 
 def _end_of_comment(sql: str, position: int) -> int:

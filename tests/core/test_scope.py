@@ -24,6 +24,7 @@ SCOPED = "select 1 where {project_id:UInt32} > 0"
         "select 1 /* /* */ where project_id = {project_id:UInt32} */",
         "select 1 // where project_id = {project_id:UInt32}",
         "select 1 as a$x$, ' $x$ {project_id:UInt32} '",
+        "select 1,.0x$$, ' $$ {project_id:UInt32} '",
         "select 1 as $1$x$, ' $x$ {project_id:UInt32} '",
         "select \u2018 ' {project_id:UInt32} ' \u2019",
     ],

@@ -93,3 +93,10 @@ def test_a_plain_format_still_works_everywhere(server: Server, stocked: str, nam
     for send in (by_setting, by_header):
         assert send(server, user, stocked, name, "select x from t").headers["x-clickhouse-format"] == name
     assert external(server, user, stocked, ext_structure="x UInt8", ext_format="TSV").text == "1\n"
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_fraction_hides_no_word_that_follows_it(server: Server, secret_file: Path, user: str) -> None:
+    assert server.query(f"select 1,.5into outfile '{secret_file}.out'", user).code == 497
+    assert server.query(f"select 1,.0x$$, file('{secret_file}') as b$$", user).code == 497
+    assert list(secret_file.parent.iterdir()) == [secret_file]

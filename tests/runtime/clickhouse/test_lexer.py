@@ -75,10 +75,26 @@ def test_an_unclosed_quote_does_not_hide_what_follows() -> None:
     [
         ("a$x$, file as b$x$", ["a$x$", ",", "file", "as", "b$x$"]),
         ("$1$x$, file as b$x$", ["$1$x$", ",", "file", "as", "b$x$"]),
-        ("1$x$ ' $x$, file", ["1", " ' ", ",", "file"]),
-        ("1a$x$ ' $x$, file", ["1a", " ' ", ",", "file"]),
+        ("1$x$", ["1$", "x$"]),
         ("$$$x$ ' $x$, file", ["$", "$", " ' ", ",", "file"]),
     ],
 )
 def test_a_here_document_begins_where_no_word_is_under_way(sql: str, expected: list[str]) -> None:
+    assert values(sql) == expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("1, .5into", ["1", ",", ".5", "into"]),
+        ("* .5e-3into", ["*", ".5e-3", "into"]),
+        ("a..5into", ["a", ".", ".5", "into"]),
+        ("a.5into", ["a", ".", "5into"]),
+        ("(a).5into", ["(", "a", ")", ".", "5into"]),
+        ("a[1].5into", ["a", "[", "1", "]", ".", "5into"]),
+        ("`a`.5", ["a", ".", "5"]),
+        ("1.5", ["1", ".", "5"]),
+    ],
+)
+def test_a_word_begins_where_a_fraction_ends(sql: str, expected: list[str]) -> None:
     assert values(sql) == expected
