@@ -183,7 +183,7 @@ class Served:
                 rest += self.socket.recv(1 << 20)
             return length
         size, tail = len(rest), rest[-5:]
-        buffer = memoryview(bytearray(1 << 20))
+        buffer = memoryview(bytearray(1 << 18))
         while tail != b"0\r\n\r\n":
             got = self.socket.recv_into(buffer)
             assert got, "the server closed the connection"

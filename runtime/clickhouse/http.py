@@ -13,7 +13,7 @@ import httptools
 from runtime.clickhouse.errors import ClickHouseError
 from runtime.clickhouse.settings import ClickHouseServerSettings
 
-PIECE_BYTES = 1024**2
+PIECE_BYTES = 256 * 1024
 _MAX_CHUNK_LINE = 4096
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LENGTH = re.compile(r"\d{1,18}")
