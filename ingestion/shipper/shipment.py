@@ -1,5 +1,6 @@
 """One segment on its way into ClickHouse."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,25 +93,36 @@ class Shipment:
                 self._split(kind, lines)
 
     def _mark(self, kind: Kind) -> Path:
-        """Return the file which says that this segment's lines of this kind are landed in parts."""
+        """Return the file which says that this segment's lines of this kind are landed in parts, and which are."""
         return self._segment.with_suffix(f"{SPLIT}-{kind.name.lower()}")
 
     def _split(self, kind: Kind, lines: bytes) -> None:
-        self._mark(kind).touch()
-        sync_directory(self._segment.parent)
         rows = lines.splitlines(keepends=True)
         ranges = [(0, len(rows))]
-        while ranges:
-            begin, end = ranges.pop()
-            token = f"{self._batch_id}:{begin}-{end}"
-            try:
-                self._insert(kind, b"".join(rows[begin:end]), end - begin, token)
-            except RefusedError as error:
-                if end - begin > 1:
-                    middle = (begin + end) // 2
-                    ranges += ((middle, end), (begin, middle))
+        with self._mark(kind).open("a+b") as mark:
+            sync_directory(self._segment.parent)
+            mark.seek(0)
+            done = set(mark.read().splitlines(keepends=True))
+            # The space makes sure that half a line, of a shipper that was killed, is never taken for a whole one.
+            mark.write(b" \n")
+            while ranges:
+                begin, end = ranges.pop()
+                line = b"%d-%d\n" % (begin, end)
+                if line in done:
                     continue
-                self._reject(kind, rows[begin], error, token)
+                token = f"{self._batch_id}:{begin}-{end}"
+                try:
+                    self._insert(kind, b"".join(rows[begin:end]), end - begin, token)
+                except RefusedError as error:
+                    if end - begin > 1:
+                        middle = (begin + end) // 2
+                        ranges += ((middle, end), (begin, middle))
+                        continue
+                    self._reject(kind, rows[begin], error, token)
+                # ClickHouse forgets all but the last 10,000 tokens, and every bad row takes two or more.
+                mark.write(line)
+                mark.flush()
+                os.fdatasync(mark.fileno())
 
     def _reject(self, kind: Kind, line: bytes, error: RefusedError, token: str) -> None:
         _logger.error("row_refused", batch_id=self._batch_id, token=token, code=error.code, error=str(error))

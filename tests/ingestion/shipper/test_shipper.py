@@ -144,6 +144,29 @@ def test_a_split_that_was_cut_off_is_finished_without_doubling(yard: Yard, monke
     assert len(yard.rejected()) == 1
 
 
+def test_a_split_that_was_cut_off_does_not_repeat_what_it_has_landed(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ClickHouse may have forgotten the tokens by then, as a segment with many bad rows takes very many."""
+    yard.put(yard.record(*(yard.line(f"m{index}", **(POISON if index == 5 else {})) for index in range(8))))
+    insert = yard.landing.insert
+    landed: list[str] = []
+
+    def fail_at_the_last(kind: Kind, lines: bytes, token: str) -> None:
+        if token.endswith(":6-8") and len(landed) == 3:
+            landed.append("")
+            raise UnreachableError("gone")
+        insert(kind, lines, token)
+        landed.append(token)
+
+    monkeypatch.setattr(yard.landing, "insert", fail_at_the_last)
+    assert yard.ship() == 0
+    assert yard.ship() == 1
+    assert [token.rpartition("-")[0].rpartition(":")[2] for token in landed] == ["0", "4", "5", "", "6"]
+    assert yard.landed() == [f"m{index}" for index in range(8) if index != 5]
+    assert [message_id for _, message_id, _ in yard.rejected()] == ["m5"]
+
+
 def test_a_batch_that_is_refused_for_an_unforeseen_reason_is_split_in_the_end(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,8 +65,8 @@ async def test_a_look_at_the_disk_that_fails_is_told_and_is_not_the_last(
     async with asyncio.timeout(10):
         with monkeypatch.context() as patched:
             patched.setattr("shutil.disk_usage", fail)
-            while watched.fault is None:  # noqa: ASYNC110 - waits for the watcher
+            while not watched.fault:  # noqa: ASYNC110 - waits for the watcher
                 await asyncio.sleep(0.05)
-        while watched.fault is not None:  # noqa: ASYNC110 - waits for the watcher
+        while watched.fault:  # noqa: ASYNC110 - waits for the watcher
             await asyncio.sleep(0.05)
     watcher.cancel()
