@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from runtime.clickhouse.errors import ClickHouseError, from_engine
+from runtime.clickhouse.errors import ENGINE_ERRORS, ClickHouseError, from_engine
 
 _logger = structlog.get_logger()
 
@@ -70,7 +70,7 @@ class Handle:
         """Run one statement and return chDB's result; raises ClickHouseError."""
         try:
             return self.raw.query(engine_text(sql), name, params=parameters or {})
-        except RuntimeError as error:
+        except ENGINE_ERRORS as error:
             raise from_engine(error) from None
 
     def apply(self, settings: Mapping[str, str]) -> None:
@@ -110,7 +110,7 @@ class Engine:
         tag = f"handle-{next(self._numbers)}"
         try:
             handle = Handle(self._connect(self._directory), tag)
-        except RuntimeError as error:
+        except ENGINE_ERRORS as error:
             raise from_engine(error) from None
         handle.run(f"set {TAG_SETTING} = '{tag}', {_AS_THE_REAL_SERVER}")
         return handle
@@ -178,7 +178,7 @@ class Engine:
         """Close a handle that runs nothing."""
         try:
             handle.raw.close()
-        except RuntimeError as error:
+        except ENGINE_ERRORS as error:
             _logger.warning("handle_not_closed", error=str(error))
 
     def kill(self, handle: Handle) -> int:

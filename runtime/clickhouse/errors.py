@@ -65,13 +65,19 @@ class ClickHouseError(Exception):
         return f"Code: {self.code}. DB::Exception: {self.message}{dot} ({self.name}) {build}\n"
 
 
+# What a call into the engine raises: its exception, or the failure to read the exception's text, which may quote any
+# bytes of the query or of the rows.
+ENGINE_ERRORS = (RuntimeError, UnicodeDecodeError)
+
+
 def from_engine(error: BaseException | str) -> ClickHouseError:
     """Read code, name and message back from the text of an engine's exception.
 
     The engine nests them (`Code: 27. DB::Exception: Code: 27. DB::Exception: … (NAME) (version x). (NAME)`); the
     innermost code is kept.
     """
-    text = str(error)
+    is_unreadable = isinstance(error, UnicodeDecodeError)
+    text = error.object.decode(errors="backslashreplace") if is_unreadable else str(error)
     prefix = _PREFIX.match(text)
     if prefix is None:
         return ClickHouseError(1001, text)

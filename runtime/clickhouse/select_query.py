@@ -7,7 +7,7 @@ from typing import Any
 
 from runtime.clickhouse.answer import Answer
 from runtime.clickhouse.engine import Handle, engine_text
-from runtime.clickhouse.errors import ClickHouseError, from_engine
+from runtime.clickhouse.errors import ENGINE_ERRORS, ClickHouseError, from_engine
 from runtime.clickhouse.pipe import PIPE_BYTES, open_pipe
 from runtime.clickhouse.statement import Statement
 
@@ -29,7 +29,7 @@ def run_native(handle: Handle, statement: Statement, parameters: Mapping[str, st
     raw = handle.raw
     try:
         stream = raw.send_query(engine_text(statement.text), "Native", params=parameters)
-    except RuntimeError as error:
+    except ENGINE_ERRORS as error:
         raise from_engine(error) from None
     try:
         while True:
@@ -44,7 +44,7 @@ def run_native(handle: Handle, statement: Statement, parameters: Mapping[str, st
             answer.summary.result_rows += chunk.rows_read()
             answer.summary.result_bytes += chunk.size()
             answer.write(chunk.get_memview().view())
-    except RuntimeError as error:
+    except ENGINE_ERRORS as error:
         raise from_engine(error) from None
     except OSError:
         raw.streaming_cancel_query(stream)

@@ -9,12 +9,12 @@ from runtime.clickhouse.errors import ClickHouseError, from_engine
         ("Code: 60. DB::Exception: Unknown table t. (UNKNOWN_TABLE)", 60, "UNKNOWN_TABLE", "Unknown table t"),
         (
             (
-                "Code: 6. DB::Exception: Code: 6. DB::Exception: Cannot parse: (at row 3)\n. (CANNOT_PARSE_TEXT) (version 26.9)."
+                "Code: 6. DB::Exception: Code: 6. DB::Exception: Bad row 3\n. (CANNOT_PARSE_TEXT) (version 26.9)."
                 " (CANNOT_PARSE_TEXT)"
             ),
             6,
             "CANNOT_PARSE_TEXT",
-            "Cannot parse: (at row 3)\n",
+            "Bad row 3\n",
         ),
         ("something else", 1001, "STD_EXCEPTION", "something else"),
     ],
@@ -22,6 +22,12 @@ from runtime.clickhouse.errors import ClickHouseError, from_engine
 def test_an_engines_text_is_taken_apart(text: str, code: int, name: str, message: str) -> None:
     error = from_engine(text)
     assert (error.code, error.name, error.message) == (code, name, message)
+
+
+def test_a_text_that_quotes_any_bytes_is_read_all_the_same() -> None:
+    quoted = b"Code: 27. DB::Exception: Cannot parse \xff. (CANNOT_PARSE_INPUT_ASSERTION_FAILED)"
+    error = from_engine(UnicodeDecodeError("utf-8", quoted, 38, 39, "invalid start byte"))
+    assert (error.code, error.message) == (27, "Cannot parse \\xff")
 
 
 def test_an_error_reads_as_clickhouse_writes_it() -> None:
