@@ -1,20 +1,21 @@
 """Tables that come with a request, as parts of a multipart/form-data body, and live as long as its query."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from runtime.clickhouse.answer import Summary
 from runtime.clickhouse.engine import Handle, quote_name
 from runtime.clickhouse.errors import ClickHouseError
 from runtime.clickhouse.insert_head import InsertHead
 from runtime.clickhouse.insert_query import stream_insert
-from runtime.clickhouse.lexer import Kind, tokens
 from runtime.clickhouse.multipart import Part
+from runtime.clickhouse.structure import columns
 
 
-def create_external_table(handle: Handle, part: Part, declared: Mapping[str, str]) -> str:
+def create_external_table(handle: Handle, part: Part, declared: Mapping[str, str], check: Callable[[str], None]) -> str:
     """Make a temporary table of a part's rows and return its name.
 
     `declared` holds `<table>_structure` or `<table>_types`, and `<table>_format` (TabSeparated by default).
+    `check` raises ClickHouseError when the user may not run the structure's text.
     """
     table = part.name
     if not table:
@@ -27,6 +28,7 @@ def create_external_table(handle: Handle, part: Part, declared: Mapping[str, str
         raise ClickHouseError(
             36, f"Neither structure nor types have been provided for external table {table}. Use {table}_structure"
         )
+    check(structure)
     create_table(handle, table, structure, "Memory")
     fill_table(handle, table, declared.get(f"{table}_format", "TabSeparated"), part.pieces)
     return table
@@ -34,8 +36,7 @@ def create_external_table(handle: Handle, part: Part, declared: Mapping[str, str
 
 def create_table(handle: Handle, table: str, structure: str, engine: str) -> None:
     """Create a temporary table from `name Type, …`, which is read as columns and nothing else."""
-    _check_structure(structure)
-    handle.run(f"create temporary table {quote_name(table)} ({structure}) engine = {engine}")
+    handle.run(f"create temporary table {quote_name(table)} ({columns(structure)}) engine = {engine}")
 
 
 def fill_table(handle: Handle, table: str, name: str, rows: Iterator[bytes]) -> None:
@@ -47,19 +48,6 @@ def fill_table(handle: Handle, table: str, name: str, rows: Iterator[bytes]) -> 
 def drop_table(handle: Handle, table: str) -> None:
     """Drop a temporary table of a session, which outlives the query."""
     handle.run(f"drop temporary table if exists {quote_name(table)}")
-
-
-def _check_structure(structure: str) -> None:
-    """Refuse anything that could end the list of columns, or compute."""
-    depth = 0
-    for token in tokens(structure):
-        if token.kind is Kind.OTHER:
-            depth += (token.value == "(") - (token.value == ")")
-        is_default = token.keyword in {"DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "TTL"}
-        if depth < 0 or is_default or (token.kind is Kind.OTHER and token.value == ";"):
-            raise ClickHouseError(62, f"Cannot parse the structure '{structure}'")
-    if depth:
-        raise ClickHouseError(62, f"Cannot parse the structure '{structure}'")
 
 
 def _split_types(types: str) -> list[str]:

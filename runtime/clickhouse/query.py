@@ -209,6 +209,7 @@ class Queries:
         call = head.input
         if call is None:
             return
+        self.guard.check(call.structure, query.user.role)
         table = f"_input_{uuid.uuid4().hex}"
         lease.is_reusable = False
         external_tables.create_table(lease.handle, table, call.structure, "Log")

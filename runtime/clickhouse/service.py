@@ -143,13 +143,26 @@ class Service:
         limits = query_text.Limits(self._settings.max_query_bytes, url.number("max_query_size", _MAX_QUERY_SIZE))
         with self._queries.leased(query, with_tables=is_multipart) as lease:
             if is_multipart:
-                parts = multipart.parts(body, kind)
+                parts = multipart.parts(self._limited(body), kind)
                 with self._external_tables(query, url, parts, limits, lease) as text:
                     self._queries.run(query, text, lease, answer, sock)
             else:
                 text = query_text.read_query(url.reserved.get("query", ""), body, limits)
                 self._queries.run(query, text, lease, answer, sock)
         answer.finish()
+
+    def _limited(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """External tables stand in memory."""
+        limit = self._settings.max_external_table_bytes
+        taken = 0
+        for piece in pieces:
+            taken += len(piece)
+            if taken > limit:
+                raise ClickHouseError(
+                    307,
+                    f"External tables are larger than {limit} bytes (RADIXINSIGHT_CLICKHOUSE_MAX_EXTERNAL_TABLE_BYTES)",
+                )
+            yield piece
 
     @contextmanager
     def _external_tables(
@@ -164,10 +177,14 @@ class Service:
         text = url.reserved.get("query", "")
         parameters = dict(query.parameters)
         tables: list[str] = []
+
+        def check(structure: str) -> None:
+            self._queries.guard.check(structure, query.user.role)
+
         try:
             for part in parts:
                 if part.is_file:
-                    tables.append(external_tables.create_external_table(lease.handle, part, url.external))
+                    tables.append(external_tables.create_external_table(lease.handle, part, url.external, check))
                     continue
                 value = _read_field(part, limits)
                 if part.name == "query":

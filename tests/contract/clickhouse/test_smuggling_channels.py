@@ -100,3 +100,58 @@ def test_a_fraction_hides_no_word_that_follows_it(server: Server, secret_file: P
     assert server.query(f"select 1,.5into outfile '{secret_file}.out'", user).code == 497
     assert server.query(f"select 1,.0x$$, file('{secret_file}') as b$$", user).code == 497
     assert list(secret_file.parent.iterdir()) == [secret_file]
+
+
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"ext_structure": "x UInt8, constraint c check throwIf(length(file('{path}')) > 0) = 0"},
+        {"ext_structure": "x UInt8, constraint c check throwIf(1, 'it ran') = 0"},
+        {"ext_structure": "x UInt8, constraint c assume throwIf(1, 'it ran') = 0"},
+        {"ext_structure": "x UInt8, y UInt8 default throwIf(1, 'it ran')"},
+        {"ext_structure": "x UInt8, y UInt8 materialized throwIf(1, 'it ran')"},
+        {"ext_structure": "x UInt8, y UInt8 alias throwIf(1, 'it ran')"},
+        {"ext_structure": "x UInt8, y default throwIf(1, 'it ran')"},
+        {"ext_structure": "x UInt8, index i throwIf(1, 'it ran') type minmax"},
+        {"ext_structure": "x UInt8, projection p (select throwIf(1, 'it ran'))"},
+        {"ext_structure": "x UInt8 codec(NONE)"},
+        {"ext_structure": "x UInt8 ttl now()"},
+        {"ext_structure": "x UInt8) engine = File(TSV, '{path}') --"},
+        {"ext_structure": "x UInt8) engine = Memory; drop table t --"},
+        {"ext_types": "UInt8, constraint c check throwIf(1, 'it ran') = 0"},
+        {"ext_types": "UInt8 default throwIf(1, 'it ran')"},
+        {"ext_types": "UInt8) engine = Memory; drop table t --"},
+    ],
+)
+def test_a_structure_is_names_and_types_and_nothing_else(
+    server: Server, stocked: str, secret_file: Path, declared: dict[str, str], user: str
+) -> None:
+    filled = {name: value.replace("{path}", str(secret_file)) for name, value in declared.items()}
+    answers = [external(server, user, stocked, **filled)]
+    if structure := filled.get("ext_structure", "").replace("'", "''"):
+        sql = f"insert into t select x from input('{structure}') format TSV"
+        answers.append(server.insert(sql, b"1\n", user, database=stocked))
+    for answer in answers:
+        assert answer.code in {62, 164, 497}, answer.text
+    assert server.value("select sum(x), count() from t", database=stocked) == "45\t10"
+
+
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize(
+    ("structure", "row"),
+    [
+        ("default Nullable(UInt8)", "1"),
+        ("index UInt8, check String", "1\ta"),
+        ("`a b` UInt8 null", "1"),
+        ("x Enum8('a,b' = -1, 'c' = 1)", "c"),
+        ("n.a Array(UInt8)", "[1]"),
+        ("x Tuple(a UInt8, type Decimal(10, 2))", "(1,2.5)"),
+        ("x DateTime64(3, 'UTC'), y Double Precision", "2026-01-01 00:00:00.000\t1.5"),
+    ],
+)
+def test_every_plain_structure_is_taken(server: Server, database: str, structure: str, row: str, user: str) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="ext"; filename="ext"\r\n\r\n%b\n\r\n--b--\r\n' % row.encode()
+    address = target(query="select count() from ext", database=database, ext_structure=structure)
+    answer = server.request("POST", address, body, {"Content-Type": "multipart/form-data; boundary=b"}, user)
+    assert answer.text == "1\n"
