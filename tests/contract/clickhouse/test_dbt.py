@@ -66,7 +66,8 @@ def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     server.query("drop database dbt_contract sync")
 
 
-pytestmark = [pytest.mark.slow]
+# The first test builds the project twice, with a dozen dbt processes.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_seeds_are_loaded_with_their_types(project: Project) -> None:

@@ -117,21 +117,20 @@ def test_connections_over_the_limit_get_a_clear_answer(new_server: Callable[...,
 def test_a_slow_loris_is_shown_the_door(new_server: Callable[..., Server]) -> None:
     server = new_server(RADIXINSIGHT_CLICKHOUSE_HEADER_TIMEOUT_S="1").start()
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
-        started = time.monotonic()
-        try:
-            for byte in b"GET /ping HTTP/1.1\r\nX-Slow: " + b"a" * 60:
-                client.sendall(bytes([byte]))
-                time.sleep(0.1)
-                client.settimeout(0)
-                try:
-                    if client.recv(4096) == b"":
-                        break
-                    break
-                except BlockingIOError:
-                    client.settimeout(10)
-        except OSError:
-            pass
-        assert time.monotonic() - started < 4
+        is_out = False
+        for number in range(600):
+            try:
+                client.sendall(b"a" if number else b"GET /ping HTTP/1.1\r\nX-Slow: ")
+                client.settimeout(0.1)
+                client.recv(4096)
+                is_out = True
+            except TimeoutError:
+                continue
+            except OSError:
+                is_out = True
+            if is_out:
+                break
+        assert is_out
     assert server.get("/ping").status == 200
 
 
@@ -140,9 +139,7 @@ def test_a_body_that_stops_coming_is_given_up(new_server: Callable[..., Server])
     server.query("create table t (x UInt8) engine MergeTree order by x")
     head = f"POST {target(query='insert into t format TSV')} HTTP/1.1\r\nHost: x\r\n"
     credentials = f"Authorization: {basic('admin', 'a-secret')['Authorization']}\r\n"
-    started = time.monotonic()
     raw(server, f"{head}{credentials}Content-Length: 100\r\n\r\n1\n2\n".encode())
-    assert time.monotonic() - started < 5
     assert server.value("select count() from t") == "0"
     assert server.value("select count() from system.processes") == "1"
 
