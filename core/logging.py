@@ -5,10 +5,10 @@ import sys
 
 import structlog
 
-from core.settings import Settings
+from core.settings import CommonSettings
 
 
-def configure(service: str, settings: Settings) -> None:
+def configure(service: str, settings: CommonSettings) -> None:
     """Send every log line of this process to stderr, tagged with `service`.
 
     Standard-library loggers (uvicorn, SQLAlchemy, …) are rendered by the same processors, so that one file has one

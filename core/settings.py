@@ -7,28 +7,15 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Settings(BaseSettings):
-    """Addresses of the engines, and how to log.
+class CommonSettings(BaseSettings):
+    """Where everything is kept, and how to log.
 
-    A service subclasses this with an `env_prefix` of its own (`RADIXINSIGHT_<SERVICE>_`). Under `radixinsight up` the
-    supervisor sets the addresses of the embedded engines; an address that the operator set himself is passed on and
-    the matching embedded engine is not started.
+    A service subclasses this and the addresses that it needs, with an `env_prefix` of its own
+    (`RADIXINSIGHT_<SERVICE>_`).
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
-    clickhouse_url: SecretStr = Field(
-        validation_alias=AliasChoices("CLICKHOUSE_URL", "RADIXINSIGHT_CLICKHOUSE_URL"),
-        description="ClickHouse's HTTP address with user and password, as `http://user:password@host:8123/`.",
-    )
-    database_url: SecretStr = Field(
-        validation_alias=AliasChoices("DATABASE_URL", "RADIXINSIGHT_DATABASE_URL"),
-        description="PostgreSQL address, as `postgresql://user:password@host:5432/database`.",
-    )
-    redis_url: SecretStr = Field(
-        validation_alias=AliasChoices("REDIS_URL", "RADIXINSIGHT_REDIS_URL"),
-        description="Valkey or Redis address, as `redis://:password@host:6379/0`.",
-    )
     data_dir: Path = Field(
         default=Path(".radixinsight"),
         validation_alias="RADIXINSIGHT_DATA_DIR",
@@ -41,4 +28,35 @@ class Settings(BaseSettings):
         default="console",
         validation_alias="RADIXINSIGHT_LOG_FORMAT",
         description="`console` for people, `json` for log collectors.",
+    )
+
+
+class WarehouseSettings(CommonSettings):
+    """Where ClickHouse is."""
+
+    clickhouse_url: SecretStr = Field(
+        validation_alias=AliasChoices("CLICKHOUSE_URL", "RADIXINSIGHT_CLICKHOUSE_URL"),
+        description="ClickHouse's HTTP address with user and password, as `http://user:password@host:8123/`.",
+    )
+
+
+class MetadataSettings(CommonSettings):
+    """Where PostgreSQL is."""
+
+    database_url: SecretStr = Field(
+        validation_alias=AliasChoices("DATABASE_URL", "RADIXINSIGHT_DATABASE_URL"),
+        description="PostgreSQL address, as `postgresql://user:password@host:5432/database`.",
+    )
+
+
+class Settings(WarehouseSettings, MetadataSettings):
+    """Addresses of all engines.
+
+    Under `radixinsight up` the supervisor sets the addresses of the embedded engines; an address that the operator set
+    himself is passed on and the matching embedded engine is not started.
+    """
+
+    redis_url: SecretStr = Field(
+        validation_alias=AliasChoices("REDIS_URL", "RADIXINSIGHT_REDIS_URL"),
+        description="Valkey or Redis address, as `redis://:password@host:6379/0`.",
     )

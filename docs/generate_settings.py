@@ -68,7 +68,8 @@ def _section(settings: type[BaseSettings]) -> str:
         if name not in known or repr(field) != repr(known[name])
     ]
     doc = " ".join((settings.__doc__ or "").split())
-    also = f"\n\nAnd all of [{inherited[0].__name__}](#{_anchor(inherited[0])})." if inherited else ""
+    bases = [f"[{base.__name__}](#{_anchor(base)})" for base in settings.__bases__ if base in inherited]
+    also = f"\n\nAnd all of {' and '.join(bases)}." if bases else ""
     table = "| Variable | Default | Value | Meaning |\n|---|---|---|---|\n" + "\n".join(rows)
     return f"\n## {_title(settings)}\n{doc}{also}\n\n{table}\n"
 

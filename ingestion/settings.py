@@ -5,12 +5,12 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from core.settings import Settings
+from core.settings import CommonSettings, MetadataSettings, WarehouseSettings
 
 _MIB = 1024 * 1024
 
 
-class SpoolSettings(Settings):
+class SpoolSettings(CommonSettings):
     """What the collector and the shipper share."""
 
     port_base: int = Field(
@@ -25,8 +25,8 @@ class SpoolSettings(Settings):
         return self.data_dir / "spool"
 
 
-class CollectorSettings(SpoolSettings):
-    """The collector: `python -m ingestion`."""
+class CollectorSettings(SpoolSettings, MetadataSettings):
+    """The collector: `python -m ingestion`. It takes events whether ClickHouse is there or not."""
 
     model_config = SettingsConfigDict(env_prefix="RADIXINSIGHT_COLLECTOR_", extra="ignore", frozen=True)
 
@@ -58,13 +58,25 @@ class CollectorSettings(SpoolSettings):
         default=64 * _MIB, gt=0, description="Most bytes that wait in memory for the disk: 429 above."
     )
 
+    max_reading_bytes: int = Field(
+        default=256 * _MIB,
+        gt=0,
+        description="Most bytes of bodies that are in memory at once, of all requests together: 429 above.",
+    )
+    body_timeout_s: float = Field(
+        default=60.0, gt=0, description="Seconds in which a client has to send its body: 408 after that."
+    )
+    max_connections: int = Field(
+        default=2000, gt=0, description="Most connections at once: 503 above, whatever is asked for."
+    )
+
     @property
     def listen_port(self) -> int:
         """The port, given or derived."""
         return self.port_base + 1 if self.port is None else self.port
 
 
-class ShipperSettings(SpoolSettings):
+class ShipperSettings(SpoolSettings, WarehouseSettings):
     """The shipper: `python -m ingestion.shipper`."""
 
     model_config = SettingsConfigDict(env_prefix="RADIXINSIGHT_SHIPPER_", extra="ignore", frozen=True)

@@ -13,6 +13,7 @@ from core.metadata import WriteKey
 from ingestion.errors import UnknownWriteKeyError, WriteKeysUnavailableError
 
 _REFRESH_EVERY_S = 2.0
+_FIRST_REFRESH_EVERY_S = 0.5
 _REFRESH_AT_MOST_EVERY_S = 0.25
 _logger = structlog.get_logger()
 
@@ -57,7 +58,7 @@ class WriteKeys:
             await self.refresh()
             if self._owners is None:
                 raise WriteKeysUnavailableError(
-                    "The metadata database cannot be reached.", headers={"Retry-After": "2"}
+                    "The metadata database cannot be reached, or is not migrated yet.", headers={"Retry-After": "2"}
                 )
             owner = self._owners.get(key)
         if owner is None:
@@ -88,5 +89,8 @@ class WriteKeys:
     async def watch(self) -> None:
         """Keep reading until cancelled."""
         while True:
-            await self.refresh()
-            await asyncio.sleep(_REFRESH_EVERY_S)
+            try:
+                await self.refresh()
+            except Exception:
+                _logger.exception("write_keys_not_read")
+            await asyncio.sleep(_REFRESH_EVERY_S if self.is_loaded else _FIRST_REFRESH_EVERY_S)

@@ -7,7 +7,7 @@ from ingestion.settings import CollectorSettings
 
 def main() -> None:
     """Render the document; no engine is needed for that."""
-    settings = CollectorSettings.model_validate({"clickhouse_url": "", "database_url": "", "redis_url": ""})
+    settings = CollectorSettings.model_validate({"database_url": ""})
     openapi.SNAPSHOT.write_text(openapi.render(create_app(settings)), encoding="utf-8")
 
 

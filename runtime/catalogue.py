@@ -187,7 +187,9 @@ class Catalogue:
             name="collector",
             command=lambda: _module("ingestion"),
             environment=self.environment(RADIXINSIGHT_COLLECTOR_PORT=str(port)),
-            needs=("migrate", "valkey"),
+            # Not "migrate": events are taken, and wait in the spool, while ClickHouse is what is broken.
+            needs=("postgres",),
+            companions=("migrate",),
             address=f"http://{LOOPBACK}:{port}",
             is_ready=partial(readiness.answers_http, port, "/readyz"),
         )
