@@ -19,6 +19,7 @@ def main() -> None:
         access_log=False,
         server_header=False,
         forwarded_allow_ips=settings.trusted_proxies,
+        limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=10,
     )
 

@@ -12,6 +12,7 @@ from core import metadata, problem
 from core.errors import RadixError
 from ingestion import openapi
 from ingestion.metrics import CollectorMetrics
+from ingestion.reading import Reading
 from ingestion.routes import health, router
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
@@ -39,7 +40,9 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             min_free_bytes=settings.spool_min_free_bytes,
             max_pending_bytes=settings.max_pending_bytes,
         )
-        state = CollectorState(settings, CollectorMetrics(), WriteKeys(engine), writer, bounds)
+        state = CollectorState(
+            settings, CollectorMetrics(), WriteKeys(engine), writer, bounds, Reading(settings.max_reading_bytes)
+        )
         state.metrics.show_spool(bounds)
         app.state.collector = state
         await state.write_keys.refresh()

@@ -1,23 +1,26 @@
 """Reads and unpacks request bodies within bounds."""
 
+import asyncio
 import zlib
 from collections.abc import Callable
 
 import zstandard
 from starlette.requests import ClientDisconnect, Request
 
-from ingestion.errors import MalformedRequestError, RequestTooLargeError, UnsupportedEncodingError
+from ingestion.errors import MalformedRequestError, RequestTooLargeError, SlowRequestError, UnsupportedEncodingError
+from ingestion.reading import Share
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZLIB_OR_GZIP, _BARE_DEFLATE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 _ZLIB_METHOD_MASK, _ZLIB_METHOD = 0x0F, 8
 
 
-async def read(request: Request, limit: int) -> bytes:
-    """Return the unpacked body.
+async def read(request: Request, limit: int, share: Share, timeout_s: float) -> bytes:
+    """Return the unpacked body, counted on `share` from its first byte on.
 
     Raises `RequestTooLargeError` when it has more than `limit` bytes, packed or unpacked, without unpacking more than
-    that; `UnsupportedEncodingError` when it cannot be unpacked; `MalformedRequestError` when the client went away.
+    that; `UnsupportedEncodingError` when it cannot be unpacked; `MalformedRequestError` when the client went away;
+    `SlowRequestError` when it did not send all of it in time; `CollectorBusyError` when too much is being read.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
@@ -25,14 +28,21 @@ async def read(request: Request, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            chunks.append(chunk)
+        async with asyncio.timeout(timeout_s):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                share.take(len(chunk))
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise SlowRequestError(f"The body was not complete within {timeout_s:g} s.") from error
     except ClientDisconnect as error:
         raise MalformedRequestError("The client went away before the body was complete.") from error
-    return unpack(chunks[0] if len(chunks) == 1 else b"".join(chunks), request.headers.get("content-encoding"), limit)
+    packed = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    body = unpack(packed, request.headers.get("content-encoding"), limit)
+    share.take(max(0, len(body) - size))
+    return body
 
 
 def unpack(body: bytes, encoding: str | None, limit: int) -> bytes:

@@ -40,6 +40,22 @@ class UnsupportedEncodingError(RadixError):
     title: ClassVar[str] = "The body cannot be unpacked"
 
 
+class SlowRequestError(RadixError):
+    """The client did not send its body in time."""
+
+    status: ClassVar[int] = 408
+    code: ClassVar[str] = "request_too_slow"
+    title: ClassVar[str] = "The body did not come in time"
+
+
+class CollectorBusyError(RadixError):
+    """Too many bytes of other requests are in memory: the sender should slow down."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "collector_busy"
+    title: ClassVar[str] = "Too many requests are being read"
+
+
 class SpoolBusyError(RadixError):
     """The spool is nearly full: the sender should slow down."""
 

@@ -16,6 +16,7 @@ from ingestion import body as bodies
 from ingestion import openapi
 from ingestion.intake import Outcome, take
 from ingestion.protocols import segment
+from ingestion.reading import Share
 from ingestion.state import CollectorState
 from ingestion.validation import Received
 
@@ -26,6 +27,13 @@ health = APIRouter(tags=["operation"])
 
 
 async def _collect(request: Request, parse: Callable[[bytes], segment.Request], kind: str | None) -> Response:
+    with request.app.state.collector.reading.share() as share:
+        return await _collect_within(share, request, parse, kind)
+
+
+async def _collect_within(
+    share: Share, request: Request, parse: Callable[[bytes], segment.Request], kind: str | None
+) -> Response:
     received_ms = time.time_ns() // 1_000_000
     started = time.perf_counter()
     state: CollectorState = request.app.state.collector
@@ -33,7 +41,7 @@ async def _collect(request: Request, parse: Callable[[bytes], segment.Request], 
     key = _basic_user(request.headers.get("authorization"))
     # A key in the header is judged before the body is read, one in the body before its events are looked at.
     owner = await state.write_keys.find(key) if key else None
-    body = await bodies.read(request, state.settings.max_request_bytes)
+    body = await bodies.read(request, state.settings.max_request_bytes, share, state.settings.body_timeout_s)
     if owner is None:
         await state.write_keys.find(segment.find_write_key(body))
     parsed = parse(body)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from core.errors import RadixError
 from ingestion.metrics import CollectorMetrics
+from ingestion.reading import Reading
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
 from ingestion.spool.writer import SpoolWriter
@@ -19,6 +20,7 @@ class CollectorState:
     write_keys: WriteKeys
     writer: SpoolWriter
     bounds: SpoolBounds
+    reading: Reading
 
     def checks(self) -> dict[str, str]:
         """Return for each thing that events need `ok` or what is wrong with it."""

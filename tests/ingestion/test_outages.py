@@ -28,8 +28,7 @@ def collector(runtime: Instance, tmp_path: Path) -> Collector:
 
     @asynccontextmanager
     async def run(**settings: Any) -> AsyncGenerator[httpx.AsyncClient]:
-        given: dict[str, Any] = {"clickhouse_url": "", "redis_url": "", "database_url": runtime.database_url}
-        given["data_dir"] = tmp_path
+        given: dict[str, Any] = {"database_url": runtime.database_url, "data_dir": tmp_path}
         app = create_app(CollectorSettings(**(given | settings)))
         transport = httpx.ASGITransport(app)
         async with (
@@ -50,6 +49,13 @@ async def test_without_postgresql_nobody_is_told_that_his_key_is_wrong(collector
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["checks"]["spool"]) == (503, "ok")
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_database_that_is_not_migrated_yet_is_waited_for(collector: Collector, runtime: Instance) -> None:
+    async with collector(database_url=runtime.database_url.rpartition("/")[0] + "/template1") as client:
+        answer = await client.post("/v1/track", json=EVENT, headers=basic("wk_any"))
+        assert (answer.status_code, answer.json()["code"]) == (503, "write_keys_unavailable")
+        assert (await client.get("/readyz")).status_code == 503
 
 
 async def test_a_stranger_cannot_make_the_collector_look_for_events_in_what_is_not_json(
@@ -92,6 +98,31 @@ async def test_a_spool_that_fills_slows_senders_down_and_then_stops_them(
         assert (stopped.status_code, stopped.json()["code"]) == (503, "spool_unavailable")
         assert (await client.get("/readyz")).status_code == 503
         flood.unlink()
+
+
+async def test_bodies_of_all_requests_together_are_bounded_and_their_bytes_given_back(
+    collector: Collector, project: ProjectKeys
+) -> None:
+    async with collector(max_reading_bytes=2000) as client:
+
+        async def send() -> httpx.Response:
+            return await client.post("/v1/track", json=EVENT, headers=basic(project.write_key))
+
+        answers = await asyncio.gather(*(send() for _ in range(10)))
+        assert {answer.status_code for answer in answers} == {200, 429}
+        busy = next(answer for answer in answers if answer.status_code == 429)
+        assert (busy.json()["code"], int(busy.headers["retry-after"]) > 0) == ("collector_busy", True)
+        assert [(await send()).status_code for _ in range(5)] == [200] * 5
+
+
+async def test_a_body_that_never_comes_is_not_waited_for_forever(collector: Collector, project: ProjectKeys) -> None:
+    async def body() -> AsyncGenerator[bytes]:
+        yield b"{"
+        await asyncio.sleep(60)
+
+    async with collector(body_timeout_s=0.1) as client:
+        answer = await client.post("/v1/track", content=body(), headers=basic(project.write_key))
+        assert (answer.status_code, answer.json()["code"]) == (408, "request_too_slow")
 
 
 async def test_a_disk_that_refuses_a_request_is_answered_with_503(
