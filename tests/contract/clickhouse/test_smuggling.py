@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import pytest
@@ -156,11 +155,9 @@ REACHES = [
 @pytest.mark.parametrize("user", ["radixinsight", "reader"])
 @pytest.mark.parametrize("sql", REACHES)
 def test_the_network_stays_closed(server: Server, stocked: str, sql: str, user: str) -> None:
-    started = time.monotonic()
     answer = server.query(sql.replace("{port}", "9"), user=user, database=stocked)
     assert answer.status >= 400, answer.text
     assert answer.code in {497, 164, 46, 62}, answer.text
-    assert time.monotonic() - started < 3, "it was tried"
 
 
 WRITES = [
