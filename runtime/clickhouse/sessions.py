@@ -38,9 +38,14 @@ class Session:
             if wanted:
                 columns = ", ".join(f"toString(getSetting({quote(name)}))" for name in wanted)
                 values = handle.run(f"select [{columns}] format JSONCompactEachRow").bytes()
-                self._before = dict(zip(wanted, _strings(values), strict=True))
-                self._url_settings = wanted
-                handle.apply(wanted)
+                before = dict(zip(wanted, _strings(values), strict=True))
+                try:
+                    handle.apply(wanted)
+                except ClickHouseError:
+                    # Some of them may have been set before the one that was refused.
+                    handle.apply(before)
+                    raise
+                self._before, self._url_settings = before, wanted
         handle.use(database or self.database)
         return handle
 
