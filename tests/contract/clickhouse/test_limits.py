@@ -192,3 +192,13 @@ def test_a_reader_that_is_slow_is_waited_for(server: Server) -> None:
     time.sleep(1.5)
     assert len(response.read()) == 20000 * 1002 - 1000
     connection.close()
+
+
+def test_external_tables_over_the_limit_are_refused_by_name(new_server: Callable[..., Server]) -> None:
+    server = new_server(RADIXINSIGHT_CLICKHOUSE_MAX_EXTERNAL_TABLE_BYTES="100000").start()
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    address = target(query="select count() from e", e_structure="x UInt8")
+    for rows, expected in ((1000, (200, 0)), (100_000, (413, 307))):
+        part = b'--b\r\nContent-Disposition: form-data; name="e"; filename="e"\r\n\r\n' + b"1\n" * rows
+        answer = server.request("POST", address, part + b"\r\n--b--\r\n", headers, "reader")
+        assert (answer.status, answer.code) == expected, answer.text
