@@ -1,6 +1,8 @@
 """Reads HTTP/1.x requests from a blocking socket, under limits of size and time."""
 
+import os
 import re
+import select
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ PIECE_BYTES = 256 * 1024
 _MAX_CHUNK_LINE = 4096
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LENGTH = re.compile(r"\d{1,18}")
+_CAN_SPLICE = hasattr(os, "splice")
 _DRAIN_BYTES = 1024**2
 
 
@@ -180,6 +183,12 @@ class Reader:
         if end >= 0 and not _CHUNK_SIZE.fullmatch(self._buffer[: end + 1]):
             raise _bad_chunk_size()
 
+    def take_buffered(self, size: int) -> bytes:
+        """Return up to `size` bytes of a body that came with what was read before it."""
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
     def read_line(self) -> bytes:
         """Return one line of a chunked body's framing, with its line break."""
         buffer = self._buffer
@@ -222,6 +231,7 @@ class Body:
         self._remaining = 0 if self.is_chunked else int(length or 0)
         self._taken = 0
         self._pieces: Iterator[bytes] | None = None
+        self._is_begun = False
         if self.is_chunked:
             reader.check_first_chunk()
         self.is_done = not self.is_chunked and self._remaining == 0
@@ -237,13 +247,61 @@ class Body:
         Raises ClickHouseError when it is over the limit, broken, or stops coming; ConnectionEndedError when the client
         goes away.
         """
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
         if self._pieces is None:
             self._pieces = self._read()
-        return self._pieces
+        return next(self._pieces)
 
-    def _read(self) -> Iterator[bytes]:
-        if self.is_done:
-            return
+    @property
+    def spliceable(self) -> int:
+        """How many bytes are still to come that may be moved without being looked at; 0 for a body in chunks."""
+        return 0 if self.is_chunked or self._pieces is not None or not _CAN_SPLICE else self._remaining
+
+    def splice(self, descriptor: int, size: int) -> int:
+        """Move up to `size` bytes to a pipe within the kernel, and return how many; raises what iterating raises.
+
+        BrokenPipeError is the pipe's: nobody reads there any more.
+        """
+        if not self._is_begun:
+            self._begin()
+        buffered = self._reader.take_buffered(size)
+        moved = len(buffered)
+        if buffered:
+            rest = memoryview(buffered)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        else:
+            moved = self._splice(descriptor, size)
+        self._remaining -= moved
+        self._taken += moved
+        self.is_done = self._remaining == 0
+        return moved
+
+    def _splice(self, descriptor: int, size: int) -> int:
+        while True:
+            try:
+                moved = os.splice(self._sock.fileno(), descriptor, size)
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(self._sock, select.POLLIN)
+                if not poll.poll(self._settings.body_timeout_s * 1000):
+                    raise self._timed_out() from None
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise ConnectionEndedError(str(error)) from None
+            else:
+                if not moved:
+                    raise ConnectionEndedError("closed within a body")
+                return moved
+
+    def _begin(self) -> None:
+        self._is_begun = True
         limit = self._settings.max_body_bytes
         if self._remaining > limit:
             raise _too_large(limit)
@@ -251,6 +309,17 @@ class Body:
             self._expects_continue = False
             self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._sock.settimeout(self._settings.body_timeout_s)
+
+    def _timed_out(self) -> ClickHouseError:
+        return ClickHouseError(
+            209, f"Timeout exceeded while reading the body: nothing came for {self._settings.body_timeout_s:g} s"
+        )
+
+    def _read(self) -> Iterator[bytes]:
+        if self.is_done:
+            return
+        limit = self._settings.max_body_bytes
+        self._begin()
         try:
             source = self._chunks() if self.is_chunked else self._plain()
             for piece in source:
@@ -259,9 +328,7 @@ class Body:
                     raise _too_large(limit)
                 yield piece
         except TimeoutError:
-            raise ClickHouseError(
-                209, f"Timeout exceeded while reading the body: nothing came for {self._settings.body_timeout_s:g} s"
-            ) from None
+            raise self._timed_out() from None
         except OSError as error:
             raise ConnectionEndedError(str(error)) from None
         self.is_done = True

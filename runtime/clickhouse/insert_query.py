@@ -12,6 +12,7 @@ from typing import Any
 from runtime.clickhouse.answer import Summary
 from runtime.clickhouse.engine import Handle
 from runtime.clickhouse.errors import ClickHouseError
+from runtime.clickhouse.http import Body
 from runtime.clickhouse.insert_head import InsertHead
 from runtime.clickhouse.pipe import open_pipe
 
@@ -42,6 +43,9 @@ def stream_insert(
     The engine reads the rows from a pipe (INFILE). chDB's own streaming insert reports success when the table refuses
     the rows: a violated constraint, too many parts, a full disk.
     """
+    if isinstance(rows, Body) and rows.spliceable > _PIECE_BYTES:
+        _report(_insert_spliced(handle, head, rows, parameters), summary)
+        return
     pieces = _gathered(rows)
     first = next(pieces, b"")
     second = next(pieces, None)
@@ -58,7 +62,23 @@ def stream_insert(
         finally:
             os.close(writing)
             insert.join()
-    result = insert.outcome()
+    _report(insert.outcome(), summary)
+
+
+def _insert_spliced(handle: Handle, head: InsertHead, body: Body, parameters: Mapping[str, str] | None) -> Any:
+    """Move a body that needs no decoding from the socket to the engine within the kernel."""
+    reading, writing, _ = open_pipe()
+    insert = _Insert(handle, head, parameters, reading)
+    insert.start()
+    try:
+        _splice(writing, body)
+    finally:
+        os.close(writing)
+        insert.join()
+    return insert.outcome()
+
+
+def _report(result: Any, summary: Summary) -> None:
     summary.written_rows = summary.read_rows = summary.result_rows = result.rows_written()
     summary.written_bytes = summary.read_bytes = summary.result_bytes = result.bytes_written()
 
@@ -106,6 +126,26 @@ def _feed(descriptor: int, pieces: Iterator[bytes]) -> None:
         except BaseException:
             with suppress(BrokenPipeError):
                 os.write(descriptor, _FRAME_BROKEN)
+            raise
+        os.write(descriptor, _FRAME_END)
+
+
+def _splice(descriptor: int, body: Body) -> None:
+    """Write a frame around the body as `_feed` does around pieces."""
+    with suppress(BrokenPipeError):
+        os.write(descriptor, _FRAME_HEAD)
+        missing = 0
+        try:
+            while size := min(body.spliceable, _MAX_BLOCK_BYTES):
+                os.write(descriptor, _BLOCK_SIZE.pack(size | _STORED))
+                missing = size
+                while missing:
+                    missing -= body.splice(descriptor, missing)
+        except BrokenPipeError:
+            raise
+        except BaseException:
+            with suppress(BrokenPipeError):
+                _write(descriptor, (bytes(missing), _FRAME_BROKEN))
             raise
         os.write(descriptor, _FRAME_END)
 

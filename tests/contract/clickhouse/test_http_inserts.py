@@ -268,3 +268,18 @@ def test_a_large_body_that_breaks_off_stores_nothing(server: Server, database: s
     while server.value(running.format(database)) != "0":
         time.sleep(0.05)
     assert server.value("select count() from t", database=database) == "0"
+
+
+def test_a_large_body_that_is_refused_at_its_start_is_answered(server: Server, database: str) -> None:
+    server.query("create table t (x UInt64) engine MergeTree order by x", database=database)
+    answer = server.insert("insert into t format TSV", b"one\n" + b"2\n" * 10_000_000, database=database)
+    assert (answer.status, answer.code) == (400, 27), answer.text
+    assert server.value("select count() from t", database=database) == "0"
+
+
+def test_a_large_body_arrives_byte_for_byte(server: Server, database: str) -> None:
+    server.query("create table t (n UInt64, s String) engine MergeTree order by n", database=database)
+    rows = server.query("select number as n, hex(sipHash128(n)) as s from numbers(400000) format Native").body
+    assert server.insert("insert into t format Native", rows, database=database).status == 200
+    same = "select count(), countIf(s = hex(sipHash128(n))), sum(n) from t"
+    assert server.value(same, database=database) == "400000\t400000\t79999800000"
