@@ -1,4 +1,4 @@
-{{ config(partition_by='toYYYYMM(event_date)', order_by='(project_id, event, event_date)') }}
+{{ config(order_by='(project_id, event, event_date)') }}
 
 with events as (
     select

@@ -1,9 +1,8 @@
-{{
-    config(
-        partition_by='toYYYYMM(timestamp)',
-        order_by='(project_id, event, timestamp, message_id)',
-    )
-}}
+{#-
+    No partitions, here and in the models built from this one: their instants are the clients', and an insert that meets
+    more than 100 partitions fails (max_partitions_per_insert_block), for every project.
+-#}
+{{ config(order_by='(project_id, event, timestamp, message_id)') }}
 
 with events as (
     select

@@ -1,9 +1,4 @@
-{{
-    config(
-        partition_by='toYYYYMM(started_at)',
-        order_by='(project_id, started_at, session_id)',
-    )
-}}
+{{ config(order_by='(project_id, started_at, session_id)') }}
 
 with events as (
     select
