@@ -53,7 +53,7 @@ class ClickHouseServerSettings(BaseSettings):
     )
     max_connections: int = Field(default=512, ge=1, description="Connections at once; further ones are answered 503.")
     max_concurrent_queries: int = Field(
-        default=200, ge=1, description="Queries at once; further ones are refused with code 202."
+        default=400, ge=1, description="Queries at once; further ones are refused with code 202."
     )
     max_sessions: int = Field(default=1000, ge=1, description="Named sessions held at once; the oldest idle one goes.")
     max_idle_handles: int = Field(default=64, ge=1, description="Engine handles kept open for the next query.")
