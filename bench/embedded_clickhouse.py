@@ -63,7 +63,7 @@ class Load:
     stream_rows: int
 
 
-FULL = Load(turns=11, selects=1000, insert_rows=300_000, stream_rows=1_000_000)
+FULL = Load(turns=21, selects=1000, insert_rows=300_000, stream_rows=1_000_000)
 QUICK = Load(turns=5, selects=300, insert_rows=100_000, stream_rows=300_000)
 
 

@@ -13,11 +13,16 @@ from tests.contract.clickhouse.harness import Server
 
 SQL = "select number, repeat('abc', 20) from numbers(20000) format TSV"
 
+
+def unpack_zstd(data: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+
+
 DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.decompress,
     "deflate": zlib.decompress,
     "br": brotli.decompress,
-    "zstd": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
+    "zstd": unpack_zstd,
     "lz4": lz4.frame.decompress,
     "xz": lzma.decompress,
 }
