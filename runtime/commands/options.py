@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from runtime.directory import DataDirectory
+from runtime.errors import OperationError
 from runtime.settings import RuntimeSettings
 from runtime.state import read_state
 
@@ -21,9 +23,25 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 
 def read_settings(data_dir: Path | None, port_base: int | None = None) -> RuntimeSettings:
-    """Return the environment's settings with the given flags before them."""
+    """Return the environment's settings with the given flags before them; raise OperationError for a wrong value."""
     flags: dict[str, Any] = {"data_dir": data_dir, "port_base": port_base}
-    return RuntimeSettings(**{name: value for name, value in flags.items() if value is not None})
+    try:
+        return RuntimeSettings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise OperationError(f"A setting is wrong: {wrong}.") from error
+
+
+def settings_of_existing(data_dir: Path | None, port_base: int | None = None) -> RuntimeSettings:
+    """Return the settings as `settings_of_running` does; raise OperationError when nothing was ever started there."""
+    settings = settings_of_running(data_dir, port_base)
+    directory = DataDirectory.at(settings.data_dir)
+    if not directory.secrets_file.exists():
+        raise OperationError(
+            f"There is nothing in {directory.root}. Name the directory with --data-dir, or start the system there with "
+            "`radixinsight up`."
+        )
+    return settings
 
 
 def settings_of_running(data_dir: Path | None, port_base: int | None = None) -> RuntimeSettings:

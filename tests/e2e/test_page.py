@@ -127,6 +127,11 @@ def test_a_view_can_be_passed_on_by_its_address(page: Page, pipeline: Pipeline) 
     assert _persons_by_step(page) == before
 
 
+def test_what_is_misspelt_in_an_address_falls_back_to_its_default(page: Page, pipeline: Pipeline) -> None:
+    _open(page, pipeline, "?range=bogus&from=2026-13-01&to=x&window=3y&measure=foo&interval=x")
+    expect(page.get_by_role("button", name="Last 30 days")).to_be_visible()
+
+
 def test_every_figure_says_where_it_comes_from(page: Page, pipeline: Pipeline) -> None:
     _open(page, pipeline)
     for name in ("Headline figures", "Trend", "Events", "Funnel", "Retention"):

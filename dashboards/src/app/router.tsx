@@ -1,12 +1,12 @@
 import { createRootRoute, createRoute, createRouter, Link } from "@tanstack/react-router";
-import { formatQueryString, parseQueryString, readSearch } from "@/lib/search";
+import { formatQueryString, parseQueryString, readSearch, type Search } from "@/lib/search";
 import { Page } from "./page";
 
 const root = createRootRoute({ notFoundComponent: NotFound });
 const overview = createRoute({
   getParentRoute: () => root,
   path: "/",
-  validateSearch: readSearch,
+  validateSearch: readView,
   component: Page,
 });
 
@@ -20,6 +20,12 @@ declare module "@tanstack/react-router" {
   interface Register {
     router: typeof router;
   }
+}
+
+/** The router lays the result over the address as it is: what was refused has to be there, as undefined, to be gone. */
+function readView(raw: Record<string, unknown>): Search {
+  const blank: Search = Object.fromEntries(Object.keys(raw).map((name) => [name, undefined]));
+  return { ...blank, ...readSearch(raw as Parameters<typeof readSearch>[0]) };
 }
 
 function NotFound() {

@@ -29,7 +29,7 @@ DECODERS: dict[str, Callable[[bytes], bytes]] = {
 ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
-    "br": lambda data: brotli.compress(data, quality=4),
+    "br": lambda data: bytes(brotli.compress(data, quality=4)),
     "zstd": zstandard.compress,
     "lz4": lz4.frame.compress,
     "xz": lzma.compress,
