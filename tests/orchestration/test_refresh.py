@@ -21,9 +21,10 @@ from orchestration.settings import OrchestrationSettings
 from runtime.instance import Instance
 
 # Three runs of the job; half a minute on an idle machine, minutes on a crowded one.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("refresh")]
 
-PREFIX = "refresh_test_"
+# A worker that gets some of these tests without the others makes runs of its own.
+PREFIX = f"refresh_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_"
 EVENTS = 300
 PERSONS = 20
 STEPS = ["catalog", "product_view", "add_to_cart", "cart", "purchase"]
