@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from core import metadata
 from core.metadata import ApiKey, projects
 from core.metadata.projects import InvalidProjectError
+from core.warehouse.client import connect
 from runtime.instance import Instance
 
 
@@ -29,10 +30,19 @@ def test_a_project_has_usable_defaults(session: Session) -> None:
     assert project.created_at.utcoffset() is not None
 
 
-@pytest.mark.parametrize("timezone", ["Mars/Olympus", "", "../../etc/passwd", "/etc/localtime", "x" * 300])
+@pytest.mark.parametrize(
+    "timezone",
+    ["Mars/Olympus", "", "../../etc/passwd", "/etc/localtime", "localtime", "right/UTC", "posix/UTC", "x" * 300],
+)
 def test_a_time_zone_that_does_not_exist_is_refused(session: Session, timezone: str) -> None:
     with pytest.raises(InvalidProjectError, match="IANA"):
         projects.create_project(session, "Shop", timezone=timezone)
+
+
+def test_clickhouse_knows_every_time_zone_that_a_project_may_have(runtime: Instance) -> None:
+    with connect(runtime.clickhouse_url) as client:
+        known = {name for (name,) in client.query("select time_zone from system.time_zones").result_rows}
+    assert projects.time_zones() - known == set()
 
 
 def test_settings_that_make_no_sense_are_refused(session: Session) -> None:
