@@ -6,8 +6,10 @@ from runtime.ports import LOOPBACK
 
 LOCATION = "radixinsight"
 
-# One run at a time: two runs would build the same tables side by side on a machine with few cores. Run monitoring
-# fails the runs whose worker died with the machine, so that they don't hold the one place in the queue.
+# One run at a time: two runs would build the same tables side by side on a machine with few cores. Where that is
+# raised, the pools still let one run at a time build the models; whole runs are counted, because a place that a step
+# holds outlives a worker that is killed. Run monitoring fails the runs whose worker died with the machine, so that they
+# don't hold the one place in the queue.
 _INSTANCE = """\
 storage:
   postgres:
@@ -20,6 +22,9 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 1
+  pools:
+    default_limit: 1
+    granularity: run
 run_monitoring:
   enabled: true
   start_timeout_seconds: 180
