@@ -8,16 +8,17 @@ from math import ceil
 
 from clickhouse_connect.driver.client import Client
 
-from core.clock import utc_now
 from governance.pii import sampling
 from governance.pii.detection import Detector
 from governance.pii.finding import Finding
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A row carries the instant at which its insert began and is seen when the insert ends: begin a little before the point
-# that the last scan reached. What is read twice changes nothing.
-_OVERLAP = timedelta(seconds=60)
+# that the last scan reached. Inserts end after 120 s at most, and a clock may be set back a little. What is read twice
+# changes nothing.
+_OVERLAP = timedelta(minutes=10)
 
+_NOW = "select now64(3, 'UTC')"
 _PROGRESS = "select max(scanned_until) from {governance:Identifier}.pii_scans"
 # final: a finding that was reported by several scans keeps the first one's instant until its rows are merged.
 _FIRST_FOUND = """
@@ -63,16 +64,17 @@ def scan(
     landing: str = "raw",
     governance: str = "governance",
     limits: ScanLimits | None = None,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Callable[[], datetime] | None = None,
 ) -> Scan:
     """Scan the events that were inserted since the last scan and record what was found.
 
     `landing` and `governance` are the databases of `events` and of `pii_findings` and `pii_scans`. Findings are
-    written before the progress is, so that a scan that dies is repeated; repeating one replaces its findings.
+    written before the progress is, so that a scan that dies is repeated; repeating one replaces its findings. `clock`
+    stands in for ClickHouse's, which also writes `inserted_at`.
     """
     limits = limits or ScanLimits()
     began = time.monotonic()
-    started_at = clock()
+    started_at = clock() if clock else _now(client)
     scanned_from = _progress(client, governance)
     events = sampling.count_events(client, landing, scanned_from, started_at)
     one_in = max(1, ceil(events / limits.events))
@@ -96,6 +98,11 @@ def scan(
     )
     _record(client, governance, done)
     return done
+
+
+def _now(client: Client) -> datetime:
+    instant: datetime = client.query(_NOW).result_rows[0][0]
+    return instant
 
 
 def _progress(client: Client, governance: str) -> datetime:

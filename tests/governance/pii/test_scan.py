@@ -1,10 +1,12 @@
+import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Self
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from core import clock
 from core.clock import utc_now
 from governance.pii import Scan, ScanLimits, scan
 
@@ -39,7 +41,7 @@ def test_findings_are_stored_without_any_value(
 
 def test_a_scan_looks_at_new_events_only(land: Callable[..., None], run: Callable[..., Scan]) -> None:
     land(MAIL)
-    later = utc_now() + timedelta(minutes=10)
+    later = utc_now() + timedelta(minutes=20)
     assert run(later).events == 1
     assert run(later + timedelta(minutes=5)).events == 0
 
@@ -47,9 +49,24 @@ def test_a_scan_looks_at_new_events_only(land: Callable[..., None], run: Callabl
 def test_an_event_whose_insert_ended_after_the_last_scan_began_is_not_missed(
     land: Callable[..., None], run: Callable[..., Scan]
 ) -> None:
-    run(utc_now() + timedelta(seconds=30))
+    run(utc_now() + timedelta(minutes=9))
     land(MAIL)
-    assert [found.property for found in run(utc_now() + timedelta(seconds=40)).findings] == ["properties.mail"]
+    assert [found.property for found in run(utc_now() + timedelta(minutes=9)).findings] == ["properties.mail"]
+
+
+def test_a_scan_goes_by_the_clock_that_dates_the_inserts(
+    client: Client, landing: str, governance: str, land: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) - timedelta(days=1)
+
+    land(MAIL)
+    monkeypatch.setattr(clock, "datetime", Behind)
+    # The scan reads what was inserted before the millisecond in which it began.
+    time.sleep(0.01)
+    assert scan(client, landing=landing, governance=governance).events == 1
 
 
 def test_a_rerun_replaces_its_findings_and_keeps_when_they_were_first_made(
