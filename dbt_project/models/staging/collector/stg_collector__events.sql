@@ -5,6 +5,8 @@
         unique_key=['project_id', 'message_id'],
         partition_by='toYYYYMM(received_at)',
         order_by='(project_id, received_at, message_id)',
+        pre_hook=['{{ keep_settled() }}', '{{ count_arrivals() }}'],
+        post_hook='{{ settle_arrivals() }}',
     )
 }}
 
@@ -18,8 +20,7 @@ with source as (
     select {{ columns | join(', ') }}
     from {{ source('raw', 'events') }}
     {%- if is_incremental() %}
-    -- Inserts become visible in another order than their inserted_at: ten minutes are read again.
-    where inserted_at > (select max(known.inserted_at) - interval 10 minute from {{ this }} as known)
+    where toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
     {%- endif %}
 ),
 
@@ -59,7 +60,10 @@ deduplicated as (
 {%- if is_incremental() %},
 
 known as (
-    select {{ columns | join(', ') }}
+    select
+        project_id,
+        message_id,
+        {{ delivery_order() | trim }} as delivered
     from {{ this }}
     where (project_id, message_id) in (
         select
@@ -75,7 +79,7 @@ changed as (
     left join known on deduplicated.project_id = known.project_id and deduplicated.message_id = known.message_id
     where
         known.message_id = ''
-        or {{ delivery_order('deduplicated') | trim }} < {{ delivery_order('known') | trim }}
+        or {{ delivery_order('deduplicated') | trim }} < known.delivered
 )
 
 select {{ columns | join(', ') }}, now64(3) as loaded_at from changed

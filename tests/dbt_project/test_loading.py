@@ -1,0 +1,80 @@
+"""What a run takes in from the landing table, whatever happened to the runs before."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from engine.landing import Landing, landing
+from reference.events import Event
+from runtime.instance import Instance
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MODEL = "stg_collector__events"
+# Which run took an event in is not part of it.
+CONTENTS = f"select * except loaded_at from {{staging}}.{MODEL} order by project_id, message_id"
+
+
+@pytest.fixture
+def landed(runtime: Instance, client: Client, tmp_path: Path) -> Iterator[Landing]:
+    """Make a landing with one project."""
+    with landing(runtime, client, tmp_path) as made:
+        made.set_project(1, timezone="UTC", session_gap_minutes=30)
+        yield made
+
+
+def event(message_id: str, *, received_after_s: int) -> Event:
+    received_at = START + timedelta(seconds=received_after_s)
+    return Event(
+        message_id=message_id, event=f"{received_after_s}", user_id="x", timestamp=START, received_at=received_at
+    )
+
+
+@pytest.mark.slow
+def test_a_load_that_broke_midway_is_completed_by_the_next_run_and_missed_until_then(landed: Landing) -> None:
+    for hour in range(4):
+        events = [event(f"m{hour}.{number}", received_after_s=3600 * hour + number) for number in range(5)]
+        landed.deliver(1, events, inserted_at=START + timedelta(hours=hour))
+    landed.dbt("build", "--select", MODEL)
+    whole = landed.rows(CONTENTS)
+    assert len(whole) == 20
+    # The newest rows are in, older ones are not.
+    landed.client.command(f"delete from {landed.table('staging.' + MODEL)} where received_at < '2026-01-01 02:00:02'")
+    with pytest.raises(AssertionError, match="holds_every_event_of"):
+        landed.dbt("test", "--select", MODEL)
+    landed.dbt("build", "--select", MODEL)
+    assert landed.rows(CONTENTS) == whole
+
+
+@pytest.mark.slow
+def test_late_earlier_and_misdated_deliveries_give_what_a_full_refresh_gives(landed: Landing) -> None:
+    first = [event(f"m{number}", received_after_s=100 + number) for number in range(6)]
+    landed.deliver(1, [*first[:3], event("m0", received_after_s=500)], inserted_at=START + timedelta(hours=2))
+    landed.dbt("run", "--select", MODEL)
+    # The server's clock was set back by an hour before the rest landed.
+    earlier = [event("m1", received_after_s=1), event("m4", received_after_s=2)]
+    landed.deliver(1, [*first[3:], *earlier], inserted_at=START + timedelta(hours=1))
+    landed.dbt("run", "--select", MODEL)
+    rows = landed.rows(CONTENTS)
+    assert [row[3] for row in rows] == ["100", "1", "102", "103", "2", "105"]
+    landed.dbt("run", "--select", MODEL, "--full-refresh")
+    assert landed.rows(CONTENTS) == rows
+
+
+@pytest.mark.slow
+def test_dropped_duplicates_are_not_read_again(landed: Landing) -> None:
+    known = event("m", received_after_s=1)
+    landed.deliver(1, [known], inserted_at=START)
+    landed.dbt("run", "--select", MODEL)
+    landed.deliver(1, [event("m", received_after_s=9)], inserted_at=START + timedelta(hours=1))
+    landed.dbt("run", "--select", MODEL)
+    settled = "select inserted_minute, landed, staged from {staging}.stg_collector__events_settled order by all"
+    assert landed.rows(settled) == [(START, 1, 1), (START + timedelta(hours=1), 1, 0)]
+    # A run that read the dropped delivery again would find this row gone and put it back.
+    landed.client.command(f"delete from {landed.table('staging.' + MODEL)} where 1")
+    landed.client.command(f"truncate table {landed.table('raw.events')}")
+    landed.deliver(1, [event("m", received_after_s=9)], inserted_at=START + timedelta(hours=1))
+    landed.dbt("run", "--select", MODEL)
+    assert landed.rows(CONTENTS) == []
