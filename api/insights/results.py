@@ -34,6 +34,14 @@ class Computed:
     cached: bool
 
 
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """A computation under way and how many callers wait for it."""
+
+    task: asyncio.Task[dict[str, Any]]
+    waiters: int = 0
+
+
 class Results:
     """Answers statements from Valkey when the data has not changed since, from ClickHouse otherwise."""
 
@@ -45,7 +53,7 @@ class Results:
         self._cache = cache
         self._sql = sql
         self._metrics = metrics
-        self._running: dict[str, asyncio.Task[dict[str, Any]]] = {}
+        self._running: dict[str, _Shared] = {}
 
     async def rows(self, project_id: int, statement: Statement) -> Computed:
         """Return the statement's rows for one project. Raises what `Warehouse.query` raises."""
@@ -90,19 +98,28 @@ class Results:
         return newest
 
     async def _once(self, key: str, compute: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-        task = self._running.get(key)
-        if task is None:
-            task = asyncio.ensure_future(compute())
-            self._running[key] = task
-            task.add_done_callback(lambda done: self._finish(key, done))
-        # One caller that leaves must not take the answer from the others.
-        return await asyncio.shield(task)
+        shared = self._running.get(key)
+        if shared is None:
+            shared = _Shared(asyncio.ensure_future(compute()))
+            self._running[key] = shared
+            shared.task.add_done_callback(lambda _: self._finish(key, shared))
+        shared.waiters += 1
+        try:
+            # One caller that leaves must not take the answer from the others.
+            return await asyncio.shield(shared.task)
+        finally:
+            shared.waiters -= 1
+            if shared.waiters == 0 and not shared.task.done():
+                # Nobody waits any more: the query ends, and who asks from now on starts anew.
+                shared.task.cancel()
+                del self._running[key]
 
-    def _finish(self, key: str, task: asyncio.Task[dict[str, Any]]) -> None:
-        del self._running[key]
+    def _finish(self, key: str, shared: _Shared) -> None:
+        if self._running.get(key) is shared:
+            del self._running[key]
         # An error is raised to every caller; when all of them have left, nobody else would look at it.
-        if not task.cancelled():
-            task.exception()
+        if not shared.task.cancelled():
+            shared.task.exception()
 
     async def _cached(self, key: str) -> dict[str, Any] | None:
         if self._settings.result_cache_seconds == 0:

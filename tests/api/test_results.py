@@ -9,6 +9,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.settings import ApiSettings
+from api.warehouse import Warehouse
 from core import warehouse
 from core.warehouse import ProjectScope
 from runtime.instance import Instance
@@ -161,6 +162,37 @@ async def test_a_caller_that_leaves_does_not_take_the_answer_from_the_others(
         await asyncio.sleep(0.01)
         leaving.cancel()
         assert (await staying)["data"]["steps"][0]["persons"] > 0
+
+
+async def test_a_query_ends_when_its_last_caller_has_left(
+    serve: Any, own_settings: ApiSettings, modelled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = asyncio.Semaphore(0)
+    ended: list[bool] = []
+
+    async def never(*_: Any) -> None:
+        try:
+            waiting.release()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append(True)
+            raise
+
+    async with serve(own_settings) as (client, _):
+        with monkeypatch.context() as patched:
+            patched.setattr(Warehouse, "query", never)
+            callers = [asyncio.create_task(_ask(client, modelled.berlin, QUESTIONS[2])) for _ in range(2)]
+            # The figures' query and the one for how fresh they are.
+            await waiting.acquire()
+            await waiting.acquire()
+            await asyncio.sleep(0.1)
+            callers[0].cancel()
+            await asyncio.sleep(0.1)
+            assert not ended
+            callers[1].cancel()
+            await asyncio.sleep(0.1)
+            assert ended == [True, True]
+        assert (await _ask(client, modelled.berlin, QUESTIONS[2]))["data"]["steps"][0]["persons"] > 0
 
 
 async def test_a_question_that_failed_is_asked_again(serve: Any, own_settings: ApiSettings, modelled: Any) -> None:
