@@ -52,6 +52,7 @@ FUNNEL: dict[str, Any] = {
         "attempts": "best",
         "window_ms": 1209600000,
         "conversion": 0.25,
+        "is_complete": True,
         "steps": [
             {
                 "step": 1,

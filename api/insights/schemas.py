@@ -158,6 +158,9 @@ class FunnelData(BaseModel):
     attempts: Annotated[Literal["best"], Field(description="Every entry opens an attempt; the furthest counts.")]
     window_ms: int
     conversion: Rate
+    is_complete: Annotated[
+        bool, Field(description="Whether every entry's window has closed; if not, recent entries may still convert.")
+    ]
     steps: list[FunnelStep]
 
 

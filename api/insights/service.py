@@ -1,7 +1,7 @@
 """Insight answers: the range in the project's zone, the statement, its rows, and the figures made of them."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -73,7 +73,8 @@ class Insights:
 
     async def funnel(self, project: Project, query: FunnelQuery) -> Funnel:
         """Count persons at each step by their best attempt; the range selects entries."""
-        computed, meta = await self._ask(project, self._sql.funnel(_window(project, query), query))
+        window = _window(project, query)
+        computed, meta = await self._ask(project, self._sql.funnel(window, query))
         by_step = {int(row["step"]): row for row in computed.rows}
         steps: list[FunnelStep] = []
         for number, event in enumerate(query.step, start=1):
@@ -96,6 +97,7 @@ class Insights:
             order="ordered",
             attempts="best",
             window_ms=window_ms(query.window),
+            is_complete=utc_now() - window.end > timedelta(milliseconds=window_ms(query.window)),
             conversion=steps[-1].conversion_from_first,
             steps=steps,
         )

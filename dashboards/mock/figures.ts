@@ -71,6 +71,7 @@ export function funnel(query: URLSearchParams): object {
     order: "ordered",
     attempts: "best",
     window_ms: 14 * DAY_MS,
+    is_complete: true,
     conversion: (persons.at(-1) ?? 0) / first,
     steps: query.getAll("step").map((event, index) => {
       const here = persons[index] ?? 0;

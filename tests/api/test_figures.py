@@ -193,6 +193,24 @@ async def test_a_funnel_counts_each_persons_best_attempt(
             assert step["dropped_off"] == reached[number - 1] - reached[number]
 
 
+async def test_a_funnel_is_complete_when_the_window_of_every_entry_has_closed(
+    api: httpx.AsyncClient, modelled: Any
+) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    path = f"/v1/projects/{modelled.berlin.id}/insights/funnel"
+
+    async def is_complete(window: str) -> bool:
+        question = {
+            "from": "2025-03-03", "to": f"{yesterday:%Y-%m-%dT%H:%M:%SZ}", "step": ["catalog", "cart"], "window": window
+        }  # fmt: skip
+        answer = await api.get(path, params=question, headers=modelled.berlin.headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]["is_complete"]
+
+    assert not await is_complete("25h")
+    assert await is_complete("23h")
+
+
 async def test_a_funnel_that_nobody_enters_has_no_rates(api: httpx.AsyncClient, modelled: Any) -> None:
     data = await _ask(api, modelled.berlin, "insights/funnel", step=["nothing of this name", "cart"])
     assert [(step["persons"], step["conversion_from_first"]) for step in data["steps"]] == [(0, None), (0, None)]

@@ -257,6 +257,11 @@ export interface components {
              * @description Between 0 and 1; null where nothing could convert.
              */
             conversion: number | null;
+            /**
+             * Is Complete
+             * @description Whether every entry's window has closed; if not, recent entries may still convert.
+             */
+            is_complete: boolean;
             /** Steps */
             steps: components["schemas"]["FunnelStep"][];
         };
@@ -931,6 +936,7 @@ export interface operations {
                      *         "attempts": "best",
                      *         "window_ms": 1209600000,
                      *         "conversion": 0.25,
+                     *         "is_complete": true,
                      *         "steps": [
                      *           {
                      *             "step": 1,

@@ -98,15 +98,22 @@ function Summary({ answer: { data } }: { answer: FunnelAnswer }) {
     );
   }
   return (
-    <p className="flex flex-wrap items-baseline gap-x-2 px-4 pb-3">
-      <span data-figure="conversion" className="figures font-semibold text-figure tracking-[-0.02em]">
-        {formatRate(data.conversion)}
-      </span>
-      <span className="text-quiet text-sm">
-        {formatCount(last.persons)} of {formatCount(first.persons)} persons reached{" "}
-        <span className="font-mono text-ink text-xs">{last.event}</span> within {formatWindow(data.window_ms)}
-      </span>
-    </p>
+    <div className="grid gap-1 px-4 pb-3">
+      <p className="flex flex-wrap items-baseline gap-x-2">
+        <span data-figure="conversion" className="figures font-semibold text-figure tracking-[-0.02em]">
+          {formatRate(data.conversion)}
+        </span>
+        <span className="text-quiet text-sm">
+          {formatCount(last.persons)} of {formatCount(first.persons)} persons reached{" "}
+          <span className="font-mono text-ink text-xs">{last.event}</span> within {formatWindow(data.window_ms)}
+        </span>
+      </p>
+      {!data.is_complete && (
+        <p data-note="incomplete" className="text-quiet text-sm">
+          The windows of the latest entries are still open: those persons may yet convert.
+        </p>
+      )}
+    </div>
   );
 }
 
