@@ -10,9 +10,9 @@ from itertools import chain
 from typing import Any
 
 from runtime.clickhouse.answer import Summary
+from runtime.clickhouse.body import Body
 from runtime.clickhouse.engine import Handle
 from runtime.clickhouse.errors import ClickHouseError
-from runtime.clickhouse.http import Body
 from runtime.clickhouse.insert_head import InsertHead
 from runtime.clickhouse.pipe import open_pipe
 
@@ -134,18 +134,18 @@ def _splice(descriptor: int, body: Body) -> None:
     """Write a frame around the body as `_feed` does around pieces."""
     with suppress(BrokenPipeError):
         os.write(descriptor, _FRAME_HEAD)
-        missing = 0
         try:
-            while size := min(body.spliceable, _MAX_BLOCK_BYTES):
+            # A block is never announced before all of it has come: one that stays incomplete could only be filled up
+            # with something, which the engine would take for rows.
+            while size := min(body.wait_for_bytes(), _MAX_BLOCK_BYTES):
                 os.write(descriptor, _BLOCK_SIZE.pack(size | _STORED))
-                missing = size
-                while missing:
-                    missing -= body.splice(descriptor, missing)
+                while size:
+                    size -= body.splice(descriptor, size)
         except BrokenPipeError:
             raise
         except BaseException:
             with suppress(BrokenPipeError):
-                _write(descriptor, (bytes(missing), _FRAME_BROKEN))
+                os.write(descriptor, _FRAME_BROKEN)
             raise
         os.write(descriptor, _FRAME_END)
 

@@ -21,7 +21,8 @@ from runtime.clickhouse.access import Guard
 from runtime.clickhouse.config import write_config
 from runtime.clickhouse.engine import Engine, enter
 from runtime.clickhouse.errors import ClickHouseError
-from runtime.clickhouse.http import BadRequestError, ConnectionEndedError, Reader
+from runtime.clickhouse.http import Reader
+from runtime.clickhouse.incoming import BadRequestError, ConnectionEndedError
 from runtime.clickhouse.query import Queries
 from runtime.clickhouse.running import Running
 from runtime.clickhouse.service import Service

@@ -13,7 +13,8 @@ import structlog
 from runtime.clickhouse import compression, external_tables, framing, multipart, query_text, url_settings
 from runtime.clickhouse.answer import Answer
 from runtime.clickhouse.errors import ClickHouseError
-from runtime.clickhouse.http import BadRequestError, ConnectionEndedError, Request
+from runtime.clickhouse.http import Request
+from runtime.clickhouse.incoming import BadRequestError, ConnectionEndedError
 from runtime.clickhouse.query import Lease, Queries, Query
 from runtime.clickhouse.query_text import QueryText
 from runtime.clickhouse.settings import ClickHouseServerSettings
@@ -136,7 +137,7 @@ class Service:
             is_get=request.method in {"GET", "HEAD"},
             session=url.reserved if "session_id" in url.reserved else None,
         )
-        body = compression.decode(request.body.pieces(), headers.get("content-encoding", ""))
+        body = compression.decode(request.body, headers.get("content-encoding", ""))
         if url.flag("decompress"):
             verify = not url.flag("http_native_compression_disable_checksumming_on_decompress")
             body = framing.unpack(body, verify=verify)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 import pytest
 
 from runtime.clickhouse.errors import ClickHouseError
-from runtime.clickhouse.http import BadRequestError, ConnectionEndedError, Reader
+from runtime.clickhouse.http import Reader
+from runtime.clickhouse.incoming import BadRequestError, ConnectionEndedError
 from runtime.clickhouse.settings import ClickHouseServerSettings
 
 SETTINGS = ClickHouseServerSettings.model_validate(
@@ -37,7 +38,7 @@ def test_a_request_is_taken_apart(ends: tuple[socket.socket, Reader]) -> None:
     assert (request.method, request.path, request.keep_alive) == ("POST", "/a", True)
     assert request.parameters == [("x", "1"), ("y", "ä b"), ("x", "2"), ("z", "")]
     assert request.headers["x-some"] == "Thing"
-    assert b"".join(request.body.pieces()) == b"abc"
+    assert b"".join(request.body) == b"abc"
 
 
 def test_a_chunked_body_is_put_together(ends: tuple[socket.socket, Reader]) -> None:
@@ -45,7 +46,7 @@ def test_a_chunked_body_is_put_together(ends: tuple[socket.socket, Reader]) -> N
     client.sendall(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
     body = reader.read_request().body
     client.sendall(b"3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: 1\r\n\r\nGET /next HTTP/1.1\r\n\r\n")
-    assert b"".join(body.pieces()) == b"abcde"
+    assert b"".join(body) == b"abcde"
     assert body.is_done
     assert reader.read_request().path == "/next"
 
@@ -61,7 +62,7 @@ def test_a_client_that_waits_is_told_to_go_on_only_when_its_body_is_wanted(
         client.recv(1)
     client.settimeout(None)
     client.sendall(b"ab")
-    assert b"".join(body.pieces()) == b"ab"
+    assert b"".join(body) == b"ab"
     assert client.recv(100).startswith(b"HTTP/1.1 100 ")
 
 
@@ -77,6 +78,7 @@ def test_a_client_that_waits_is_told_to_go_on_only_when_its_body_is_wanted(
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 3_000, 431),
         (b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 20 + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nX: 1", 408),
+        (b"GET /?" + b"&a" * 900 + b" HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
     ],
 )
 def test_what_is_broken_too_long_or_too_slow_is_refused(
@@ -93,14 +95,14 @@ def test_a_body_over_the_limit_is_refused(ends: tuple[socket.socket, Reader]) ->
     client, reader = ends
     client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 101\r\n\r\n")
     with pytest.raises(ClickHouseError, match="100 bytes"):
-        list(reader.read_request().body.pieces())
+        list(reader.read_request().body)
 
 
 def test_a_body_that_stops_coming_is_given_up(ends: tuple[socket.socket, Reader]) -> None:
     client, reader = ends
     client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
     with pytest.raises(ClickHouseError, match="Timeout") as caught:
-        list(reader.read_request().body.pieces())
+        list(reader.read_request().body)
     assert caught.value.code == 209
 
 
@@ -110,7 +112,7 @@ def test_a_client_that_goes_away_within_a_body_is_noticed(ends: tuple[socket.soc
     body = reader.read_request().body
     client.close()
     with pytest.raises(ConnectionEndedError):
-        list(body.pieces())
+        list(body)
 
 
 def test_an_idle_connection_ends(ends: tuple[socket.socket, Reader]) -> None:
