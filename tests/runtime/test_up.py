@@ -87,8 +87,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(machine: Machine) -> No
 
 
 def test_a_start_that_fails_shows_the_last_lines_of_the_log(machine: Machine) -> None:
-    machine.run("env")
-    cluster: Path = machine.data_dir / "postgres"
+    cluster: Path = machine.instance.data_dir / "postgres"
     cluster.mkdir(mode=0o700)
     (cluster / "PG_VERSION").write_text("12\n")
     failed = machine.run("up", "--only", "postgres", "--detach", "--port-base", str(machine.port_base))
@@ -155,6 +154,6 @@ def test_reset_leaves_a_directory_alone_that_is_not_ours(machine: Machine) -> No
 
 
 def test_reset_without_consent_deletes_nothing(machine: Machine) -> None:
-    machine.run("env")
+    secrets: Path = machine.instance.data_dir / "secrets.json"
     assert machine.run("reset").returncode == 1
-    assert (machine.data_dir / "secrets.json").exists()
+    assert secrets.exists()
