@@ -3,19 +3,17 @@
 import secrets
 import socket
 import string
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from pathlib import Path
-from typing import IO
 
 from runtime.clickhouse.compression import Encoder
 from runtime.clickhouse.errors import ClickHouseError
 from runtime.clickhouse.http import Request
+from runtime.clickhouse.spill import Spill, SpillSpace
 
 # As in ClickHouse: what fails within the first MiB fails with a status of its own.
 _HOLD_BYTES = 1024**2
@@ -76,9 +74,9 @@ class Answer:
         self.encoders: list[Encoder] = []
         self.content_encoding: str | None = None
         self.summary = Summary()
-        self.spill: Path | None = None
-        """A directory: the whole result is held back there (wait_end_of_query)."""
-        self._spilled: IO[bytes] | None = None
+        self.spill: SpillSpace | None = None
+        """Where the whole result is held back (wait_end_of_query)."""
+        self._spilled: Spill | None = None
         self._held: list[bytes | memoryview] = []
         self._held_bytes = 0
         self._is_started = False
@@ -91,7 +89,10 @@ class Answer:
         return self._is_started
 
     def write(self, data: bytes | memoryview) -> None:
-        """Add a piece of the result. Raises OSError when the client is gone."""
+        """Add a piece of the result.
+
+        Raises OSError when the client is gone, ClickHouseError 307 when too much is held back.
+        """
         if not data:
             return
         if self._is_started:
@@ -109,7 +110,7 @@ class Answer:
             self._start(HTTPStatus.OK)
             self._release_held()
             return
-        self._spilled = tempfile.TemporaryFile(dir=self.spill)  # noqa: SIM115 - lives as long as the answer
+        self._spilled = Spill(self.spill)
         for piece in self._held:
             self._spilled.write(piece)
         self._held.clear()
@@ -130,7 +131,7 @@ class Answer:
             return
         self._held = [text]
         self._held_bytes = len(text)
-        self._close_spilled()
+        self.release()
         self.headers["X-ClickHouse-Exception-Code"] = str(error.code)
         self.headers["Content-Type"] = "text/plain; charset=UTF-8"
         self.headers.pop("X-ClickHouse-Format", None)
@@ -190,15 +191,16 @@ class Answer:
 
     def _release_held(self) -> None:
         if self._spilled is not None:
-            self._spilled.seek(0)
-            while piece := self._spilled.read(_HOLD_BYTES):
+            held_back = self._spilled.rewind()
+            while piece := held_back.read(_HOLD_BYTES):
                 self._encode_and_send(piece)
-            self._close_spilled()
+            self.release()
         for piece in self._held:
             self._encode_and_send(piece)
         self._held.clear()
 
-    def _close_spilled(self) -> None:
+    def release(self) -> None:
+        """Give back what a result that was not sent to its end still holds."""
         if self._spilled is not None:
             self._spilled.close()
             self._spilled = None

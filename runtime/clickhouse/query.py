@@ -2,11 +2,10 @@
 
 import re
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from functools import lru_cache, partial
 from typing import Any
 
 from runtime.clickhouse import external_tables, insert_query, rewriting, select_query, statement
@@ -19,6 +18,7 @@ from runtime.clickhouse.insert_head import InsertHead
 from runtime.clickhouse.query_text import QueryText
 from runtime.clickhouse.running import Running, RunningQuery
 from runtime.clickhouse.sessions import Session, Sessions
+from runtime.clickhouse.spill import SpillSpace
 from runtime.clickhouse.statement import Statement
 from runtime.clickhouse.users import Role, User
 
@@ -59,10 +59,10 @@ class Lease:
 class Queries:
     """Runs queries on the engine."""
 
-    def __init__(self, engine: Engine, sessions: Sessions, running: Running, guard: Guard, temporary: Path) -> None:
+    def __init__(self, engine: Engine, sessions: Sessions, running: Running, guard: Guard, spill: SpillSpace) -> None:
         self.engine = engine
         self.guard = guard
-        self.temporary = temporary
+        self.spill = spill
         self._sessions = sessions
         self._running = running
         self._classify = lru_cache(maxsize=4096)(self._classify_anew)
@@ -125,8 +125,9 @@ class Queries:
         if query.user.role is Role.READER and not lease.is_reusable:
             lease.handle.run("set readonly = 1")
         dies = kind == _READ_ONLY or parsed.first == "INSERT"
-        with self._running.entered(RunningQuery(query.id, query.user.name, lease.handle, sock, dies_with_client=dies)):
-            self._statement(query, parsed, lease, answer)
+        running = RunningQuery(query.id, query.user.name, lease.handle, sock, dies_with_client=dies)
+        with self._running.entered(running):
+            self._statement(query, parsed, lease, answer, end=partial(self._running.kill, running))
 
     def _check(self, query: Query, parsed: Statement, lease: Lease) -> str:
         """Refuse chains of statements, and changes by who may only read; returns the statement's class."""
@@ -166,7 +167,9 @@ class Queries:
             text = rewriting.find_killed(text, self._running.tag_of)
         return parsed if text is parsed.text else statement.parse(text)
 
-    def _statement(self, query: Query, parsed: Statement, lease: Lease, answer: Answer) -> None:
+    def _statement(
+        self, query: Query, parsed: Statement, lease: Lease, answer: Answer, *, end: Callable[[], None]
+    ) -> None:
         handle = lease.handle
         name = parsed.format.name if parsed.format else query.default_format
         if parsed.has_result:
@@ -182,7 +185,7 @@ class Queries:
         elif name == "Native" and "totals" not in parsed.text.lower():
             select_query.run_native(handle, parsed, query.parameters, answer)
         else:
-            select_query.run_document(handle, parsed, name, query.parameters, answer)
+            select_query.run_document(handle, parsed, name, query.parameters, answer, end=end)
         if session is not None and parsed.first == "USE":
             session.adopt_database(handle)
 

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime.clickhouse.answer import Answer
@@ -46,13 +46,20 @@ def run_native(handle: Handle, statement: Statement, parameters: Mapping[str, st
             answer.write(chunk.get_memview().view())
     except ENGINE_ERRORS as error:
         raise from_engine(error) from None
-    except OSError:
+    except (OSError, ClickHouseError):
+        # Neither comes from the engine: the client is gone, or the result is too large to be held back.
         raw.streaming_cancel_query(stream)
         raise
 
 
 def run_document(
-    handle: Handle, statement: Statement, name: str, parameters: Mapping[str, str], answer: Answer
+    handle: Handle,
+    statement: Statement,
+    name: str,
+    parameters: Mapping[str, str],
+    answer: Answer,
+    *,
+    end: Callable[[], None],
 ) -> None:
     """Stream a result in any format, headers, totals and footers included, through a pipe.
 
@@ -66,6 +73,10 @@ def run_document(
         while piece := os.read(reading, PIPE_BYTES):
             answer.summary.result_bytes += len(piece)
             answer.write(piece)
+    except ClickHouseError:
+        # The result is too large to be held back; a closed pipe alone does not stop the engine's reading.
+        end()
+        raise
     finally:
         # Without a reader the engine's next write fails, which ends the query when the client is gone.
         os.close(reading)

@@ -28,6 +28,7 @@ from runtime.clickhouse.running import Running
 from runtime.clickhouse.service import Service
 from runtime.clickhouse.sessions import Sessions
 from runtime.clickhouse.settings import ClickHouseServerSettings
+from runtime.clickhouse.spill import SpillSpace
 from runtime.clickhouse.users import Users
 
 _logger = structlog.get_logger()
@@ -67,7 +68,8 @@ class Server:
             raise StartError(f"The engine does not start on {self._directory}: {error}") from None
         self._sessions = Sessions(self._engine, settings)
         self._running = Running(self._engine, limit=settings.max_concurrent_queries)
-        queries = Queries(self._engine, self._sessions, self._running, Guard.of(self._engine), temporary)
+        spill = SpillSpace(temporary, settings.max_held_result_bytes)
+        queries = Queries(self._engine, self._sessions, self._running, Guard.of(self._engine), spill)
         self._service = Service(queries, Users(settings), settings)
         self._connections: dict[socket.socket, bool] = {}
         """Open connections, and whether a request is being answered on each."""

@@ -65,6 +65,8 @@ class Service:
             self._respond(request, sock, answer)
         except (ConnectionEndedError, ConnectionError, TimeoutError):
             return False
+        finally:
+            answer.release()
         return answer.is_open and request.body.drain()
 
     def refuse(self, sock: socket.socket, status: HTTPStatus, detail: str) -> None:
@@ -213,7 +215,7 @@ class Service:
             answer.encoders.append(compression.encoder(encoding, level))
             answer.content_encoding = encoding
         if url.flag("http_wait_end_of_query", "wait_end_of_query"):
-            answer.spill = self._queries.temporary
+            answer.spill = self._queries.spill
 
 
 def _read_field(part: multipart.Part, limits: query_text.Limits) -> str:

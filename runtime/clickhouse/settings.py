@@ -70,6 +70,11 @@ class ClickHouseServerSettings(BaseSettings):
     max_external_table_bytes: int = Field(
         default=1024**3, ge=1, description="Longest multipart body with external tables."
     )
+    max_held_result_bytes: int = Field(
+        default=4 * 1024**3,
+        ge=0,
+        description="Most that results held back by `wait_end_of_query` take on disk, of all queries together.",
+    )
     header_timeout_s: float = Field(default=10.0, gt=0, description="Longest that a request's head may take to come.")
     body_timeout_s: float = Field(default=60.0, gt=0, description="Longest pause within a request's body.")
     keep_alive_timeout_s: float = Field(default=30.0, gt=0, description="Longest idle time between two requests.")

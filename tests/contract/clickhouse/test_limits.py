@@ -202,3 +202,18 @@ def test_external_tables_over_the_limit_are_refused_by_name(new_server: Callable
         part = b'--b\r\nContent-Disposition: form-data; name="e"; filename="e"\r\n\r\n' + b"1\n" * rows
         answer = server.request("POST", address, part + b"\r\n--b--\r\n", headers, "reader")
         assert (answer.status, answer.code) == expected, answer.text
+
+
+@pytest.mark.parametrize("name", ["JSONEachRow", "Native"])
+def test_results_that_are_held_back_have_a_bound_on_disk(new_server: Callable[..., Server], name: str) -> None:
+    server = new_server(RADIXINSIGHT_CLICKHOUSE_MAX_HELD_RESULT_BYTES=str(20 * 1024**2)).start()
+    too_large = f"select number, 'endless' as marker from numbers(100000000000) format {name}"
+    answer = server.query(too_large, user="reader", wait_end_of_query="1")
+    assert answer.status == 413, answer.text
+    assert answer.code == 307
+    assert "MAX_HELD_RESULT_BYTES" in answer.text
+    wait_until(lambda: running(server, "endless") == 0)
+    # The space is given back: what fits comes again and again.
+    for _ in range(3):
+        fits = server.query(f"select number from numbers(1000000) format {name}", user="reader", wait_end_of_query="1")
+        assert fits.status == 200, fits.text
