@@ -13,7 +13,8 @@ __all__ = ["browser", "pipeline"]
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
+# Playwright's loop counts as running until it stops: kept longer than a file, it fails every asyncio test after it.
+@pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
     """Start the Chromium that `make browser` found or installed."""
     chromium = _ROOT / ".venv/bin/chromium-for-tests"

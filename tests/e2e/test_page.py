@@ -50,6 +50,10 @@ def _figure(step: Locator, name: str) -> str:
     return step.locator(f"[data-figure={name}]").inner_text()
 
 
+def _asks_for_window(address: str, window: str) -> bool:
+    return parse_qs(urlsplit(address).query).get("window") == [window]
+
+
 def _persons_by_step(page: Page) -> list[tuple[str | None, str]]:
     _await_funnel(page)
     return [(step.get_attribute("data-event"), _figure(step, "persons")) for step in _steps(page).all()]
@@ -117,8 +121,9 @@ def test_the_key_leaves_the_address_and_survives_a_reload(page: Page, pipeline: 
 def test_a_view_can_be_passed_on_by_its_address(page: Page, pipeline: Pipeline) -> None:
     _open(page, pipeline, "?range=365d")
     page.get_by_role("button", name="Move step 2 down").click()
-    page.get_by_label("Conversion window").select_option("1h")
-    page.wait_for_url(lambda address: parse_qs(urlsplit(address).query).get("window") == ["1h"])
+    with page.expect_response(lambda answer: _asks_for_window(answer.url, "1h")):
+        page.get_by_label("Conversion window").select_option("1h")
+    page.wait_for_url(lambda address: _asks_for_window(address, "1h"))
     before = _persons_by_step(page)
     assert [event for event, _ in before] == ["catalog", "add_to_cart", "product_view", "cart", "purchase"]
 

@@ -162,6 +162,7 @@ def test_the_collector_counts_what_it_does(line: Line, sender: Sender) -> None:
 
 
 def test_the_shipper_counts_what_it_does(line: Line, sender: Sender) -> None:
+    line.wait_until_shipped()
     before = line.shipper.metrics()
     sender.batch({}, {}, {"userId": "null"})
     line.wait_until_shipped()

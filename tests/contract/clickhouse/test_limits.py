@@ -1,6 +1,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -167,16 +168,21 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
         ("m_stream", "select /* m_stream */ number, repeat('x', 100) from numbers(1e12) format TSV"),
         ("m_document", "select /* m_document */ number, repeat('x', 100) from numbers(1e12) format JSON"),
         ("m_waiting", "select /* m_waiting */ sleepEachRow(1) from numbers(1000) settings max_block_size = 1"),
-        ("m_insert", "insert into function null('x UInt64') select /* m_insert */ sleepEachRow(1) from numbers(1000)"),
+        (
+            "m_insert",
+            (
+                "insert into function null('x UInt64') select /* m_insert */ sleepEachRow(1) from numbers(1000) "
+                "settings max_block_size = 1"
+            ),
+        ),
     ],
 )
 def test_a_client_that_goes_away_takes_its_query_along(server: Server, marker: str, sql: str) -> None:
-    connection = server.connection()
-    connection.request("POST", target(user="admin", password="a-secret"), sql)
-    wait_until(lambda: running(server, marker) == 1)
-    connection.close()
-    if connection.sock is not None:
-        connection.sock.close()
+    with closing(server.connection()) as connection:
+        connection.request("POST", target(user="admin", password="a-secret"), sql)
+        wait_until(lambda: running(server, marker) == 1)
+        time.sleep(0.3)
+        assert running(server, marker) == 1
     wait_until(lambda: running(server, marker) == 0)
 
 
