@@ -1,8 +1,7 @@
 {#-
-    The calendars of all projects with events: one row per time zone and first weekday, with the half-open window
-    [starts_ms, ends_ms) that holds their events. The engine wants a zone as a constant, so that a model which cuts
-    calendar buckets for all projects renders one part per calendar. A query runs for it; while dbt only parses, there are
-    none.
+    The calendars of all projects with events: one row per time zone and first weekday. The engine wants a zone as a
+    constant, so that a model which cuts calendar buckets for all projects renders one part per calendar. A query runs
+    for it; while dbt only parses, there are none.
 -#}
 {% macro calendars(events, projects) -%}
     {%- if not execute -%}
@@ -11,9 +10,7 @@
     {%- set query -%}
         select
             if(projects.timezone = '', 'UTC', projects.timezone) as timezone,
-            if(projects.week_start = 0, 1, projects.week_start) as week_start,
-            toUnixTimestamp64Milli(min(events.timestamp)) as starts_ms,
-            toUnixTimestamp64Milli(max(events.timestamp)) + 1 as ends_ms
+            if(projects.week_start = 0, 1, projects.week_start) as week_start
         from {{ events }} as events
         left join {{ projects }} as projects on events.project_id = projects.project_id
         group by timezone, week_start

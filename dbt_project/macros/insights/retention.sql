@@ -10,7 +10,8 @@
     window touches and period; empty cohorts are there with zeros. Order: cohort, period_index.
     `period` is 'hour', 'day', 'week' or 'month'; the others are SQL expressions. `keys` are columns by which everything is
     told apart and which come first in the result: a model over many projects passes ['project_id'] as keys and project_id
-    as the project. Only a key with an entry has rows.
+    as the project. With keys, cohorts without persons have no rows: the stray early event of one project must not make
+    rows for the days since then in all the others.
 -#}
 {%- macro insights_retention(
     relation, project, start_condition, return_condition, start, end, period, timezone, periods, week_start='1',
@@ -83,11 +84,12 @@ with
             arrayJoin(range(toInt64({{ periods }}) + 1)) as period_index,
             toUInt64(0) as persons
         from (
+            {%- if keys %}
+            select distinct {{ keys | join(', ') }}, bucket from entered
+            {%- else %}
             {{ insights_buckets(start, end, period, timezone, week_start) }}
+            {%- endif %}
         ) as buckets
-        {%- if keys %}
-        cross join (select distinct {{ keys | join(', ') }} from entered) as entered_keys
-        {%- endif %}
     ),
 
     summed as (
