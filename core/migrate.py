@@ -15,12 +15,16 @@ from core import metadata, warehouse
 from core.errors import RadixError
 from core.logging import configure
 from core.metadata import migrate as metadata_migrations
-from core.settings import Settings
+from core.settings import MetadataSettings, WarehouseSettings
 from core.warehouse import migrate as warehouse_migrations
 
 # Any constant will do, as long as nothing else in this database locks the same one.
 _LOCK = 0x7261646978
 _logger = structlog.get_logger()
+
+
+class MigrateSettings(WarehouseSettings, MetadataSettings):
+    """What migrating needs."""
 
 
 def migrate(clickhouse_url: str, database_url: str) -> list[str]:
@@ -51,7 +55,7 @@ def advisory_lock(engine: Engine, lock: int = _LOCK) -> Generator[None]:
 
 def main() -> int:
     """Migrate the databases that the environment names."""
-    settings = Settings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    settings = MigrateSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
     configure("migrate", settings)
     try:
         applied = migrate(settings.clickhouse_url.get_secret_value(), settings.database_url.get_secret_value())

@@ -22,6 +22,14 @@ ENGINES = ("clickhouse", "postgres", "valkey")
 ON_REQUEST = ("trickle",)
 # A question to the webserver costs it 10 ms of the processor that everybody needs at that time.
 _DAGSTER_POLL_S = 0.3
+# They carry passwords: a process gets those that it asks for, whatever the caller's environment holds.
+_ADDRESSES = frozenset({"CLICKHOUSE_URL", "DATABASE_URL", "DAGSTER_DATABASE_URL", "DAGSTER_POSTGRES_URL", "REDIS_URL"})
+_WITHHELD = _ADDRESSES | {
+    *(f"RADIXINSIGHT_{name}" for name in _ADDRESSES),
+    "RADIXINSIGHT_CLICKHOUSE_ADMIN_URL",
+    "RADIXINSIGHT_CLICKHOUSE_READER_URL",
+    "RADIXINSIGHT_DBT_PASSWORD",
+}
 _MODULES = {
     "clickhouse": "runtime.clickhouse.__main__",
     "migrate": "core.migrate",
@@ -88,13 +96,15 @@ class Catalogue:
                 pending.extend((*self._services[name].needs, *self._services[name].companions))
         return [service for name, service in self._services.items() if name in chosen]
 
-    def environment(self, **own: str) -> dict[str, str]:
-        """Return a process's environment: the caller's, the engines' addresses, and the process's own variables."""
-        own = {"RADIXINSIGHT_RUN": self._run_id, "TZ": "UTC", "PYTHONUNBUFFERED": "1"} | own
-        return dict(os.environ) | self.shared_variables() | own
+    def environment(self, *addresses: str, **own: str) -> dict[str, str]:
+        """Return a process's environment: the caller's, the `addresses` that it needs, and its own variables."""
+        inherited = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
+        shared = self.shared_variables()
+        told = {name: value for name, value in shared.items() if name in addresses or name not in _ADDRESSES}
+        return inherited | told | {"RADIXINSIGHT_RUN": self._run_id, "TZ": "UTC", "PYTHONUNBUFFERED": "1"} | own
 
     def shared_variables(self) -> dict[str, str]:
-        """Return what every process is told, and what `radixinsight env` prints."""
+        """Return what processes are told, and what `radixinsight env` prints."""
         return {
             "CLICKHOUSE_URL": self._addresses.clickhouse_url,
             "DATABASE_URL": self._addresses.database_url,
@@ -176,7 +186,7 @@ class Catalogue:
         return Service(
             name="migrate",
             command=lambda: _module("core.migrate"),
-            environment=self.environment(),
+            environment=self.environment("CLICKHOUSE_URL", "DATABASE_URL"),
             needs=("clickhouse", "postgres"),
             once=True,
         )
@@ -186,7 +196,7 @@ class Catalogue:
         return Service(
             name="collector",
             command=lambda: _module("ingestion"),
-            environment=self.environment(RADIXINSIGHT_COLLECTOR_PORT=str(port)),
+            environment=self.environment("DATABASE_URL", RADIXINSIGHT_COLLECTOR_PORT=str(port)),
             # Not "migrate": events are taken, and wait in the spool, while ClickHouse is what is broken.
             needs=("postgres",),
             companions=("migrate",),
@@ -199,7 +209,7 @@ class Catalogue:
         return Service(
             name="shipper",
             command=lambda: _module("ingestion.shipper"),
-            environment=self.environment(RADIXINSIGHT_SHIPPER_PORT=str(port)),
+            environment=self.environment("CLICKHOUSE_URL", RADIXINSIGHT_SHIPPER_PORT=str(port)),
             needs=("migrate",),
             address=f"http://{LOOPBACK}:{port}",
             is_ready=partial(readiness.answers_http, port, "/readyz"),
@@ -211,7 +221,9 @@ class Catalogue:
             name="api",
             command=lambda: _module("api"),
             environment=self.environment(
-                RADIXINSIGHT_API_PORT=str(port), CLICKHOUSE_URL=self._addresses.clickhouse_reader_url
+                *("DATABASE_URL", "REDIS_URL"),
+                RADIXINSIGHT_API_PORT=str(port),
+                CLICKHOUSE_URL=self._addresses.clickhouse_reader_url,
             ),
             needs=("migrate", "valkey"),
             address=f"http://{LOOPBACK}:{port}",
@@ -244,7 +256,7 @@ class Catalogue:
                 *("dagster", "api", "grpc", "--module-name", "orchestration.definitions"),
                 *("--host", LOOPBACK, "--port", str(code_port), "--location-name", dagster_home.LOCATION),
             ),
-            environment=self.environment(),
+            environment=self.environment("CLICKHOUSE_URL", "DATABASE_URL", "DAGSTER_POSTGRES_URL"),
             companions=("migrate",),
             address=f"{LOOPBACK}:{code_port}",
             prepare=prepare_code,
@@ -254,7 +266,7 @@ class Catalogue:
         web = Service(
             name="dagster-web",
             command=lambda: _module("dagster_webserver", "--host", LOOPBACK, "--port", str(web_port), *workspace),
-            environment=self.environment(),
+            environment=self.environment("DAGSTER_POSTGRES_URL"),
             needs=("postgres",),
             companions=("dagster-code",),
             address=f"http://{LOOPBACK}:{web_port}",
@@ -266,7 +278,7 @@ class Catalogue:
         daemon = Service(
             name="dagster-daemon",
             command=lambda: _module("dagster._daemon", "run", *workspace),
-            environment=self.environment(),
+            environment=self.environment("DAGSTER_POSTGRES_URL"),
             needs=("postgres",),
             companions=("dagster-web",),
             prepare=prepare_daemon,

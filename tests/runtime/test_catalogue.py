@@ -13,8 +13,11 @@ from runtime.settings import RuntimeSettings
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
     """Return the processes of an installation that was never started."""
-    settings = RuntimeSettings(data_dir=tmp_path, port_base=7100)
-    directory = DataDirectory.at(tmp_path)
+    return _catalogue(RuntimeSettings(data_dir=tmp_path, port_base=7100))
+
+
+def _catalogue(settings: RuntimeSettings) -> Catalogue:
+    directory = DataDirectory.at(settings.data_dir)
     directory.create()
     credentials, ports = load_credentials(directory), Ports(settings.port_base)
     return Catalogue(directory, ports, credentials, resolve(settings, credentials, ports), run_id="")
@@ -32,3 +35,32 @@ def test_the_collector_waits_for_postgresql_only(catalogue: Catalogue) -> None:
 
 def test_a_collector_that_is_started_alone_has_its_database_migrated(catalogue: Catalogue) -> None:
     assert "migrate" in {service.name for service in catalogue.select(["collector"])}
+
+
+def test_a_process_is_told_the_passwords_that_it_needs_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = RuntimeSettings(data_dir=tmp_path, port_base=7100)
+    monkeypatch.setenv("REDIS_URL", "redis://:inherited@elsewhere/0")
+    monkeypatch.setenv("RADIXINSIGHT_CLICKHOUSE_ADMIN_URL", "http://admin:inherited@elsewhere/")
+    catalogue = _catalogue(settings)
+    credentials = load_credentials(DataDirectory.at(tmp_path))
+    passwords = {
+        "clickhouse": credentials.clickhouse_radixinsight,
+        "reader": credentials.clickhouse_reader,
+        "postgres": credentials.postgres_radixinsight,
+        "valkey": credentials.valkey,
+    }
+
+    def told(name: str) -> set[str]:
+        values = " ".join(catalogue[name].environment.values())
+        assert "inherited" not in values
+        return {engine for engine, password in passwords.items() if password in values}
+
+    assert told("collector") == {"postgres"}
+    assert told("shipper") == {"clickhouse"}
+    assert told("api") == {"reader", "postgres", "valkey"}
+    assert told("migrate") == {"clickhouse", "postgres"}
+    assert told("dagster-code") == {"clickhouse", "postgres"}
+    assert told("dagster-web") == told("dagster-daemon") == {"postgres"}
+    assert told("valkey") == told("trickle") == set()
