@@ -47,11 +47,14 @@ def demo(
     record = find_or_create(directory, instance.database_url)
     data = DemoData(record.ends_at, rows)
     counts = DemoCounts(instance.clickhouse_url, record.project.id)
+    is_repeated = counts.stored() > 0
 
     _send(console, data, instance, record, counts)
     if trickle:
         ask(directory, Request(start=["trickle"]))
     _model(console, instance)
+    if is_repeated:
+        console.print("  The demo's events came before: `repeated_deliveries` says so, and each of them counts once.")
     _compare(console, len(data), counts)
     _present(console, instance, record, began)
     if open_page and _has_display():
