@@ -19,6 +19,7 @@ import structlog
 
 from runtime.clickhouse.access import Guard
 from runtime.clickhouse.config import write_config
+from runtime.clickhouse.deduplication import forget_lost_inserts
 from runtime.clickhouse.engine import Engine, enter
 from runtime.clickhouse.errors import ClickHouseError
 from runtime.clickhouse.http import Reader
@@ -62,8 +63,12 @@ class Server:
         config = write_config(settings, self._directory)
         started = time.monotonic()
         enter(temporary)
+        engine_directory = self._directory / "engine"
+        forgotten = forget_lost_inserts(engine_directory)
+        if forgotten:
+            _logger.warning("lost_inserts_forgotten", count=forgotten)
         try:
-            self._engine = Engine(self._directory / "engine", config, max_idle=settings.max_idle_handles)
+            self._engine = Engine(engine_directory, config, max_idle=settings.max_idle_handles)
         except ClickHouseError as error:
             raise StartError(f"The engine does not start on {self._directory}: {error}") from None
         self._sessions = Sessions(self._engine, settings)

@@ -1,5 +1,6 @@
 import http.client
 import random
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -88,3 +89,29 @@ def test_no_acknowledged_row_is_lost_or_doubled_over_twenty_kills(new_server: Ca
     assert stored == "".join(f"{number}\t{rows}\t{rows}\n" for number, rows in expected.items())
     viewed = server.query("select w, sum(n) from durable.totals group by w order by w").text
     assert viewed == "".join(f"{number}\t{rows}\n" for number, rows in expected.items())
+
+
+def test_a_kill_between_an_inserts_token_and_its_part_does_not_make_the_repeated_insert_vanish(
+    new_server: Callable[..., Server],
+) -> None:
+    """The engine writes the token down first: what such a kill leaves behind is made by hand here."""
+    server = new_server().start()
+    window = "settings non_replicated_deduplication_window = 100"
+    server.query(f"create table kept (month UInt8, x UInt32) engine MergeTree partition by month order by x {window}")
+
+    def insert(token: str, rows: bytes) -> str:
+        assert server.insert("insert into kept format TSV", rows, insert_deduplication_token=token).status == 200
+        return server.value("select groupArray(x) from (select x from kept order by x)")
+
+    insert("merged-1", b"1\t1\n")
+    insert("merged-2", b"1\t2\n")
+    server.query("optimize table kept final")
+    assert insert("lost", b"1\t3\n2\t4\n") == "[1,2,3,4]"
+    server.kill()
+    (lost,) = server.data_dir.glob("engine/store/*/*/2_4_4_0")
+    shutil.rmtree(lost)
+    server.start()
+    assert server.value("select count() from kept") == "3"
+    assert insert("lost", b"1\t3\n2\t4\n") == "[1,2,3,4]"
+    assert insert("merged-1", b"1\t1\n") == "[1,2,3,4]"
+    assert insert("lost", b"1\t3\n2\t4\n") == "[1,2,3,4]"
