@@ -1,6 +1,7 @@
 """Inserts lines into the landing tables, and tells what a refusal means."""
 
 import contextlib
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from clickhouse_connect.driver.client import Client
@@ -9,13 +10,17 @@ from msgspec import Struct
 from urllib3.exceptions import HTTPError
 
 from core import warehouse
-from core.events import LandedEvent, Reject, columns
+from core.events import LandedEvent, Reject, RejectReason, columns
+from ingestion.spool.directory import made_at
 from ingestion.spool.records import Kind
 
 _TABLES: dict[Kind, tuple[str, type[Struct]]] = {
     Kind.EVENTS: ("raw.events", LandedEvent),
     Kind.REJECTS: ("raw.rejects", Reject),
 }
+
+# An event is dated by its request's head: its segment may be begun when the body has come.
+_RECEIVED_BEFORE = timedelta(hours=1)
 
 # ClickHouse's error codes that speak of the rows, not of the server: sending the same rows again cannot help.
 _ROWS_ARE_WRONG = frozenset(
@@ -121,12 +126,25 @@ class Landing:
         except (ClickHouseError, HTTPError, OSError) as error:
             raise _meaning(error) from error
 
-    def has_any(self, kind: Kind, batch_id: str) -> bool:
-        """Say whether rows of this batch are in the table; raise `InsertError` when that cannot be found out."""
+    def count(self, kind: Kind, batch_id: str, *, refused: bool = False, recent: bool = False) -> int:
+        """Return how many rows of this batch are in the table; raise `InsertError` when that cannot be found out.
+
+        Of the rejects these are the client's own, or with `refused` those rows that ClickHouse itself refused.
+        `recent` looks only where they are if the clock was not set back, so that ClickHouse skips all but the latest
+        parts.
+        """
         table, _ = _TABLES[kind]
-        sql = f"select 1 from {table} where batch_id = {{batch_id:String}} limit 1"  # noqa: S608 - a constant
+        sql = f"select count() from {table} where batch_id = {{batch_id:String}}"  # noqa: S608 - a constant
+        parameters: dict[str, object] = {"batch_id": batch_id}
+        if kind == Kind.REJECTS:
+            sql += f" and reason {'=' if refused else '!='} {{reason:String}}"
+            parameters["reason"] = RejectReason.REFUSED_BY_WAREHOUSE
+        begun_at = made_at(batch_id) if recent else None
+        if begun_at is not None:
+            sql += " and received_at >= {since:DateTime64(3, 'UTC')}"
+            parameters["since"] = datetime.fromtimestamp(begun_at, UTC) - _RECEIVED_BEFORE
         try:
-            return bool(self._connection().query(sql, parameters={"batch_id": batch_id}).result_rows)
+            return int(self._connection().query(sql, parameters=parameters).result_rows[0][0])
         except (ClickHouseError, HTTPError, OSError) as error:
             raise _meaning(error) from error
 

@@ -27,6 +27,11 @@ class ShipperMetrics:
             "Rows that ClickHouse refused and that went to the rejects.",
             registry=self.registry,
         )
+        self.repeated_rows = Counter(
+            f"{prefix}rows_repeated",
+            "Rows that ClickHouse did not have although it had said so, and that were inserted again.",
+            registry=self.registry,
+        )
         self.damaged_bytes = Counter(
             f"{prefix}damaged_bytes", "Bytes of segments that could not be read.", registry=self.registry
         )

@@ -26,7 +26,7 @@ class _Pause:
 
 
 class Shipper:
-    """Ships the segments of every writer, oldest first.
+    """Ships the segments of every writer, oldest first; those that did not pass come after the others.
 
     Several shippers may work on one spool: a segment is locked while one of them has it.
     """
@@ -55,11 +55,9 @@ class Shipper:
         sweep(self._spool)
         for writer in writers(self._spool):
             adopt(writer)
-        found = sorted(
-            (path for writer in writers(self._spool) for path in segments(writer)), key=lambda path: path.name
-        )
-        self._pauses = {path: pause for path, pause in self._pauses.items() if path in set(found)}
-        for segment in found:
+        found = {path for writer in writers(self._spool) for path in segments(writer)}
+        self._pauses = {path: pause for path, pause in self._pauses.items() if path in found}
+        for segment in sorted(found, key=self._turn):
             now = time.monotonic()
             if now < self._server_pause.until or (stop is not None and stop.is_set()):
                 break
@@ -67,6 +65,11 @@ class Shipper:
             if pause is None or now >= pause.until:
                 done += self._ship(segment)
         return done
+
+    def _turn(self, segment: Path) -> tuple[int, str]:
+        """Order by failures, then by age: a segment that cannot pass must not be tried before all others for ever."""
+        pause = self._pauses.get(segment)
+        return (0 if pause is None else pause.failures, segment.name)
 
     def _ship(self, segment: Path) -> bool:
         with try_lock(segment) as locked:
@@ -92,17 +95,26 @@ class Shipper:
             return True
 
     def _back_off(self, segment: Path, pause: _Pause, error: InsertError) -> None:
+        pauses = [pause]
         if isinstance(error, UnreachableError):
             # No segment can get through: wait once for all of them.
-            pause = self._server_pause
+            pauses = [self._server_pause]
         elif isinstance(error, RefusedError):
             pause.refusals += 1
-        pause.failures += 1
-        seconds = min(self._max_backoff_s, _FIRST_BACKOFF_S * 2 ** min(pause.failures - 1, 16))
-        pause.until = time.monotonic() + seconds
+        else:
+            # Probably none can; but where only this one is too much for the server, the others have their turn first.
+            pauses.append(self._server_pause)
+        for longer in pauses:
+            self._lengthen(longer)
+        seconds = round(pauses[0].until - time.monotonic(), 2)
         _logger.warning(
             "segment_not_shipped", batch_id=segment.stem, code=error.code, error=str(error), again_in_s=seconds
         )
+
+    def _lengthen(self, pause: _Pause) -> None:
+        pause.failures += 1
+        seconds = min(self._max_backoff_s, _FIRST_BACKOFF_S * 2 ** min(pause.failures - 1, 16))
+        pause.until = time.monotonic() + seconds
 
     def _keep_damaged(self, segment: Path, damaged_bytes: int) -> None:
         self._metrics.damaged_bytes.inc(damaged_bytes)

@@ -22,7 +22,7 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:013d}-{secrets.token_hex(8)}"
 
 
-def _made_at(identifier: str) -> float | None:
+def made_at(identifier: str) -> float | None:
     """Return when an id was made, in seconds since 1970; None for what is no id of ours."""
     milliseconds = identifier.split("-", 1)[0]
     return int(milliseconds) / 1000 if milliseconds.isdecimal() else None
@@ -90,7 +90,7 @@ def sweep(spool: Path) -> None:
     if not spool.is_dir():
         return
     for hidden in spool.glob(f"{_UNFINISHED}*"):
-        began = _made_at(hidden.name.removeprefix(_UNFINISHED))
+        began = made_at(hidden.name.removeprefix(_UNFINISHED))
         if began is not None and began < time.time() - _UNFINISHED_FOR_GOOD_AFTER_S:
             with contextlib.suppress(FileNotFoundError):
                 (hidden / _LOCK).unlink(missing_ok=True)
@@ -144,7 +144,7 @@ def usage(spool: Path) -> Usage:
         if path.suffix in {OPEN, SEALED, ADOPTED}:
             size += info.st_size
             count += 1
-            began = _made_at(path.stem)
+            began = made_at(path.stem)
             if began is not None:
                 oldest = began if oldest is None else min(oldest, began)
     return Usage(size, count, oldest)

@@ -1,6 +1,6 @@
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
@@ -9,7 +9,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from core.events import LandedEvent
-from ingestion.shipper.landing import Landing, RefusedError, UnreachableError
+from ingestion.shipper.landing import Landing, RefusedError, UnableError, UnreachableError
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipper import Shipper
 from ingestion.spool.directory import ADOPTED, SEALED, WriterDirectory, new_id, usage, writers
@@ -27,6 +27,8 @@ class Yard:
     landing: Landing
     client: Client
     project_id: int
+    batch_id: str = field(default_factory=new_id)
+    """The segment that is put next: its lines carry it."""
 
     @property
     def spool(self) -> Path:
@@ -44,7 +46,7 @@ class Yard:
             received_at=1_700_000_000.5,
             protocol="segment",
             write_key_id=3,
-            batch_id="batch",
+            batch_id=self.batch_id,
         )
         return msgspec.json.encode(msgspec.to_builtins(event) | members) + b"\n"
 
@@ -56,7 +58,8 @@ class Yard:
     def put(self, segment: bytes, batch_id: str | None = None, suffix: str = SEALED) -> Path:
         """Put a segment that can be shipped into a directory of its own."""
         directory = WriterDirectory.create(self.spool)
-        path = directory.path / f"{batch_id or new_id()}{suffix}"
+        path = directory.path / f"{batch_id or self.batch_id}{suffix}"
+        self.batch_id = new_id()
         path.write_bytes(segment)
         directory.close()
         return path
@@ -95,7 +98,7 @@ def test_a_segment_lands_and_leaves_nothing_behind(yard: Yard) -> None:
 
 
 def test_a_segment_that_is_sent_again_lands_once(yard: Yard) -> None:
-    segment, batch_id = yard.record(yard.line("a"), yard.line("b")), new_id()
+    segment, batch_id = yard.record(yard.line("a"), yard.line("b")), yard.batch_id
     for _ in range(3):
         yard.put(segment, batch_id)
         assert yard.ship() == 1
@@ -200,6 +203,65 @@ def test_a_segment_that_cannot_pass_does_not_hold_up_the_others(yard: Yard, monk
     monkeypatch.setattr(yard.landing, "insert", refuse)
     assert yard.ship() == 1
     assert yard.landed() == ["next"]
+
+
+def test_rows_that_clickhouse_only_says_it_has_are_inserted_again(yard: Yard) -> None:
+    """A server that is killed between an insert's token and its rows ignores the rows when they come again."""
+    segment, batch_id = yard.record(yard.line("a"), yard.line("b")), yard.batch_id
+    yard.put(segment, batch_id)
+    assert yard.ship() == 1
+    # What such a kill leaves behind: the token without the rows.
+    yard.client.command("delete from raw.events where batch_id = {batch_id:String}", parameters={"batch_id": batch_id})
+    assert yard.landed() == []
+    yard.put(segment, batch_id)
+    assert yard.ship() == 1
+    assert yard.landed() == ["a", "b"]
+
+
+def test_a_fault_of_the_server_rejects_no_row(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = yard.put(yard.record(yard.line("a"), yard.line("b")))
+    insert = yard.landing.insert
+
+    def fail(kind: Kind, lines: bytes, token: str) -> None:
+        if kind == Kind.EVENTS:
+            raise RefusedError("Cannot read from a file: a fault that nobody thought of")
+        insert(kind, lines, token)
+
+    shipper = yard.shipper()
+    with monkeypatch.context() as patched:
+        patched.setattr(yard.landing, "insert", fail)
+        for _ in range(12):
+            shipper.ship_available()
+            time.sleep(0.011)
+    assert (path.exists(), yard.rejected()) == (True, [])
+    deadline = time.monotonic() + 20
+    while not shipper.ship_available():
+        assert time.monotonic() < deadline
+    assert (yard.landed(), yard.rejected()) == (["a", "b"], [])
+
+
+def test_a_server_that_can_take_nothing_now_is_asked_with_one_segment_only(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        yard.put(yard.record(yard.line(f"m{number}")))
+    asked: list[str] = []
+
+    def refuse(_kind: Kind, _lines: bytes, token: str) -> None:
+        asked.append(token)
+        raise UnableError("out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(yard.landing, "insert", refuse)
+        shipper = yard.shipper()
+        shipper.ship_available()
+        assert len(asked) == 1
+        time.sleep(0.02)
+        shipper.ship_available()
+        # Another one, in case the first was the only one that is too much.
+        assert len(set(asked)) == 2
+    time.sleep(0.02)
+    assert shipper.ship_available() == 5
 
 
 def test_what_can_be_read_of_a_rotten_segment_lands_and_the_segment_is_kept(yard: Yard) -> None:
