@@ -1,7 +1,6 @@
 """The collector's HTTP interface."""
 
 import base64
-import binascii
 import time
 from collections.abc import Callable
 from typing import Any
@@ -77,7 +76,7 @@ def _basic_user(authorization: str | None) -> str | None:
         return None
     try:
         return base64.b64decode(credentials).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
 
 

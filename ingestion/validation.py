@@ -99,8 +99,8 @@ class Validator:
             anonymous_id=anonymous_id,
             user_id=user_id,
             previous_id=previous_id,
-            session_id=as_text(event.session_id) or as_text(context.session_id) or "",
-            group_type=(event.group_type or "group") if kind == EventType.GROUP else "",
+            session_id=_session(event, context),
+            group_type=_group_type(event) if kind == EventType.GROUP else "",
             group_id=_group(event) if kind == EventType.GROUP else "",
             timestamp=correct(original_ms, sent_ms, received.received_ms) / 1000,
             original_timestamp=None if original_ms is None else original_ms / 1000,
@@ -183,6 +183,22 @@ def _group(event: Event) -> str:
         raise RejectedEventError(RejectReason.MISSING_ID, "group needs groupId")
     _demand_legal(groupId=group_id)
     return group_id
+
+
+def _group_type(event: Event) -> str:
+    group_type = event.group_type or "group"
+    if exceeds_bytes(group_type, MAX_ID_BYTES):
+        raise RejectedEventError(RejectReason.INVALID_SHAPE, f"groupType is longer than {MAX_ID_BYTES} bytes")
+    return group_type
+
+
+def _session(event: Event, context: _Context) -> str:
+    """Return the client's session; what is no id would melt everybody's events into one: then there is none."""
+    for value in (event.session_id, context.session_id):
+        session_id = as_text(value)
+        if session_id is not None and is_legal(session_id):
+            return session_id
+    return ""
 
 
 def _demand_legal(**ids: str | None) -> None:

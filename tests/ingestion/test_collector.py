@@ -120,6 +120,11 @@ def test_a_request_that_is_too_large_is_refused_packed_or_not(sender: Sender) ->
         assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
 
 
+def test_a_header_that_is_no_ascii_is_an_unknown_key(line: Line) -> None:
+    answer = httpx.post(f"{line.collector.url}/v1/track", headers=[(b"authorization", "Basic wé".encode())], json={})
+    assert (answer.status_code, answer.json()["code"]) == (401, "unknown_write_key")
+
+
 def test_an_empty_batch_is_taken(sender: Sender) -> None:
     assert sender.batch().json() == SUCCESS
 

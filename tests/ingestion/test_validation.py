@@ -66,6 +66,18 @@ def test_a_track_is_kept_without_its_illegal_id() -> None:
     assert (landed.user_id, landed.anonymous_id) == ("", "device-1")
 
 
+@pytest.mark.parametrize("session_id", [False, 0, "undefined", " null ", "x" * 201])
+def test_a_session_id_that_names_nothing_is_left_out(session_id: Any) -> None:
+    """Everybody's events would melt into one session; without an id the sessions are derived."""
+    assert land(userId="ada", sessionId=session_id).session_id == ""
+    assert land(userId="ada", sessionId=session_id, context={"sessionId": "s1"}).session_id == "s1"
+
+
+def test_a_kind_of_group_that_is_too_long_is_rejected() -> None:
+    members = {"type": "group", "userId": "ada", "groupId": "acme"}
+    assert reason(**members, groupType="x" * 201) == RejectReason.INVALID_SHAPE
+
+
 def test_a_track_without_a_legal_id_is_rejected() -> None:
     assert reason(userId="null", anonymousId=" Guest ") == RejectReason.ILLEGAL_ID
     assert reason() == RejectReason.MISSING_ID
