@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from functools import partial
 from importlib.util import find_spec
 
+import psycopg
+
 from runtime import dagster_home, dagster_status, postgres, readiness, valkey
 from runtime.addresses import Addresses, without_password
 from runtime.credentials import Credentials
@@ -151,7 +153,11 @@ class Catalogue:
                 postgres.is_ready, admin_url
             ):
                 return False
-            await asyncio.to_thread(postgres.provision, admin_url, credentials.postgres_radixinsight)
+            try:
+                await asyncio.to_thread(postgres.provision, admin_url, credentials.postgres_radixinsight)
+            except psycopg.Error:
+                # Its log has the server's own words; the next question tries again.
+                return False
             return True
 
         return Service(

@@ -2,10 +2,14 @@
 
 import fcntl
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import AlreadyRunningError, OperationError
+
+# A holder writes its process id some microseconds after it has taken the lock.
+_UNNAMED_HOLDER_PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,11 @@ class DataDirectory:
 
     @classmethod
     def at(cls, path: Path) -> "DataDirectory":
-        """Return the directory at `path`, made absolute: the processes don't share a working directory."""
-        return cls(path.expanduser().absolute())
+        """Return the directory at `path`, absolute and without symbolic links.
+
+        The processes don't share a working directory, and those of an earlier run are told by this very path.
+        """
+        return cls(path.expanduser().resolve())
 
     @property
     def clickhouse(self) -> Path:
@@ -70,6 +77,11 @@ class DataDirectory:
         return self.run / "demo.html"
 
     @property
+    def lock_file(self) -> Path:
+        """What a supervisor locks for as long as it runs; it holds its process id."""
+        return self.run / "lock"
+
+    @property
     def state_file(self) -> Path:
         """The supervisor's account of its processes."""
         return self.run / "state.json"
@@ -98,7 +110,7 @@ class DirectoryLock:
     """An exclusive claim on a data directory, which ends with the process that holds it, however that ends."""
 
     def __init__(self, directory: DataDirectory) -> None:
-        self._path = directory.run / "lock"
+        self._path = directory.lock_file
         self._descriptor: int | None = None
         self._root = directory.root
 
@@ -126,7 +138,16 @@ class DirectoryLock:
             self._descriptor = None
 
     def holder(self) -> int | None:
-        """Return the process id of whoever holds the claim now, or None."""
+        """Return the process id of whoever holds the claim now, 0 for one that doesn't tell it, or None.
+
+        Blocks for up to a second while a holder has not told it yet.
+        """
+        until = time.monotonic() + _UNNAMED_HOLDER_PATIENCE_S
+        while (holder := self._read_holder()) == 0 and time.monotonic() < until:
+            time.sleep(0.01)
+        return holder
+
+    def _read_holder(self) -> int | None:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -134,8 +155,8 @@ class DirectoryLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            text = os.pread(descriptor, 32, 0).decode().strip()
-            return int(text) if text else 0
+            text = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            return int(text) if text.isascii() and text.isdigit() else 0
         finally:
             os.close(descriptor)
         return None

@@ -147,8 +147,13 @@ def is_ready(admin_url: str) -> bool:
 
 
 def provision(admin_url: str, password: str) -> None:
-    """Create the application's role and the databases `radixinsight` and `dagster` where they are missing."""
+    """Create the application's role and the databases `radixinsight` and `dagster` where they are missing.
+
+    Raises psycopg.Error.
+    """
     with psycopg.connect(admin_url, autocommit=True, connect_timeout=5) as connection:
+        # The log gets the error and not the statement that failed, because that has the password in it.
+        connection.execute("set log_min_error_statement = panic")
         if not connection.execute("select 1 from pg_roles where rolname = %s", [_ROLE]).fetchone():
             connection.execute(
                 sql.SQL("create role {} login password {}").format(sql.Identifier(_ROLE), sql.Literal(password))

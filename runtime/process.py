@@ -20,6 +20,8 @@ _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
 # A process that served this long starts with the shortest back-off again.
 _STEADY_S = 60.0
+# One that accepts a connection and says nothing is not ready, and is asked again.
+_ANSWER_TIMEOUT_S = 10.0
 
 
 class SupervisedProcess:
@@ -39,41 +41,46 @@ class SupervisedProcess:
     async def run(self) -> None:
         """Keep the process running; return when it was stopped, or when a one-shot program has done its work.
 
-        Raises StartFailedError when it doesn't become ready in three attempts or in the time allowed.
+        Raises StartFailedError when it doesn't become ready in three attempts or in the time allowed, or when
+        starting it raises an OperationError, which another attempt would not change.
         """
         failures = 0
         while not self._stopping.is_set():
             launched_at = time.monotonic()
-            trouble: str | None = None
+            became_ready, trouble = False, None
             try:
                 became_ready = await self._launch_until_ready()
             except OperationError as error:
+                await self._end_child()
                 if not self.ready.is_set():
                     self._set(state="failed", pid=None, message=error.detail)
                     raise StartFailedError(f"{self.service.name}: {error.detail}") from error
-                became_ready, trouble = False, error.detail
+                trouble = error.detail
+            except Exception as error:  # noqa: BLE001 - a full disk, or a server that hangs up, passes
+                await self._end_child()
+                trouble = f"could not be started ({type(error).__name__}: {error})"
             if became_ready:
-                if self.service.on_ready is not None:
-                    await self.service.on_ready()
                 self._set(state="ready", start_duration_s=time.monotonic() - launched_at, message=None)
                 self.ready.set()
             code = await self._ended()
             if self._stopping.is_set():
                 return
-            if self.service.once and code == 0:
+            if self.service.once and code == 0 and trouble is None:
                 self._set(state="done", pid=None, exit_code=0, start_duration_s=time.monotonic() - launched_at)
                 self.ready.set()
                 return
-            failures = 0 if time.monotonic() - launched_at > _STEADY_S else failures + 1
+            trouble = trouble or f"ended with {_described(code)}"
+            failures = 0 if became_ready and time.monotonic() - launched_at > _STEADY_S else failures + 1
             if not self.ready.is_set() and failures >= _START_ATTEMPTS:
-                message = f"ended with {_described(code)} {failures} times before it was ready"
+                message = f"{trouble} {failures} times before it was ready"
                 self._set(state="failed", pid=None, exit_code=code, message=message)
                 raise StartFailedError(f"{self.service.name} {message}.")
-            await self._back_off(trouble or f"ended with {_described(code)}", code, failures)
+            await self._back_off(trouble, code, failures)
 
     async def _launch_until_ready(self) -> bool:
         """Launch, then ask until ready. Return False when the process ended first, or is a one-shot program."""
         service = self.service
+        self._child = None
         self._set(state="starting", pid=None, started_at=now(), message=None)
         if service.prepare is not None:
             await asyncio.to_thread(service.prepare)
@@ -98,7 +105,9 @@ class SupervisedProcess:
             return False
         deadline = time.monotonic() + self._start_timeout_s
         while self._child.returncode is None and not self._stopping.is_set():
-            if await service.is_ready():
+            if await self._is_ready(deadline):
+                if service.on_ready is not None:
+                    await service.on_ready()
                 return True
             if time.monotonic() > deadline:
                 await self._end_child()
@@ -106,9 +115,16 @@ class SupervisedProcess:
             await asyncio.sleep(service.poll_s)
         return False
 
-    async def _ended(self) -> int:
+    async def _is_ready(self, deadline: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(_ANSWER_TIMEOUT_S, max(deadline - time.monotonic(), 0))):
+                return await self.service.is_ready()
+        return False
+
+    async def _ended(self) -> int | None:
+        """Wait for the process's end and return its exit code; None when there is none because it wasn't launched."""
         if self._child is None:
-            return 0
+            return None
         child = self._child
         code = await child.wait()
         # What it started must not outlive it: a second copy would fight over ports, locks and runs.
@@ -116,7 +132,7 @@ class SupervisedProcess:
             os.killpg(child.pid, signal.SIGKILL)
         return code
 
-    async def _back_off(self, trouble: str, code: int, failures: int) -> None:
+    async def _back_off(self, trouble: str, code: int | None, failures: int) -> None:
         wanted, self._restart_wanted = self._restart_wanted, False
         delay = 0.0 if wanted else min(_FIRST_BACKOFF_S * 2 ** max(failures - 1, 0), _LONGEST_BACKOFF_S)
         message = "restart asked for" if wanted else f"{trouble}, starts again in {delay:.1f} s"
@@ -169,8 +185,8 @@ def _descendants(pid: int) -> list[psutil.Process]:
     return []
 
 
-def _described(code: int) -> str:
-    if code >= 0:
+def _described(code: int | None) -> str:
+    if code is None or code >= 0:
         return f"exit code {code}"
     with contextlib.suppress(ValueError):
         return f"signal {signal.Signals(-code).name}"

@@ -20,14 +20,13 @@ from runtime.credentials import load_credentials
 from runtime.directory import DataDirectory, DirectoryLock
 from runtime.errors import OperationError
 from runtime.liveness import is_at_work
-from runtime.logs import start_log, trim_logs
+from runtime.logs import keep_trimmed, start_log
 from runtime.ports import Ports
 from runtime.process import SupervisedProcess
 from runtime.requests import take_request
 from runtime.settings import RuntimeSettings
 from runtime.state import SupervisorRecord, write_state
 
-_LOG_CHECK_S = 30.0
 _PARENT_CHECK_S = 1.0
 
 
@@ -129,7 +128,7 @@ class Supervisor:
             self._add(catalogue, name)
         self._changed()
         stopped = asyncio.create_task(self._stop.wait())
-        self._background = {asyncio.create_task(self._trim_logs())}
+        self._background = {asyncio.create_task(keep_trimmed(self.directory.logs))}
         if self._while_alive is not None:
             self._background.add(asyncio.create_task(self._stop_after(self._while_alive)))
         all_ready: asyncio.Task[object] = asyncio.create_task(self._all_ready())
@@ -150,11 +149,6 @@ class Supervisor:
             await process.ready.wait()
         self._record.phase = "up"
         self._changed()
-
-    async def _trim_logs(self) -> None:
-        while True:
-            await asyncio.sleep(_LOG_CHECK_S)
-            await asyncio.to_thread(trim_logs, self.directory.logs)
 
     async def _stop_after(self, pid: int) -> None:
         while is_at_work(pid):  # noqa: ASYNC110 - the event is another process's end: there is nothing to await

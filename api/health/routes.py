@@ -27,7 +27,7 @@ _METRICS: dict[int | str, dict[str, Any]] = {
 
 @router.get("/healthz", operation_id="get_health", summary="Whether the process answers")
 async def get_health() -> Alive:
-    """Answer, whatever the state of the engines: a supervisor restarts a process that does not."""
+    """Answer, whatever the state of the engines: for a probe that restarts a process that does not answer."""
     return Alive(status="ok")
 
 

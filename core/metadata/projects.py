@@ -82,13 +82,8 @@ def create_write_key(session: Session, project_id: int, name: str) -> str:
     return key
 
 
-def list_write_keys(session: Session, project_id: int) -> list[WriteKey]:
-    """Return the project's write keys, revoked ones too, oldest first."""
-    return list(session.scalars(select(WriteKey).where(WriteKey.project_id == project_id).order_by(WriteKey.id)))
-
-
 def revoke_write_key(session: Session, key: str) -> bool:
-    """Stop a write key from being accepted, at the collectors within 5 s. False when no live key has that value."""
+    """Stop a write key from being accepted, at the collectors within 3 s. False when no live key has that value."""
     statement = update(WriteKey).where(WriteKey.key == key, WriteKey.revoked_at.is_(None)).values(revoked_at=utc_now())
     return session.execute(statement.returning(WriteKey.id)).first() is not None
 

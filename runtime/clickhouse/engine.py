@@ -182,8 +182,11 @@ class Engine:
             _logger.warning("handle_not_closed", error=str(error))
 
     def kill(self, handle: Handle) -> int:
-        """Ask the engine to end what `handle` runs; returns how many queries were found."""
-        with handle.ending, self._killer_lock:
+        """Ask the engine to end what `handle` runs; returns how many queries were found.
+
+        The caller holds `handle.ending`, since before it looked whether the query still runs.
+        """
+        with self._killer_lock:
             started = time.monotonic()
             result = self._killer.run(_KILL, "TSV", {"setting": TAG_SETTING, "tag": handle.tag})
             rows = result.bytes().count(b"\n")

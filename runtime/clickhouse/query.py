@@ -3,9 +3,9 @@
 import re
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from runtime.clickhouse import external_tables, insert_query, rewriting, select_query, statement
@@ -121,13 +121,14 @@ class Queries:
         self.guard.check(text.text, query.user.role)
         self.guard.check_parameters(query.parameters, text.text, query.user.role)
         kind = self._check(query, parsed, lease)
-        parsed = self._rewritten(query, parsed)
-        if query.user.role is Role.READER and not lease.is_reusable:
-            lease.handle.run("set readonly = 1")
-        dies = kind == _READ_ONLY or parsed.first == "INSERT"
-        running = RunningQuery(query.id, query.user.name, lease.handle, sock, dies_with_client=dies)
-        with self._running.entered(running):
-            self._statement(query, parsed, lease, answer, end=partial(self._running.kill, running))
+        with ExitStack() as victims:
+            parsed = self._rewritten(query, parsed, victims)
+            if query.user.role is Role.READER and not lease.is_reusable:
+                lease.handle.run("set readonly = 1")
+            dies = kind == _READ_ONLY or parsed.first == "INSERT"
+            running = RunningQuery(query.id, query.user.name, lease.handle, sock, dies_with_client=dies)
+            with self._running.entered(running):
+                self._statement(query, parsed, lease, answer, end=partial(self._running.kill, running))
 
     def _check(self, query: Query, parsed: Statement, lease: Lease) -> str:
         """Refuse chains of statements, and changes by who may only read; returns the statement's class."""
@@ -161,10 +162,16 @@ class Queries:
         with self.engine.borrowed() as handle:
             return _ask(handle, text)
 
-    def _rewritten(self, query: Query, parsed: Statement) -> Statement:
+    def _rewritten(self, query: Query, parsed: Statement, victims: ExitStack) -> Statement:
+        """Return the statement as the engine understands it; `victims` holds the queries that a KILL names."""
         text = rewriting.name_user(parsed.text, query.user.name)
         if parsed.first == "KILL":
-            text = rewriting.find_killed(text, self._running.tag_of)
+
+            @cache
+            def held_tag(query_id: str) -> str | None:
+                return victims.enter_context(self._running.held(query_id))
+
+            text = rewriting.find_killed(text, held_tag)
         return parsed if text is parsed.text else statement.parse(text)
 
     def _statement(

@@ -17,6 +17,8 @@ _logger = structlog.get_logger()
 
 # Most queries are over before anybody needs to watch their client.
 _UNWATCHED_SECONDS = 0.15
+# Two KILLs that name the same queries in different orders would otherwise wait for each other.
+_HELD_ELSEWHERE_SECONDS = 1.0
 _GONE = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
@@ -62,21 +64,34 @@ class Running:
     def __len__(self) -> int:
         return len(self._queries)
 
-    def tag_of(self, query_id: str) -> str | None:
-        """Return the engine's tag of a running query."""
-        with self._lock:
-            return next((query.handle.tag for query in self._queries if query.query_id == query_id), None)
+    @contextmanager
+    def held(self, query_id: str) -> Generator[str | None]:
+        """Yield the engine's tag of a running query, which is no other query's before the block ends.
+
+        None when no query of that id runs, or somebody else's KILL has been at it for longer than a second.
+        """
+        query = self._find(query_id)
+        if query is None or not query.handle.ending.acquire(timeout=_HELD_ELSEWHERE_SECONDS):
+            yield None
+            return
+        try:
+            yield query.handle.tag if self._is_listed(query) else None
+        finally:
+            query.handle.ending.release()
 
     def kill(self, query: RunningQuery) -> None:
-        """End a query, if it still runs."""
-        with self._lock:
-            if query not in self._queries or query.is_killed:
-                return
+        """End a query, if it still runs and nobody else is ending it."""
+        # The lock comes before the look: a query that is listed then can't leave the handle to the next one meanwhile.
+        if not query.handle.ending.acquire(blocking=False):
+            return
         try:
-            # Between being listed and being seen by the engine lie some milliseconds: then nothing is found yet.
-            query.is_killed = self._engine.kill(query.handle) > 0
+            if self._is_listed(query) and not query.is_killed:
+                # Between being listed and being seen by the engine lie some milliseconds: nothing is found yet.
+                query.is_killed = self._engine.kill(query.handle) > 0
         except ClickHouseError as error:
             _logger.warning("query_not_killed", query_id=query.query_id, error=str(error))
+        finally:
+            query.handle.ending.release()
 
     def kill_all(self) -> None:
         """End every query."""
@@ -100,6 +115,14 @@ class Running:
         for descriptor, events in poll.poll(0):
             if events & _GONE:
                 self.kill(watched[descriptor])
+
+    def _find(self, query_id: str) -> RunningQuery | None:
+        with self._lock:
+            return next((query for query in self._queries if query.query_id == query_id), None)
+
+    def _is_listed(self, query: RunningQuery) -> bool:
+        with self._lock:
+            return query in self._queries
 
     def _snapshot(self) -> list[RunningQuery]:
         with self._lock:

@@ -1,7 +1,6 @@
 """Who may enter: three users with fixed rights, proven by a password in one of ClickHouse's usual ways."""
 
 import base64
-import binascii
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -93,7 +92,7 @@ def _basic(header: str) -> tuple[str, str]:
         raise ClickHouseError(516, f"Invalid authentication: '{scheme}' HTTP Authorization scheme is not supported")
     try:
         decoded = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise ClickHouseError(516, "Invalid authentication: cannot decode the Basic credentials") from None
     name, colon, password = decoded.partition(":")
     if not colon:

@@ -1,5 +1,6 @@
 """`radixinsight down`: stop what runs on the data directory."""
 
+import contextlib
 import os
 import signal
 import time
@@ -22,12 +23,21 @@ def down(data_dir: DataDirOption = None) -> None:
 
 
 def stop(directory: DataDirectory) -> bool:
-    """Stop the supervisor and what it runs; False when nothing ran. Raises OperationError when it doesn't end."""
+    """Stop the supervisor and what it runs; False when nothing ran.
+
+    Raises OperationError when it doesn't end, or doesn't say which process it is.
+    """
     lock = DirectoryLock(directory)
     holder = lock.holder()
     if holder is None:
         return end(directory) > 0
-    os.kill(holder, signal.SIGTERM)
+    if holder <= 0:
+        # To the kernel, such a number means whole groups of processes, the caller's own among them.
+        raise OperationError(
+            f"Somebody holds {directory.lock_file} and does not say which process it is: try again, or end it yourself."
+        )
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(holder, signal.SIGTERM)
     until = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until:
         if lock.holder() != holder and not is_at_work(holder):

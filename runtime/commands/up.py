@@ -62,7 +62,7 @@ def start_detached(
     holder = DirectoryLock(directory).holder()
     if holder is not None:
         raise AlreadyRunningError(
-            f"RadixInsight already runs on {directory.root} (supervisor process {holder}). "
+            f"RadixInsight already runs on {directory.root} (supervisor process {holder or 'unknown'}). "
             "See it with `radixinsight status`, stop it with `radixinsight down`."
         )
     command = [sys.executable, "-m", "runtime", "up", "--data-dir", str(directory.root)]
@@ -96,7 +96,8 @@ def start_detached(
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    # For appending: the log is cut while it is written.
+    return os.open(path, flags | os.O_APPEND, 0o600)
 
 
 def raise_if_failed(record: SupervisorRecord, directory: DataDirectory) -> None:

@@ -10,7 +10,6 @@ import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import Any
 
 import msgspec
 
@@ -116,8 +115,3 @@ class DemoData:
                 timestamp=row.timestamp + shift,
                 properties=row.properties,
             )
-
-
-def as_segment(event: DemoEvent) -> dict[str, Any]:
-    """Return the event as the JSON object that is sent."""
-    return msgspec.to_builtins(event)

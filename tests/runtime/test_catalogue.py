@@ -1,12 +1,17 @@
+import asyncio
+import dataclasses
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from runtime import postgres
 from runtime.addresses import resolve
 from runtime.catalogue import Catalogue
 from runtime.credentials import load_credentials
 from runtime.directory import DataDirectory
 from runtime.ports import Ports
+from runtime.process import SupervisedProcess
 from runtime.settings import RuntimeSettings
 
 
@@ -64,3 +69,33 @@ def test_a_process_is_told_the_passwords_that_it_needs_and_no_others(
     assert told("dagster-code") == {"clickhouse", "postgres"}
     assert told("dagster-web") == told("dagster-daemon") == {"postgres"}
     assert told("valkey") == told("trickle") == set()
+
+
+async def test_postgresql_is_asked_again_while_its_databases_can_not_be_made(
+    tmp_path: Path, free_port_base: int
+) -> None:
+    settings = RuntimeSettings(data_dir=tmp_path, port_base=free_port_base)
+    service = _catalogue(settings)["postgres"]
+    credentials = load_credentials(DataDirectory.at(tmp_path))
+    admin_url = resolve(settings, credentials, Ports(free_port_base)).database_admin_url
+
+    async def accepts_the_administrator() -> bool:
+        return await asyncio.to_thread(postgres.is_ready, admin_url)
+
+    log = tmp_path / "logs" / "postgres.log"
+    bare = dataclasses.replace(service, is_ready=accepts_the_administrator)
+    server = SupervisedProcess(bare, log, start_timeout_s=60, changed=lambda: None)
+    running = asyncio.create_task(server.run())
+    try:
+        await asyncio.wait_for(server.ready.wait(), 60)
+        with psycopg.connect(admin_url, autocommit=True) as connection:
+            connection.execute("alter database postgres set default_transaction_read_only = on")
+            assert not await service.is_ready()
+            assert "read-only transaction" in await asyncio.to_thread(log.read_text)
+            assert credentials.postgres_radixinsight not in await asyncio.to_thread(log.read_text)
+            connection.execute("set transaction_read_only = off")
+            connection.execute("alter database postgres reset default_transaction_read_only")
+        assert await service.is_ready()
+    finally:
+        await server.stop()
+        await running

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runtime.errors import StartFailedError
+from runtime import process as process_module
+from runtime.errors import OperationError, StartFailedError
 from runtime.liveness import is_at_work
 from runtime.process import SupervisedProcess
 from runtime.service import Service
@@ -112,6 +113,106 @@ async def test_a_crash_after_being_ready_is_followed_by_a_restart(tmp_path: Path
     assert process.record.restarts == 1
     await process.stop()
     await running
+
+
+async def test_a_start_that_raises_is_tried_three_times(tmp_path: Path) -> None:
+    attempts: list[int] = []
+
+    def full_disk() -> None:
+        attempts.append(1)
+        raise OSError(28, "No space left on device")
+
+    process = _process(tmp_path, "sleep 60", prepare=full_disk)
+    with pytest.raises(StartFailedError, match=r"No space left on device\) 3 times before it was ready"):
+        await process.run()
+    assert len(attempts) == 3
+    assert process.record.state == "failed"
+
+
+async def test_a_start_that_raises_once_goes_on(tmp_path: Path) -> None:
+    process = _process(tmp_path, "sleep 60")
+    (tmp_path / "program.log").mkdir()  # the log can't be opened
+    running = asyncio.create_task(process.run())
+    await _eventually(lambda: process.record.state == "restarting")
+    assert "IsADirectoryError" in (process.record.message or "")
+    (tmp_path / "program.log").rmdir()
+    await asyncio.wait_for(process.ready.wait(), 5)
+    await process.stop()
+    await running
+
+
+async def test_a_refusal_that_another_attempt_would_not_change_fails_the_start_at_once(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise OperationError("is not installed")
+
+    process = _process(tmp_path, "sleep 60", prepare=refuse)
+    with pytest.raises(StartFailedError, match="is not installed"):
+        await process.run()
+    assert process.record.restarts == 0
+
+
+async def test_a_once_program_that_was_never_launched_is_not_done(tmp_path: Path) -> None:
+    def broken() -> None:
+        raise RuntimeError
+
+    with pytest.raises(StartFailedError, match="RuntimeError"):
+        await _process(tmp_path, "exit 0", once=True, prepare=broken).run()
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("hung up"), OperationError("does not take our password")])
+async def test_a_question_that_raises_after_a_crash_does_not_end_the_supervision(
+    tmp_path: Path, error: Exception
+) -> None:
+    answers: list[bool | Exception] = [True, error, True]
+    pids: list[int] = []
+
+    async def is_ready() -> bool:
+        assert process.record.pid is not None
+        pids.append(process.record.pid)
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    process = _process(tmp_path, "exec sleep 60", is_ready=is_ready)
+    running = asyncio.create_task(process.run())
+    await asyncio.wait_for(process.ready.wait(), 5)
+    os.kill(pids[0], signal.SIGKILL)
+    await _eventually(lambda: not answers and process.record.state == "ready")
+    assert process.record.restarts == 2
+    assert [is_at_work(pid) for pid in pids] == [False, False, True]
+    await process.stop()
+    await running
+
+
+async def test_a_process_that_accepts_a_question_and_says_nothing_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_module, "_ANSWER_TIMEOUT_S", 0.1)
+    asked: list[int] = []
+
+    async def silent_at_first() -> bool:
+        asked.append(1)
+        if len(asked) == 1:
+            await asyncio.Event().wait()
+        return True
+
+    process = _process(tmp_path, "exec sleep 60", is_ready=silent_at_first)
+    running = asyncio.create_task(process.run())
+    await asyncio.wait_for(process.ready.wait(), 5)
+    assert (len(asked), process.record.restarts) == (2, 0)
+    await process.stop()
+    await running
+
+
+async def test_a_process_that_never_answers_fails_the_start_in_the_time_allowed(tmp_path: Path) -> None:
+    async def silent() -> bool:
+        return await asyncio.Event().wait()
+
+    process = _process(tmp_path, "exec sleep 60", is_ready=silent, start_timeout_s=0.2)
+    async with asyncio.timeout(5):
+        with pytest.raises(StartFailedError, match="was not ready within"):
+            await process.run()
 
 
 async def test_a_program_that_runs_once_is_done_when_it_has_succeeded(tmp_path: Path) -> None:

@@ -121,6 +121,14 @@ def test_the_system_stops_when_the_process_it_was_started_for_ends(machine: Mach
     eventually(lambda: machine.record.phase == "down", seconds=10)
 
 
+def test_the_log_of_a_supervisor_in_the_background_is_written_on_from_its_beginning_when_it_was_cut(
+    machine: Machine,
+) -> None:
+    assert machine.run("up", "--only", "valkey", "--detach", "--port-base", str(machine.port_base)).returncode == 0
+    flags = Path(f"/proc/{machine.record.pid}/fdinfo/2").read_text().split("flags:")[1].split()[0]
+    assert int(flags, 8) & os.O_APPEND
+
+
 def test_what_an_earlier_run_left_behind_is_ended_by_the_next_start(machine: Machine) -> None:
     tags = {"RADIXINSIGHT_RUN": "earlier", "RADIXINSIGHT_DATA_DIR": str(machine.data_dir)}
     left = psutil.Popen(["sleep", "60"], env=os.environ | tags, start_new_session=True)
@@ -151,6 +159,33 @@ def test_reset_leaves_a_directory_alone_that_is_not_ours(machine: Machine) -> No
     assert refused.returncode == 1
     assert "is not a data directory of RadixInsight" in refused.stderr
     assert (machine.data_dir / "thesis.txt").exists()
+
+
+def test_a_folder_named_run_does_not_make_a_directory_ours(machine: Machine) -> None:
+    (machine.data_dir / "run").mkdir(parents=True)
+    (machine.data_dir / "secrets.json").write_text('{"mine": "of another program"}')
+    (machine.data_dir / "logs").mkdir()
+    refused = machine.run("reset", "--yes")
+    assert refused.returncode == 1
+    assert "is not a data directory of RadixInsight" in refused.stderr
+    assert {path.name for path in machine.data_dir.iterdir()} == {"run", "secrets.json", "logs"}
+
+
+def test_reset_leaves_what_somebody_else_put_into_the_directory(machine: Machine) -> None:
+    machine.up("valkey")
+    (machine.data_dir / "thesis.txt").write_text("ten years of work")
+    (machine.data_dir / ".postgres-killed").mkdir()
+    done = machine.run("reset", "--yes")
+    assert done.returncode == 0
+    assert "was left alone" in done.stdout
+    assert [path.name for path in machine.data_dir.iterdir()] == ["thesis.txt"]
+
+
+def test_a_directory_that_lost_its_passwords_can_be_reset(machine: Machine) -> None:
+    machine.up("valkey")
+    (machine.data_dir / "secrets.json").unlink()
+    assert machine.run("reset", "--yes").returncode == 0
+    assert not machine.data_dir.exists()
 
 
 def test_reset_without_consent_deletes_nothing(machine: Machine) -> None:

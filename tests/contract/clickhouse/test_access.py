@@ -43,6 +43,11 @@ def test_broken_basic_credentials_are_refused(server: Server) -> None:
         assert server.get("/?query=select%201", headers={"Authorization": value}).status in {400, 401, 403}
 
 
+def test_basic_credentials_outside_ascii_are_wrong_ones(server: Server) -> None:
+    answer = server.get("/?query=select%201", headers={"Authorization": "Basic w\u00fc=="})
+    assert (answer.status, answer.code) == (403, 516)
+
+
 def test_no_password_shows_in_errors_query_texts_or_logs(server: Server) -> None:
     server.get(target(query="selec", user="admin", password=PASSWORDS["admin"]))
     server.get(target(query="select 1", user="admin", password="mistyped-secret"))

@@ -1,9 +1,11 @@
 import re
+import threading
 import time
+import uuid
 
 import pytest
 
-from tests.contract.clickhouse.harness import Server, target
+from tests.contract.clickhouse.harness import Answer, Server, target
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,33 @@ def test_a_chain_is_refused_behind_comments_quotes_and_inserts(server: Server, d
         answer = server.query(sql, database=database)
         assert answer.status == 400, sql
     assert server.value("exists table t", database=database) == "1"
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select sleepEachRow(0.1) from numbers(300) settings max_block_size = 1 format Null",
+        "select number, sleepEachRow(0.01) from numbers(3000) settings max_block_size = 10 format Native",
+        "select number, sleepEachRow(0.01) from numbers(3000) settings max_block_size = 10 format JSON",
+        "select count() from numbers(1e12) where sipHash64(number) = 1 format Native",
+        "insert into function null('x UInt64') select sleepEachRow(0.1) from numbers(300) settings max_block_size = 1",
+    ],
+)
+def test_a_query_is_killed_by_its_id_whatever_it_does(server: Server, how: str, sql: str) -> None:
+    """The query can't leave its handle before the KILL is over, and a KILL SYNC not end before the query has."""
+    query_id = f"named-{uuid.uuid4()}"
+    address = target(user="admin", password="a-secret", query_id=query_id)
+    outcome: list[Answer] = []
+    asking = threading.Thread(target=lambda: outcome.append(server.request("POST", address, sql.encode(), user=None)))
+    asking.start()
+    deadline = time.monotonic() + 10
+    while not server.query(f"kill query where query_id = '{query_id}' {how}").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    asking.join(20)
+    assert not asking.is_alive()
+    assert outcome[0].code == 394 or b"QUERY_WAS_CANCELLED" in outcome[0].body or not outcome[0].complete
 
 
 def test_a_query_that_was_killed_says_so(server: Server) -> None:

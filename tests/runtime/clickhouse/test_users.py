@@ -42,6 +42,8 @@ def test_without_credentials_they_are_asked_for() -> None:
         (basic("nobody:"), {}),
         (basic("admin"), {}),
         ({"authorization": "Basic !!!"}, {}),
+        ({"authorization": "Basic w\u00fc=="}, {}),
+        ({"authorization": "Basic /w=="}, {}),
         ({"authorization": "Bearer x"}, {}),
         ({"x-clickhouse-user": "admin"}, {}),
         ({"x-clickhouse-key": "a:b"}, {}),

@@ -2,10 +2,9 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-import msgspec
 import pytest
 
-from runtime.demo.dataset import DemoData, as_segment, read_rows
+from runtime.demo.dataset import DemoData, read_rows
 from runtime.demo.replay import batches
 
 ENDS_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -39,21 +38,6 @@ def test_moving_keeps_every_distance_between_events(whole: DemoData) -> None:
 def test_events_come_in_the_order_of_time(whole: DemoData) -> None:
     times = [event.timestamp for event in whole.events()]
     assert times == sorted(times)
-
-
-def test_an_event_has_segments_shape(whole: DemoData) -> None:
-    first = as_segment(next(whole.events()))
-    assert first == {
-        "type": "track",
-        "event": first["event"],
-        "messageId": "ecom-00000",
-        "userId": first["userId"],
-        "sessionId": first["sessionId"],
-        "timestamp": first["timestamp"],
-        "properties": first["properties"],
-    }
-    assert set(first["properties"]) == {"platform", "acquisition_channel", "user_cohort", "user_lifecycle"}
-    assert msgspec.json.encode(first["timestamp"]).endswith(b'Z"')
 
 
 def test_the_same_arguments_give_the_same_events() -> None:
