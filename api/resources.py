@@ -63,5 +63,5 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         database=database,
         cache=cache,
         keys=ApiKeys(settings, database),
-        insights=Insights(settings, results, sql),
+        insights=Insights(settings, warehouse, results, sql),
     )

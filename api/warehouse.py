@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 import aiohttp
@@ -39,11 +40,18 @@ _COUNTED = {"wait_end_of_query": 1}
 
 # The path names the table's own directory, so a table that was rebuilt and exchanged differs even where its parts'
 # names do not. Merges rename parts too: the version may change without a change of content, never the reverse.
+# Another version of the engine may cut days by other rules of a time zone.
 _DATA_VERSION = """
-select lower(hex(sipHash64(arraySort(groupArray((path, modification_time)))))) as version
+select lower(hex(sipHash64(arraySort(groupArray((path, modification_time))), version()))) as version
 from system.parts
 where database = {database:String} and table = 'fct_events' and active
 """
+
+_DAY_STARTS = """
+select arrayMap(day -> toUnixTimestamp64Milli(toDateTime64(day, 3, {timezone:String})), {days:Array(Date32)}) as starts
+"""
+# Two days per question, 100 bytes each: ranges that people choose repeat.
+_MAX_DAYS_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class Warehouse:
         self._version = ""
         self._version_read_at = float("-inf")
         self._version_reading = asyncio.Lock()
+        self._days: dict[tuple[str, date], datetime] = {}
 
     async def query(self, scope: ProjectScope, sql: str, parameters: Mapping[str, Any]) -> QueryRows:
         """Run one statement on behalf of a project and return its rows.
@@ -89,25 +98,39 @@ class Warehouse:
         )
 
     async def data_version(self) -> str:
-        """Return a token that changes whenever a modelled table does; believed for `data_version_seconds`.
+        """Return a token that changes whenever `fct_events` or the version of ClickHouse does.
 
-        It reads ClickHouse's own list of parts, which holds no tenant's data and so needs no scope.
+        `fct_events` is the one table that insights read; the token says nothing of the others. It is believed for
+        `data_version_seconds`. Reading it looks at ClickHouse's own list of parts, which holds no tenant's data and so
+        needs no scope.
         """
         async with self._version_reading:
             if time.monotonic() - self._version_read_at >= self._settings.data_version_seconds:
-                client = await self._connected()
-                try:
-                    async with asyncio.timeout(self._settings.connect_seconds):
-                        result = await client.query(
-                            _DATA_VERSION, parameters={"database": self._settings.marts_database}
-                        )
-                except TimeoutError as error:
-                    raise UnavailableError("clickhouse") from error
-                except (Error, aiohttp.ClientError, OSError) as error:
-                    raise self._explain(error) from error
-                self._version = str(result.result_rows[0][0])
+                version = str(await self._unscoped(_DATA_VERSION, {"database": self._settings.marts_database}))
+                if version != self._version:
+                    self._days.clear()
+                self._version = version
                 self._version_read_at = time.monotonic()
             return self._version
+
+    async def day_starts(self, days: Iterable[date], timezone: str) -> dict[date, datetime]:
+        """Return the UTC instant at which each of the days begins in a zone; days from 1900 to 2299.
+
+        Where midnight was skipped, the day begins at the transition; where it came twice, at the first of them. A day
+        that the zone skipped begins where the next one does. ClickHouse says so and not Python, because it also cuts
+        the buckets: the two may know different rules for one zone. Answers are kept as long as the data's version.
+        """
+        await self.data_version()
+        wanted = set(days)
+        missing = sorted(day for day in wanted if (timezone, day) not in self._days)
+        found = {day: self._days[timezone, day] for day in wanted.difference(missing)}
+        if missing:
+            starts = await self._unscoped(_DAY_STARTS, {"timezone": timezone, "days": missing})
+            found |= {day: datetime.fromtimestamp(ms / 1000, UTC) for day, ms in zip(missing, starts, strict=True)}
+            if len(self._days) + len(found) > _MAX_DAYS_KNOWN:
+                self._days.clear()
+            self._days |= {(timezone, day): start for day, start in found.items()}
+        return found
 
     async def is_reachable(self) -> bool:
         """Say whether ClickHouse answers a query of this user."""
@@ -124,6 +147,18 @@ class Warehouse:
         if self._client is not None:
             await self._client.close()
             self._client = None
+
+    async def _unscoped(self, sql: str, parameters: dict[str, Any]) -> Any:
+        """Return the one value of a statement that reads no tenant's data."""
+        client = await self._connected()
+        try:
+            async with asyncio.timeout(self._settings.connect_seconds):
+                result = await client.query(sql, parameters=parameters)
+        except TimeoutError as error:
+            raise UnavailableError("clickhouse") from error
+        except (Error, aiohttp.ClientError, OSError) as error:
+            raise self._explain(error) from error
+        return result.result_rows[0][0]
 
     async def _connected(self) -> AsyncClient:
         async with self._connecting:

@@ -1,13 +1,12 @@
 """Dates, instants and lengths of time as the API's parameters write them."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-# ClickHouse's DateTime, in which buckets come back, ends in 2106.
+# A request beyond these years is a mistake, and the calendars of Python and ClickHouse end not far from some mistakes.
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -53,15 +52,17 @@ Moment = Annotated[
 ]
 
 
-def to_instant(moment: date | datetime, zone: ZoneInfo) -> datetime:
-    """Return the UTC instant, cut to milliseconds; a date is its first instant in `zone`.
-
-    Where midnight was skipped, the day begins at the transition; where it came twice, at the first of them.
-    """
+def is_in_reach(moment: date | datetime) -> bool:
+    """Say whether a date or an instant may be asked for; the instant at which a date begins is another matter."""
     if isinstance(moment, datetime):
-        instant = moment.astimezone(UTC)
-        return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
-    return datetime(moment.year, moment.month, moment.day, tzinfo=zone).astimezone(UTC)
+        return EARLIEST <= moment <= LATEST
+    return EARLIEST.date() <= moment <= LATEST.date()
+
+
+def cut_to_ms(instant: datetime) -> datetime:
+    """Return an instant in UTC, cut to milliseconds."""
+    utc = instant.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
 def window_ms(text: str) -> int:
@@ -76,18 +77,3 @@ def window_ms(text: str) -> int:
     if length > LONGEST_WINDOW_MS:
         raise ValueError(f"'{text}' is longer than 366 days, the longest window")
     return length
-
-
-def next_bucket(start: datetime, interval: str, zone: ZoneInfo) -> datetime:
-    """Return the UTC instant at which the bucket that begins at `start` ends; hours are instants, the rest calendar."""
-    if interval == "hour":
-        return start.astimezone(UTC) + timedelta(hours=1)
-    local = start.astimezone(zone)
-    day = local.date()
-    if interval == "day":
-        following = day + timedelta(days=1)
-    elif interval == "week":
-        following = day + timedelta(days=7)
-    else:
-        following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-    return to_instant(following, zone)

@@ -55,7 +55,7 @@ class InsightSql:
         return self._statement("insights_event_names", window.range_parameters())
 
     def timeseries(self, window: Window, query: TimeseriesQuery) -> Statement:
-        """Rows: bucket (instant of its start), value; every bucket of the range."""
+        """Rows: bucket, bucket_end (instants), utc_offset_s (at its start), value; every bucket of the range."""
         return self._statement(
             "insights_timeseries",
             window.calendar_parameters() | _named(event=query.event),
@@ -77,7 +77,10 @@ class InsightSql:
         )
 
     def retention(self, window: Window, query: RetentionQuery, now: datetime) -> Statement:
-        """Rows: cohort (instant of its start), period_index, persons, cohort_size, is_complete (ended at `now`)."""
+        """Rows: cohort (instant of its start), utc_offset_s (then), period_index, persons, cohort_size, is_complete.
+
+        A period is complete when it has ended at `now`.
+        """
         parameters = window.calendar_parameters() | {"periods": query.periods, "now": _literal(now)}
         return self._statement(
             "insights_retention",
@@ -92,7 +95,10 @@ class InsightSql:
         )
 
     def received_until(self) -> Statement:
-        """One row: the newest receipt among the project's modelled events, null when there are none."""
+        """One row: the newest receipt among the project's modelled events, null when there are none.
+
+        Not a point up to which all is counted: segments of the spool land out of order.
+        """
         sql = f"select maxOrNull(received_at) as received_until\nfrom {self._events}\nwhere project_id = {_PROJECT}"
         return Statement(sql, {}, (self._events,))
 

@@ -85,9 +85,14 @@ class Meta(BaseModel):
     computed_at: Annotated[datetime, Field(description="When ClickHouse computed it, UTC.")]
     fresh_until: Annotated[
         datetime | None,
-        Field(description="Events received up to here are counted, UTC; null while the project has none."),
+        Field(
+            description="When the newest of the project's modelled events was received, UTC; null while it has none. "
+            "Events received before may still follow: they can land out of order."
+        ),
     ]
-    data_version: Annotated[str, Field(description="Changes with every change of the modelled data.")]
+    data_version: Annotated[
+        str, Field(description="Changes with every change of the modelled events and of ClickHouse's version.")
+    ]
     elapsed_ms: Annotated[float, Field(description="How long this answer took, in milliseconds.")]
     cached: Annotated[bool, Field(description="Whether it was computed before, from the same version of the data.")]
     read_rows: Annotated[int, Field(description="Rows that ClickHouse read to compute it.")]

@@ -1,11 +1,10 @@
 """Insight answers: the range in the project's zone, the statement, its rows, and the figures made of them."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from api.insights.moments import EARLIEST, LATEST, next_bucket, to_instant, window_ms
+from api.insights.moments import cut_to_ms, is_in_reach, window_ms
 from api.insights.queries import InsightSql, Statement, Window
 from api.insights.results import Computed, Results
 from api.insights.schemas import (
@@ -29,6 +28,7 @@ from api.insights.schemas import (
     TimeseriesQuery,
 )
 from api.settings import ApiSettings
+from api.warehouse import Warehouse
 from core.clock import utc_now
 from core.metadata import Project
 from core.problem import InvalidRequestError
@@ -39,29 +39,28 @@ _SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "mon
 class Insights:
     """Answers one project's questions. Every method raises `InvalidRequestError` for a range that makes no sense."""
 
-    def __init__(self, settings: ApiSettings, results: Results, sql: InsightSql) -> None:
+    def __init__(self, settings: ApiSettings, warehouse: Warehouse, results: Results, sql: InsightSql) -> None:
         self._settings = settings
+        self._warehouse = warehouse
         self._results = results
         self._sql = sql
 
     async def event_names(self, project: Project, query: RangeQuery) -> EventNames:
         """Count events and persons by event name."""
-        computed, meta = await self._ask(project, self._sql.event_names(_window(project, query)))
+        computed, meta = await self._ask(project, self._sql.event_names(await self._window(project, query)))
         return EventNames(data=[EventCount(**row) for row in computed.rows], meta=meta)
 
     async def timeseries(self, project: Project, query: TimeseriesQuery) -> Timeseries:
         """Count one measure per bucket of the range, gaps as 0."""
-        window = _window(project, query)
+        window = await self._window(project, query)
         self._check_buckets(window, query.interval)
         computed, meta = await self._ask(project, self._sql.timeseries(window, query))
-        zone = ZoneInfo(project.timezone)
         now = utc_now()
         buckets: list[Bucket] = []
         for row in computed.rows:
-            start = datetime.fromisoformat(row["bucket"])
-            end = next_bucket(start, query.interval, zone)
+            start, end = datetime.fromisoformat(row["bucket"]), datetime.fromisoformat(row["bucket_end"])
             is_complete = window.start <= start and end <= min(window.end, now)
-            buckets.append(Bucket(start=start.astimezone(zone), value=row["value"], is_complete=is_complete))
+            buckets.append(Bucket(start=_local(start, row), value=row["value"], is_complete=is_complete))
         data = TimeseriesData(
             event=query.event,
             interval=query.interval,
@@ -73,7 +72,7 @@ class Insights:
 
     async def funnel(self, project: Project, query: FunnelQuery) -> Funnel:
         """Count persons at each step by their best attempt; the range selects entries."""
-        window = _window(project, query)
+        window = await self._window(project, query)
         computed, meta = await self._ask(project, self._sql.funnel(window, query))
         by_step = {int(row["step"]): row for row in computed.rows}
         steps: list[FunnelStep] = []
@@ -105,15 +104,14 @@ class Insights:
 
     async def retention(self, project: Project, query: RetentionQuery) -> Retention:
         """Follow first-time cohorts over calendar periods; averages leave out cells that have not ended."""
-        window = _window(project, query)
+        window = await self._window(project, query)
         computed, meta = await self._ask(project, self._sql.retention(window, query, _quarter_hour(utc_now())))
-        zone = ZoneInfo(project.timezone)
         cohorts: dict[str, RetentionCohort] = {}
         for row in computed.rows:
             cohort = cohorts.setdefault(
                 row["cohort"],
                 RetentionCohort(
-                    start=datetime.fromisoformat(row["cohort"]).astimezone(zone), size=row["cohort_size"], cells=[]
+                    start=_local(datetime.fromisoformat(row["cohort"]), row), size=row["cohort_size"], cells=[]
                 ),
             )
             cohort.cells.append(
@@ -157,6 +155,19 @@ class Insights:
         )
         return computed, meta
 
+    async def _window(self, project: Project, query: RangeQuery) -> Window:
+        # Before anything is converted: the calendars of Python and of ClickHouse end.
+        _check_reach(query.from_, query.to)
+        days = {moment for moment in (query.from_, query.to) if not isinstance(moment, datetime)}
+        starts = await self._warehouse.day_starts(days, project.timezone) if days else {}
+        start, end = (
+            cut_to_ms(moment) if isinstance(moment, datetime) else starts[moment] for moment in (query.from_, query.to)
+        )
+        _check_reach(start, end)
+        if start >= end:
+            raise invalid_parameter("to", "must be after 'from'; the range is half-open, [from, to)")
+        return Window(start, end, project.timezone, project.week_start)
+
     def _check_buckets(self, window: Window, interval: str) -> None:
         most = (window.end - window.start).total_seconds() / _SHORTEST_SECONDS[interval]
         if most > self._settings.max_buckets:
@@ -173,15 +184,15 @@ def invalid_parameter(name: str, message: str) -> InvalidRequestError:
     return InvalidRequestError(f"query.{name}: {message}", errors=[problem])
 
 
-def _window(project: Project, query: RangeQuery) -> Window:
-    zone = ZoneInfo(project.timezone)
-    start, end = to_instant(query.from_, zone), to_instant(query.to, zone)
-    for name, instant in (("from", start), ("to", end)):
-        if not EARLIEST <= instant <= LATEST:
+def _check_reach(start: date | datetime, end: date | datetime) -> None:
+    for name, moment in (("from", start), ("to", end)):
+        if not is_in_reach(moment):
             raise invalid_parameter(name, "must lie between 1970 and 2100")
-    if start >= end:
-        raise invalid_parameter("to", "must be after 'from'; the range is half-open, [from, to)")
-    return Window(start, end, project.timezone, project.week_start)
+
+
+def _local(instant: datetime, row: dict[str, Any]) -> datetime:
+    """Show an instant with the offset that the row gives it."""
+    return instant.astimezone(timezone(timedelta(seconds=row["utc_offset_s"])))
 
 
 def _quarter_hour(instant: datetime) -> datetime:

@@ -10,7 +10,7 @@
 with cohorts as (
     select
         toUInt32(0) as project_id,
-        toDate(0) as cohort_date,
+        toDate32(0) as cohort_date,
         toUInt32(0) as period_index,
         toUInt64(0) as persons,
         toUInt64(0) as cohort_size,
@@ -20,7 +20,7 @@ with cohorts as (
     union all
     select
         project_id,
-        toDate(cohort, '{{ calendar['timezone'] }}') as cohort_date,
+        toDate32(cohort, '{{ calendar['timezone'] }}') as cohort_date,
         period_index,
         persons,
         cohort_size,

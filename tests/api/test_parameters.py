@@ -28,6 +28,12 @@ async def _refusal(api: httpx.AsyncClient, modelled: Any, path: str, parameters:
         ("event-names", GOOD | {"to": "2025-03-03"}, ["query", "to"]),
         ("event-names", GOOD | {"from": "1969-12-31"}, ["query", "from"]),
         ("event-names", GOOD | {"to": "2106-01-01"}, ["query", "to"]),
+        ("event-names", GOOD | {"from": "0001-01-01"}, ["query", "from"]),
+        ("event-names", GOOD | {"from": "0001-01-01T00:00:00+14:00"}, ["query", "from"]),
+        ("event-names", GOOD | {"to": "9999-12-31"}, ["query", "to"]),
+        ("event-names", GOOD | {"to": "9999-12-31T23:59:59-14:00"}, ["query", "to"]),
+        # Midnight of it in Berlin was still 1969.
+        ("event-names", GOOD | {"from": "1970-01-01"}, ["query", "from"]),
         ("event-names", GOOD | {"form": "2025-03-03"}, ["query", "form"]),
         ("insights/timeseries", GOOD | {"interval": "fortnight"}, ["query", "interval"]),
         ("insights/timeseries", GOOD | {"measure": "users"}, ["query", "measure"]),
@@ -50,6 +56,14 @@ async def test_the_refusal_names_the_parameter(
     problem = await _refusal(api, modelled, path, parameters)
     assert [error["location"] for error in problem["errors"]] == [location]
     assert location[1] in problem["detail"]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01", "0001-01-01T00:00:00+14:00", "1969-12-31", "9999-12-31"])
+async def test_a_moment_out_of_reach_is_told_what_is_in_reach(
+    api: httpx.AsyncClient, modelled: Any, moment: str
+) -> None:
+    problem = await _refusal(api, modelled, "event-names", GOOD | {"from": moment})
+    assert problem["errors"][0]["message"] == "must lie between 1970 and 2100"
 
 
 async def test_a_local_time_without_an_offset_is_told_what_it_lacks(api: httpx.AsyncClient, modelled: Any) -> None:

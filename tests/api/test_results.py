@@ -8,6 +8,7 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from api.insights.schemas import Meta
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core import warehouse
@@ -71,7 +72,9 @@ async def test_a_figure_can_be_computed_again_from_its_meta(
     assert meta["sources"] == [f"{modelled.database}.fct_events"]
 
 
-async def test_an_answer_says_until_when_and_how_it_was_computed(api: httpx.AsyncClient, modelled: Any) -> None:
+async def test_an_answer_says_what_its_newest_event_is_and_how_it_was_computed(
+    api: httpx.AsyncClient, modelled: Any
+) -> None:
     meta = (await _ask(api, modelled.berlin, QUESTIONS[0]))["meta"]
     newest = max(event.timestamp_ms for event in modelled.berlin.events)
     assert datetime.fromisoformat(meta["fresh_until"]).timestamp() * 1000 == pytest.approx(newest)
@@ -79,6 +82,25 @@ async def test_an_answer_says_until_when_and_how_it_was_computed(api: httpx.Asyn
     assert 0 <= age.total_seconds() < 600
     assert meta["read_rows"] >= len(modelled.berlin.events) // 2
     assert meta["elapsed_ms"] > 0
+
+
+async def test_an_event_that_lands_late_counts_without_being_the_newest(
+    serve: Any, own_settings: ApiSettings, modelled: Any, admin: Client
+) -> None:
+    table = f"{own_settings.marts_database}.fct_events"
+    async with serve(own_settings) as (client, _):
+        before = await _ask(client, modelled.berlin, QUESTIONS[0])
+        admin.command(
+            f"insert into {table} select * replace (concat(message_id, '-late') as message_id)"
+            f" from {table} where project_id = {modelled.berlin.id} and timestamp >= '2025-03-04'"
+            " order by received_at limit 9"
+        )
+        after = await _ask(client, modelled.berlin, QUESTIONS[0])
+    assert sum(row["events"] for row in after["data"]) > sum(row["events"] for row in before["data"])
+    assert after["meta"]["fresh_until"] == before["meta"]["fresh_until"]
+    described = Meta.model_fields["fresh_until"].description or ""
+    assert "newest" in described
+    assert "out of order" in described
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

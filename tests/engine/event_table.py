@@ -66,9 +66,11 @@ def milliseconds(instant: datetime) -> int:
 
 
 def json_instant(instant: datetime) -> str:
-    """Return an instant as ClickHouse reads a DateTime64 from JSON: seconds, as text lest a float rounds them."""
-    whole, rest = divmod(milliseconds(instant), 1000)
-    return f"{whole}.{rest:03}"
+    """Return a UTC instant as ClickHouse reads a DateTime64 from JSON: as text lest a float rounds it.
+
+    Not in seconds: of those it reads no fewer than five digits, and the first hours of 1970 have fewer.
+    """
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{instant.microsecond // 1000:03}"
 
 
 def sql_instant(instant: datetime) -> str:

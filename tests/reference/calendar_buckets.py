@@ -30,6 +30,18 @@ def bucket_start(of: Bucket, zone: ZoneInfo) -> datetime:
     return next(instant for instant in candidates if instant.astimezone(zone).date() >= of)
 
 
+def utc_offset_s(instant: datetime, zone: ZoneInfo) -> int:
+    """Return how far the zone's clock is ahead of UTC at an instant."""
+    return (instant.astimezone(zone).replace(tzinfo=UTC) - instant) // timedelta(seconds=1)
+
+
+def bucket_end(start: datetime, interval: str, zone: ZoneInfo, week_start: int = 1) -> datetime:
+    """Return the UTC instant at which the bucket ends that begins at `start`."""
+    if interval == "hour":
+        return start + timedelta(hours=1)
+    return bucket_start(following(bucket(start, interval, zone, week_start), interval, 1), zone)
+
+
 def following(of: Bucket, interval: str, count: int) -> Bucket:
     """Return the bucket that lies `count` buckets after `of`."""
     if interval == "hour":

@@ -7,7 +7,7 @@ import type { DayRange } from "@/lib/range";
 // Models run every five minutes: after three runs without anything newer the age is worth saying.
 const OLD_MS = 15 * 60_000;
 
-/** How far the data reaches, and the button that asks again; without it the page asks every minute. */
+/** When the newest event that counts was received, and the button that asks again; without it the page asks every minute. */
 export function Freshness({ project, range, now }: { project: Project; range: DayRange; now: Date }) {
   const client = useQueryClient();
   const isFetching = useIsFetching() > 0;
@@ -21,13 +21,13 @@ export function Freshness({ project, range, now }: { project: Project; range: Da
         <span>No data yet</span>
       ) : (
         <span
-          title={`Events received until ${formatInstant(until, project.timezone)} are counted.${isOld ? " Nothing newer has arrived, or the model runs are late." : ""}`}
+          title={`The newest event counted was received ${formatInstant(until, project.timezone)}; some received before may still follow.${isOld ? " Nothing newer has arrived, or the model runs are late." : ""}`}
         >
           <span
             aria-hidden="true"
             className={`mr-1.5 inline-block size-1.5 rounded-full align-middle ${isOld ? "bg-warn" : "bg-accent"}`}
           />
-          Data up to <span className="figures text-ink">{formatMoment(until, project.timezone, now)}</span>
+          Newest event received <span className="figures text-ink">{formatMoment(until, project.timezone, now)}</span>
           {isOld && <span className="text-warn"> ({formatAge(ageMs)} old)</span>}
         </span>
       )}

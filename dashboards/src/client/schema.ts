@@ -113,7 +113,7 @@ export interface paths {
         };
         /**
          * Whether the process answers
-         * @description Answer, whatever the state of the engines: a supervisor restarts a process that does not.
+         * @description Answer, whatever the state of the engines: for a probe that restarts a process that does not answer.
          */
         get: operations["get_health"];
         put?: never;
@@ -338,12 +338,12 @@ export interface components {
             computed_at: string;
             /**
              * Fresh Until
-             * @description Events received up to here are counted, UTC; null while the project has none.
+             * @description When the newest of the project's modelled events was received, UTC; null while it has none. Events received before may still follow: they can land out of order.
              */
             fresh_until: string | null;
             /**
              * Data Version
-             * @description Changes with every change of the modelled data.
+             * @description Changes with every change of the modelled events and of ClickHouse's version.
              */
             data_version: string;
             /**

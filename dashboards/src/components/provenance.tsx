@@ -79,7 +79,7 @@ function Details({ meta, timezone }: { meta: Meta; timezone: string }) {
         <Fact name="Tables">
           <span className="font-mono">{meta.sources.join(", ")}</span>
         </Fact>
-        <Fact name="Data up to">
+        <Fact name="Newest event received">
           {meta.fresh_until === null ? "no events yet" : formatInstant(meta.fresh_until, timezone)}
         </Fact>
         <Fact name="Computed">

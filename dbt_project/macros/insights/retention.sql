@@ -5,9 +5,10 @@
     [start, end). Clock: calendar buckets in `timezone`. Return rule: `on`, an event that matches `return_condition` in
     exactly that bucket. Returns may lie after `end`; only entries are limited to the window.
 
-    Columns: cohort (DateTime('UTC'), the instant at which the cohort's bucket begins), period_index (0 … `periods`; 0 is
-    the cohort itself), persons, cohort_size, is_complete (the bucket has ended at `now`). Grain: one row per cohort bucket that the
-    window touches and period; empty cohorts are there with zeros. Order: cohort, period_index.
+    Columns: cohort (DateTime64(0, 'UTC'), the instant at which the cohort's bucket begins), utc_offset_s (of the zone at
+    that instant), period_index (0 … `periods`; 0 is the cohort itself), persons, cohort_size, is_complete (the bucket has
+    ended at `now`). Grain: one row per cohort bucket that the window touches and period; empty cohorts are there with
+    zeros. Order: cohort, period_index.
     `period` is 'hour', 'day', 'week' or 'month'; the others are SQL expressions. `keys` are columns by which everything is
     told apart and which come first in the result: a model over many projects passes ['project_id'] as keys and project_id
     as the project. With keys, cohorts without persons have no rows: the stray early event of one project must not make
@@ -26,8 +27,9 @@ with
             person_id,
             minIf(timestamp, {{ start_condition }}) as entered_at,
             groupUniqArrayIf(
-                {{ insights_bucket('timestamp', period, timezone, week_start) }}, {{ return_condition }}
-            ) as return_buckets
+                {{ insights_bucket_number(insights_bucket('timestamp', period, timezone, week_start), period) }},
+                {{ return_condition }}
+            ) as return_numbers
         from {{ relation }}
         where project_id = {{ project }} and (({{ start_condition }}) or ({{ return_condition }}))
         group by {% for key in keys %}{{ key }}, {% endfor %}person_id
@@ -40,7 +42,8 @@ with
             {{ key }},
             {%- endfor %}
             {{ insights_bucket('entered_at', period, timezone, week_start) }} as bucket,
-            return_buckets
+            {{ insights_bucket_number('bucket', period) }} as entry_number,
+            return_numbers
         from persons
     ),
 
@@ -55,8 +58,8 @@ with
                     arrayFilter(
                         distance -> distance > 0 and distance <= {{ periods }},
                         arrayMap(
-                            return_bucket -> {{ insights_bucket_distance('bucket', 'return_bucket', period) }},
-                            return_buckets
+                            return_number -> {{ insights_bucket_distance('entry_number', 'return_number', period) }},
+                            return_numbers
                         )
                     ),
                     toInt64(0)
@@ -109,10 +112,11 @@ select
     {{ key }},
     {%- endfor %}
     {{ insights_bucket_start('bucket', period, timezone) }} as cohort,
+    {{ insights_utc_offset_s('cohort', timezone) }} as utc_offset_s,
     toUInt32(period_index) as period_index,
     persons,
     max(if(period_index = 0, persons, 0)) over (partition by {% for key in keys %}{{ key }}, {% endfor %}bucket) as cohort_size,
-    {{ insights_bucket_start(insights_bucket_add('bucket', 'period_index + 1', period), period, timezone) }} <= {{ now }}
+    {{ insights_bucket_end(insights_bucket_add('bucket', 'period_index', period), period, timezone) }} <= {{ now }}
         as is_complete
 from summed
 order by {% for key in keys %}{{ key }}, {% endfor %}cohort, period_index

@@ -1,7 +1,8 @@
 {#-
     One figure per calendar bucket of [start, end); a bucket without events is 0.
 
-    Columns: bucket (DateTime('UTC'), the instant at which the bucket begins in `timezone`), value (UInt64). Order: bucket.
+    Columns: bucket and bucket_end (DateTime64(0, 'UTC'), the instants at which the bucket begins and ends in `timezone`),
+    utc_offset_s (of the zone when the bucket begins), value (UInt64). Order: bucket.
     The first and the last bucket hold what the window cuts out of them. `measure` is 'events', 'persons' (exact) or
     'sessions' (exact); `interval` as in calendar.sql. The others are SQL expressions: `relation` is fct_events,
     `event` the name of the event, or none for any.
@@ -49,6 +50,8 @@ with
 
 select
     {{ insights_bucket_start('filled.bucket', interval, timezone) }} as bucket,
+    {{ insights_bucket_end('filled.bucket', interval, timezone) }} as bucket_end,
+    {{ insights_utc_offset_s(insights_bucket_start('filled.bucket', interval, timezone), timezone) }} as utc_offset_s,
     sum(filled.value) as value
 from filled
 group by filled.bucket
