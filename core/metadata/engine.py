@@ -1,9 +1,11 @@
 """Connections to PostgreSQL, from the same `postgresql://` address that every other tool takes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Engine, create_engine, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 def connect(url: str, **options: Any) -> Engine:
@@ -11,8 +13,10 @@ def connect(url: str, **options: Any) -> Engine:
     return create_engine(driver_url(url), **_defaults(options))
 
 
-def connect_async(url: str, **options: Any) -> AsyncEngine:
+def connect_async(url: str, **options: Any) -> "AsyncEngine":
     """Return a pooled engine for asyncio; `options` go to SQLAlchemy. Nothing connects before the first query."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - 0.2 s of the start of every other process
+
     return create_async_engine(driver_url(url), **_defaults(options))
 
 

@@ -1,13 +1,15 @@
 """The one way in which queries on behalf of a project reach ClickHouse."""
 
 import re
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.query import QueryResult
 
 from core.errors import RadixError
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.asyncclient import AsyncClient
 
 _PLACEHOLDER = "{project_id:UInt32}"
 _MAX_PROJECT_ID = 2**32 - 1
@@ -76,7 +78,7 @@ class ProjectScope:
 
     async def run_async(
         self,
-        client: AsyncClient,
+        client: "AsyncClient",
         sql: str,
         parameters: dict[str, Any] | None = None,
         *,
