@@ -311,7 +311,7 @@ class Catalogue:
 
 
 def _module(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", name, *arguments]
+    return [sys.executable, "-m", "runtime.program", name, *arguments]
 
 
 def _is_installed(name: str) -> bool:
