@@ -1,7 +1,7 @@
 """`python -m runtime.program MODULE ARGUMENTS…`: runs a module as `python -m MODULE` does, and starts it faster.
 
-While a program imports its modules nothing becomes garbage, yet Python looks for it after every 700 new objects: a tenth
-of the time that Dagster's imports take.
+While a program imports its modules nothing becomes garbage, yet Python looks for it after every 700 new objects: a
+tenth of the time that Dagster's imports take.
 """
 
 import gc
