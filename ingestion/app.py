@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse
 
 from core import metadata, problem
-from core.errors import RadixError
-from ingestion import openapi
+from ingestion import openapi, operation
+from ingestion.collection import EventRoutes
+from ingestion.endpoints import endpoints
 from ingestion.metrics import CollectorMetrics
 from ingestion.reading import Reading
-from ingestion.routes import health, router
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
 from ingestion.spool.writer import SpoolWriter
@@ -65,19 +64,18 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.include_router(router)
-    app.include_router(health)
+    app.include_router(operation.router)
     problem.install(app)
-    app.add_exception_handler(RadixError, _refuse)
-    # Trackers run on any page. They send no cookies, so that any origin may be answered.
+    app.add_middleware(EventRoutes, endpoints=endpoints())
+    # Trackers run on any page. Nothing here looks at cookies, so that any origin may be answered; some trackers insist
+    # on sending theirs, which browsers allow only to an origin that is named.
     app.add_middleware(
-        CORSMiddleware, allow_origins=["*"], allow_methods=["POST"], allow_headers=["*"], max_age=_PREFLIGHT_S
+        CORSMiddleware,
+        allow_origin_regex=".*",
+        allow_credentials=True,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        max_age=_PREFLIGHT_S,
     )
     openapi.install(app)
     return app
-
-
-async def _refuse(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RadixError)  # noqa: S101 - Starlette dispatches by class; this narrows the type
-    request.app.state.collector.metrics.refused.labels(error.code).inc()
-    return problem.respond(request, error)

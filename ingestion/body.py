@@ -2,10 +2,10 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import zstandard
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from ingestion.errors import MalformedRequestError, RequestTooLargeError, SlowRequestError, UnsupportedEncodingError
 from ingestion.reading import Share
@@ -15,21 +15,27 @@ _ZLIB_OR_GZIP, _BARE_DEFLATE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 _ZLIB_METHOD_MASK, _ZLIB_METHOD = 0x0F, 8
 
 
-async def read(request: Request, limit: int, share: Share, timeout_s: float) -> bytes:
+async def read(receive: Receive, headers: Mapping[str, str], limit: int, share: Share, timeout_s: float) -> bytes:
     """Return the unpacked body, counted on `share` from its first byte on.
 
     Raises `RequestTooLargeError` when it has more than `limit` bytes, packed or unpacked, without unpacking more than
     that; `UnsupportedEncodingError` when it cannot be unpacked; `MalformedRequestError` when the client went away;
     `SlowRequestError` when it did not send all of it in time; `CollectorBusyError` when too much is being read.
     """
-    announced = request.headers.get("content-length", "")
+    announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(timeout_s):
-            async for chunk in request.stream():
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise MalformedRequestError("The client went away before the body was complete.")
+                chunk: bytes = message.get("body", b"")
+                more = message.get("more_body", False)
                 size += len(chunk)
                 if size > limit:
                     raise _too_large(limit)
@@ -37,10 +43,8 @@ async def read(request: Request, limit: int, share: Share, timeout_s: float) -> 
                 chunks.append(chunk)
     except TimeoutError as error:
         raise SlowRequestError(f"The body was not complete within {timeout_s:g} s.") from error
-    except ClientDisconnect as error:
-        raise MalformedRequestError("The client went away before the body was complete.") from error
     packed = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    body = unpack(packed, request.headers.get("content-encoding"), limit)
+    body = unpack(packed, headers.get("content-encoding"), limit)
     share.take(max(0, len(body) - size))
     return body
 

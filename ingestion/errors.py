@@ -1,5 +1,6 @@
 """What the collector answers when it cannot take a request. A request that is refused leaves nothing behind."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from core.errors import RadixError
@@ -11,6 +12,18 @@ class MalformedRequestError(RadixError):
     status: ClassVar[int] = 400
     code: ClassVar[str] = "malformed_request"
     title: ClassVar[str] = "The body cannot be read"
+
+
+class MethodNotAllowedError(RadixError):
+    """The path is there, but not for this method."""
+
+    status: ClassVar[int] = 405
+    code: ClassVar[str] = "method_not_allowed"
+    title: ClassVar[str] = "The method is not allowed here"
+
+    def __init__(self, method: str, allowed: Iterable[str]) -> None:
+        methods = ", ".join(sorted(allowed))
+        super().__init__(f"{method[:20]} is not one of {methods}.", headers={"Allow": methods})
 
 
 class UnknownWriteKeyError(RadixError):

@@ -7,10 +7,10 @@ from msgspec.json import Encoder
 
 from core.events import LandedEvent, Reject, RejectReason
 from ingestion.json_text import json_string
-from ingestion.protocols.segment import Request, decode_event
 from ingestion.spool.records import Kind
 from ingestion.spool.writer import SpoolWriter
 from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.wire import Delivery, Rejection
 
 _encode_lines = Encoder().encode_lines
 
@@ -20,35 +20,32 @@ class Outcome:
     """What became of a request's events."""
 
     accepted: int = 0
-    rejected: list[tuple[int, RejectReason, str]] = field(default_factory=list[tuple[int, RejectReason, str]])
-    """Position in the request, reason and detail of each event that was refused."""
+    rejected: list[Rejection] = field(default_factory=list[Rejection])
     size: int = 0
     """Bytes appended to the spool."""
 
 
-def take(
-    request: Request, received: Received, writer: SpoolWriter, *, kind: str | None, max_event_bytes: int
-) -> Outcome:
+def take(delivery: Delivery, received: Received, writer: SpoolWriter, *, max_event_bytes: int) -> Outcome:
     """Judge every event of a request and append what lands, and what is rejected, to the spool.
 
-    `kind` overrides the type of the events: that of the path, for a request with a single one. Durable only after
-    `writer.commit()`. Runs without a pause, so that every row carries the id of the segment that it goes to.
+    Durable only after `writer.commit()`. Runs without a pause, so that every row carries the id of the segment that it
+    goes to.
     """
     outcome = Outcome()
     landed: list[LandedEvent] = []
     rejects: list[Reject] = []
-    validator = Validator(received, request.sent_at, request.context)
+    validator = Validator(received, delivery.sent_at, delivery.context)
     batch_id = writer.batch_id
-    for index, raw in enumerate(request.events):
+    decode = delivery.decode
+    for index, raw in enumerate(delivery.events):
         message_id = ""
         try:
-            event = decode_event(raw, is_plain=request.is_plain, max_bytes=max_event_bytes)
+            _demand_size(raw, max_event_bytes)
+            event = decode(raw)
             message_id = event.message_id or ""
-            if kind is not None:
-                event.type = kind
             landed.append(validator.land(event, index, batch_id))
         except RejectedEventError as error:
-            outcome.rejected.append((index, error.reason, error.detail))
+            outcome.rejected.append(Rejection(index, error.reason, error.detail))
             rejects.append(_reject(raw, error, received, message_id, batch_id))
     outcome.accepted = len(landed)
     for table, rows in ((Kind.EVENTS, landed), (Kind.REJECTS, rejects)):
@@ -57,6 +54,12 @@ def take(
             writer.append(table, len(rows), lines)
             outcome.size += len(lines)
     return outcome
+
+
+def _demand_size(raw: Raw, most: int) -> None:
+    size = memoryview(raw).nbytes
+    if size > most:
+        raise RejectedEventError(RejectReason.EVENT_TOO_LARGE, f"the event has {size} bytes; {most} are allowed")
 
 
 def _reject(raw: Raw, error: RejectedEventError, received: Received, message_id: str, batch_id: str) -> Reject:

@@ -45,8 +45,8 @@ class CollectorMetrics:
         self.accepted.inc(outcome.accepted)
         self.spooled_bytes.inc(outcome.size)
         self.acknowledgement.observe(seconds)
-        for _, reason, _ in outcome.rejected:
-            self.rejected.labels(reason).inc()
+        for rejection in outcome.rejected:
+            self.rejected.labels(rejection.reason).inc()
 
     def show_spool(self, bounds: SpoolBounds) -> None:
         """Let the gauges show what `bounds` measures."""

@@ -35,7 +35,7 @@ _EXAMPLES: dict[EventType, dict[str, Any]] = {
     EventType.GROUP: {**_PERSON, "groupType": "company", "groupId": "acme", "traits": {"seats": 12}},
     EventType.ALIAS: {"previousId": "ada@old.example", "userId": "ada"},
 }
-RESPONSES: dict[int | str, dict[str, Any]] = {
+_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Every event is on disk; rejected ones, up to 100 of which are listed, as rejects.",
         "content": {
@@ -95,17 +95,6 @@ _PROBLEM = {
 }
 
 
-def single(kind: EventType) -> dict[str, Any]:
-    """Return what FastAPI cannot know about the operation that takes one event of this type."""
-    return _operation("Event", _EXAMPLES[kind])
-
-
-def batch() -> dict[str, Any]:
-    """Return what FastAPI cannot know about the operation that takes many events."""
-    events = [{"type": str(kind), **example} for kind, example in _EXAMPLES.items()]
-    return _operation("Batch", {"sentAt": _WHEN["sentAt"], "batch": events})
-
-
 def install(app: FastAPI) -> None:
     """Add the contract's schemas and the ways to authenticate to the application's document."""
     generate = app.openapi
@@ -113,6 +102,7 @@ def install(app: FastAPI) -> None:
     def complete() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = generate()
+            document["paths"] = _paths() | document["paths"]
             _, schemas = msgspec.json.schema_components([Event, Batch], ref_template=_REF)
             parts = document.setdefault("components", {})
             parts["schemas"] = {"Problem": _PROBLEM, **schemas, **parts.get("schemas", {})}
@@ -130,6 +120,39 @@ def render(app: FastAPI) -> str:
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _operation(schema: str, example: dict[str, Any]) -> dict[str, Any]:
+def _paths() -> dict[str, Any]:
+    """Describe what the short way serves, of which FastAPI knows nothing."""
+    events = [{"type": str(kind), **example} for kind, example in _EXAMPLES.items()]
+    batch = _operation(
+        "send_batch",
+        "Send many events at once.",
+        "The answer 200 means that every event is on disk: on its way to the warehouse or, when rejected, to the "
+        "table of rejects. One bad event never spoils the others; the answer lists those that were rejected.",
+        ("Batch", {"sentAt": _WHEN["sentAt"], "batch": events}),
+    )
+    singles = {
+        f"/v1/{kind}": _operation(
+            f"send_{kind}",
+            f"Send one {kind} event.",
+            "The answer 200 means that it is on disk.",
+            ("Event", _EXAMPLES[kind]),
+        )
+        for kind in EventType
+    }
+    return {"/v1/batch": batch, **singles}
+
+
+def _operation(name: str, summary: str, description: str, body: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    schema, example = body
     content = {"application/json": {"schema": {"$ref": _REF.format(name=schema)}, "example": example}}
-    return {"requestBody": {"required": True, "content": content}, "security": [{"writeKey": []}, {}]}
+    return {
+        "post": {
+            "tags": ["events"],
+            "summary": summary,
+            "description": description,
+            "operationId": name,
+            "requestBody": {"required": True, "content": content},
+            "responses": {str(status): answer for status, answer in _RESPONSES.items()},
+            "security": [{"writeKey": []}, {}],
+        }
+    }

@@ -1,19 +1,22 @@
-"""Segment's HTTP API, which is also our own `/v1`."""
+"""Segment's HTTP API, which is also our own `/v1` and RudderStack's."""
 
 import re
-from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError
+from msgspec import UNSET, Meta, Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
-from core.events import Event, RejectReason
+from core.events import Event, EventType
 from core.events.event import Instant, JsonObject
+from ingestion import lenient_json
 from ingestion.errors import MalformedRequestError
-from ingestion.validation import RejectedEventError
+from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire
 
 NAME = "segment"
+_SUCCESS = Reply(b'{"success":true}')
+_MAX_REPORTED_REJECTS = 100
 
 
 class Batch(Struct, rename="camel"):
@@ -37,46 +40,26 @@ class _Envelope(Struct, rename="camel"):
     write_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A parsed body: the events as bytes, in the order in which the client sent them."""
-
-    events: list[Raw]
-    write_key: str | None
-    sent_at: Instant = None
-    context: Raw | UnsetType = UNSET
-    is_plain: bool = True
-    """Whether all of the body is UTF-8 on one line; otherwise each event has to be looked at."""
-
-
 _decode_batch = Decoder(Batch).decode
 _decode_envelope = Decoder(_Envelope).decode
 _decode_event = Decoder(Event).decode
 
-# Strings are skipped as a whole, so that brackets within them don't count. One that never ends goes to the end of the
-# body, and nothing is tried twice ("possessive"): otherwise every quote in it would be a start for another try.
-_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.?+)*+"?|[\[\]{},]', re.DOTALL)
 _BATCH_MEMBER = re.compile(rb'"batch"\s*:\s*\[')
 _KEY_NAME = b'"writeKey"'
 _KEY_MEMBER = re.compile(rb'"writeKey"\s*+:\s*+"([^"\\]{1,200})"')
-_LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
-# A `\ud83d` without its second half, as JavaScript writes an emoji that was cut in two.
-_SURROGATES = re.compile(
-    rb"\\\\|(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 def find_write_key(body: bytes) -> str | None:
     """Return the write key that stands in a body, without looking at its events.
 
-    To be asked before anything that costs more. Where the body is not JSON it is a guess: what `parse_batch` returns
-    decides. Raises `MalformedRequestError` for JSON that is no object.
+    Where the body is not JSON it is a guess: what `parse_batch` returns decides. Raises `MalformedRequestError` for
+    JSON that is no object.
     """
     try:
         return _decode_envelope(body).write_key
     except ValidationError as error:
         raise MalformedRequestError(f"The body is not as expected: {error}.") from error
-    except (DecodeError, RecursionError, UnicodeDecodeError):
+    except lenient_json.NOT_JSON:
         # Before the events or after them: one within an event is not the request's.
         opening = _BATCH_MEMBER.search(body)
         member = _KEY_MEMBER.search(body, 0, opening.start()) if opening else None
@@ -86,119 +69,67 @@ def find_write_key(body: bytes) -> str | None:
         return member.group(1).decode(errors="replace") if member else None
 
 
-def parse_batch(body: bytes) -> Request:
+def parse_batch(body: bytes) -> Delivery:
     """Split the body of a batch into its events; raise `MalformedRequestError` when it is no batch at all."""
-    is_plain = _is_plain(body)
-    try:
-        parsed = _decode_batch(body)
-    except ValidationError as error:
-        raise MalformedRequestError(f"The body is not a batch: {error}.") from error
-    except (DecodeError, RecursionError, UnicodeDecodeError) as error:
-        # One event that isn't JSON makes the whole body not JSON. Find where each one starts and ends without
-        # decoding them, and parse what is left.
-        events, rest = split_batch(body, str(error))
-        parsed = _parse_rest(rest, str(error))
-    else:
-        events = parsed.batch
+    parsed, split = lenient_json.decode_envelope(body, _decode_batch, "batch")
+    plain = lenient_json.is_plain(body)
     context = parsed.context
-    if not is_plain and isinstance(context, Raw):
-        context = Raw(_on_one_line(bytes(context)))
-    return Request(events, parsed.write_key, parsed.sent_at, context, is_plain)
+    if not plain and isinstance(context, Raw):
+        context = Raw(lenient_json.on_one_line(bytes(context)))
+    events = parsed.batch if split is None else split
+    return Delivery(events, partial(decode_event, plain=plain), reply, parsed.write_key, parsed.sent_at, context)
 
 
-def parse_single(body: bytes) -> Request:
+def parse_single(body: bytes, kind: EventType) -> Delivery:
     """Take the body of `POST /v1/track` and its like as one event; raise `MalformedRequestError` for no JSON object."""
     try:
         envelope = _decode_envelope(body)
     except ValidationError as error:
         raise MalformedRequestError(f"The body is not an event: {error}.") from error
-    except (DecodeError, RecursionError, UnicodeDecodeError) as error:
-        mended = _mend_surrogates(body)
+    except lenient_json.NOT_JSON as error:
+        mended = lenient_json.mend_surrogates(body)
         if mended == body:
             raise MalformedRequestError(f"The body is not JSON: {error}.") from error
-        return parse_single(mended)
-    return Request([Raw(body)], envelope.write_key, is_plain=_is_plain(body))
+        return parse_single(mended, kind)
+    decode = partial(decode_event, plain=lenient_json.is_plain(body), kind=kind)
+    return Delivery([Raw(body)], decode, reply, envelope.write_key)
 
 
-def decode_event(raw: Raw, *, is_plain: bool, max_bytes: int) -> Event:
-    """Decode one event of a request; raise `RejectedEventError` for bytes that are none, or too many."""
-    size = memoryview(raw).nbytes
-    if size > max_bytes:
-        raise RejectedEventError(RejectReason.EVENT_TOO_LARGE, f"the event has {size} bytes; {max_bytes} are allowed")
-    if not is_plain:
-        if not _is_utf8(bytes(raw)):
-            raise RejectedEventError(RejectReason.INVALID_UTF8, "the event's bytes are not UTF-8")
-        raw = Raw(_on_one_line(bytes(raw)))
-    try:
-        return _decode_event(raw)
-    except ValidationError as error:
-        raise RejectedEventError(RejectReason.INVALID_SHAPE, str(error)) from error
-    except RecursionError as error:
-        raise RejectedEventError(RejectReason.NESTED_TOO_DEEP, "objects and arrays are nested too deep") from error
-    except DecodeError as error:
-        mended = _mend_surrogates(bytes(raw))
-        if mended == bytes(raw):
-            raise RejectedEventError(RejectReason.INVALID_JSON, str(error)) from error
-        return decode_event(Raw(mended), is_plain=True, max_bytes=max_bytes)
+def decode_event(raw: Raw, *, plain: bool, kind: EventType | None = None) -> Event:
+    """Decode one event, whose type is `kind` where the path says it; raise `RejectedEventError`."""
+    event = lenient_json.decode_event(raw, _decode_event, plain=plain)
+    if kind is not None:
+        event.type = kind
+    return event
 
 
-def split_batch(body: bytes, error: str) -> tuple[list[Raw], bytes]:
-    """Cut the elements of `batch` out of a body that is not JSON, by counting brackets.
-
-    Returns them with what remains of the body around an empty array. Raises `MalformedRequestError`, which quotes
-    `error`, when brackets don't match.
-    """
-    opening = _BATCH_MEMBER.search(body)
-    if opening is None:
-        raise MalformedRequestError(f"The body is not JSON: {error}.")
-    events: list[Raw] = []
-    start = opening.end()
-    depth = 0
-    for token in _STRUCTURE.finditer(body, start):
-        match token.group():
-            case b"{" | b"[":
-                depth += 1
-            case b"," if depth == 0:
-                events.append(Raw(body[start : token.start()].strip()))
-                start = token.end()
-            case b"]" if depth == 0:
-                last = body[start : token.start()].strip()
-                if last:
-                    events.append(Raw(last))
-                return events, body[: opening.end()] + body[token.start() :]
-            case b"}" | b"]":
-                depth -= 1
-            case _:
-                pass
-    raise MalformedRequestError(f"The body is not JSON: {error}.")
+def reply(rejected: list[Rejection]) -> Reply:
+    """Say that everything is on disk, and which events were rejected."""
+    if not rejected:
+        return _SUCCESS
+    reported = [
+        {"index": rejection.index, "reason": rejection.reason, "detail": rejection.detail}
+        for rejection in rejected[:_MAX_REPORTED_REJECTS]
+    ]
+    return Reply(msgspec.json.encode({"success": True, "rejected": len(rejected), "rejects": reported}))
 
 
-def _parse_rest(rest: bytes, error: str) -> Batch:
-    try:
-        return _decode_batch(rest)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as broken:
-        raise MalformedRequestError(f"The body is not JSON: {error}.") from broken
+def _find_key(wire: Wire) -> str | None:
+    return find_write_key(wire.body)
 
 
-def _mend_surrogates(body: bytes) -> bytes:
-    """Put U+FFFD in place of each half of a character whose other half is missing."""
-    return _SURROGATES.sub(lambda match: rb"\ufffd" if match.group(2) else match.group(), body)
+def _batch(wire: Wire) -> Delivery:
+    return parse_batch(wire.body)
 
 
-def _on_one_line(json: bytes) -> bytes:
-    """Blank out line breaks: a line of the spool is a row. Strings within JSON contain none."""
-    return json.translate(_LINE_BREAKS)
+def _single(wire: Wire, kind: EventType) -> Delivery:
+    return parse_single(wire.body, kind)
 
 
-def _is_plain(body: bytes) -> bool:
-    return b"\n" not in body and b"\r" not in body and _is_utf8(body)
-
-
-def _is_utf8(body: bytes) -> bool:
-    if body.isascii():
-        return True
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+_BATCH = Endpoint(NAME, _batch, find_key=_find_key)
+ENDPOINTS = {
+    "/v1/batch": _BATCH,
+    "/v1/import": _BATCH,
+    **{f"/v1/{kind}": Endpoint(NAME, partial(_single, kind=kind), find_key=_find_key) for kind in EventType},
+}
+"""By path, without the protocol's own prefix."""

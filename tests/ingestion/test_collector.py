@@ -123,6 +123,20 @@ def test_a_request_that_is_too_large_is_refused_packed_or_not(sender: Sender) ->
 def test_a_header_that_is_no_ascii_is_an_unknown_key(line: Line) -> None:
     answer = httpx.post(f"{line.collector.url}/v1/track", headers=[(b"authorization", "Basic wé".encode())], json={})
     assert (answer.status_code, answer.json()["code"]) == (401, "unknown_write_key")
+def test_an_event_that_is_too_large_is_rejected_alone(sender: Sender) -> None:
+    answer = sender.batch({"properties": {"text": "x" * 32 * 1024}}, {}).json()
+    assert (answer["rejected"], answer["rejects"][0]["index"]) == (1, 0)
+    assert answer["rejects"][0]["reason"] == "event_too_large"
+
+
+def test_a_method_that_is_not_served_is_refused_with_those_that_are(line: Line) -> None:
+    answer = httpx.get(f"{line.collector.url}/v1/track")
+    assert (answer.status_code, answer.json()["code"], answer.headers["allow"]) == (405, "method_not_allowed", "POST")
+
+
+@pytest.mark.parametrize("prefix", ["/segment", "/rudderstack"])
+def test_the_protocol_has_prefixes_of_its_own(sender: Sender, prefix: str) -> None:
+    assert sender.post(f"{prefix}/v1/track/", {"event": "buy", "userId": "ada"}).json() == SUCCESS
 
 
 def test_an_empty_batch_is_taken(sender: Sender) -> None:
@@ -140,16 +154,17 @@ def test_a_page_on_any_origin_may_send(line: Line, project: ProjectKeys) -> None
         },
     )
     assert preflight.is_success
-    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
+    assert preflight.headers["access-control-allow-credentials"] == "true"
     assert preflight.headers["access-control-allow-headers"] == "authorization,content-type"
     beacon = msgspec.json.encode({"event": "buy", "userId": "ada", "writeKey": project.write_key})
     answer = httpx.post(url, content=beacon, headers={"origin": "https://shop.example", "content-type": "text/plain"})
-    assert (answer.json(), answer.headers["access-control-allow-origin"]) == (SUCCESS, "*")
+    assert (answer.json(), answer.headers["access-control-allow-origin"]) == (SUCCESS, "https://shop.example")
 
 
 def test_a_page_may_read_why_it_was_refused(line: Line) -> None:
     answer = httpx.post(f"{line.collector.url}/v1/track", json={}, headers={"origin": "https://shop.example"})
-    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, "*")
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, "https://shop.example")
 
 
 def test_the_collector_counts_what_it_does(line: Line, sender: Sender) -> None:

@@ -53,9 +53,8 @@ def test_every_example_fits_its_schema_and_is_accepted(document: dict[str, Any],
     body = msgspec.json.encode(described["example"])
     schema = described["schema"] | {"components": document["components"]}
     Draft202012Validator(schema).validate(described["example"])
-    parsed = segment.parse_batch(body) if kind == "batch" else segment.parse_single(body)
+    parsed = segment.parse_batch(body) if kind == "batch" else segment.parse_single(body, EventType(kind))
     assert parsed.events
     for index, raw in enumerate(parsed.events):
-        event = segment.decode_event(raw, is_plain=parsed.is_plain, max_bytes=10_000)
-        event.type = event.type or kind
+        event = parsed.decode(raw)
         assert Validator(RECEIVED).land(event, index, "batch").type == event.type

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from msgspec import Raw
 
+from ingestion import lenient_json
 from ingestion.app import create_app
-from ingestion.protocols import segment
 from ingestion.settings import CollectorSettings
 from ingestion.spool.directory import usage, writers
 from runtime.instance import Instance
@@ -63,13 +63,13 @@ async def test_a_stranger_cannot_make_the_collector_look_for_events_in_what_is_n
 ) -> None:
     """That takes seconds for a large body, in which nobody else is answered."""
     looked_into: list[bytes] = []
-    split = segment.split_batch
+    split = lenient_json.split_list
 
-    def count(body: bytes, error: str) -> tuple[list[Raw], bytes]:
+    def count(body: bytes, member: str, error: str) -> tuple[list[Raw], bytes]:
         looked_into.append(body)
-        return split(body, error)
+        return split(body, member, error)
 
-    monkeypatch.setattr(segment, "split_batch", count)
+    monkeypatch.setattr(lenient_json, "split_list", count)
     async with collector() as client:
         stranger = await client.post("/v1/batch", content=b'{"writeKey":"wk_stranger","batch":[NaN]}')
         assert (stranger.status_code, looked_into) == (401, [])

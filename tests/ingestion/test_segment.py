@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from core.events import RejectReason
+from core.events import EventType, RejectReason
 from ingestion.errors import MalformedRequestError
 from ingestion.protocols.segment import decode_event, find_write_key, parse_batch, parse_single
 from ingestion.validation import RejectedEventError
 
-LIMIT = 32 * 1024
 GOOD = b'{"type":"track","event":"buy","userId":"ada"}'
 
 
@@ -26,10 +25,10 @@ def events_of(body: bytes) -> list[bytes]:
     return [bytes(event) for event in parse_batch(body).events]
 
 
-def reason(event: bytes, *, is_plain: bool = True) -> RejectReason:
+def reason(event: bytes) -> RejectReason:
     """Return why the bytes are no event."""
     with pytest.raises(RejectedEventError) as caught:
-        decode_event(Raw(event), is_plain=is_plain, max_bytes=LIMIT)
+        decode_event(Raw(event), plain=True)
     return caught.value.reason
 
 
@@ -104,7 +103,7 @@ def test_a_body_may_have_no_write_key(body: bytes) -> None:
 
 def test_half_an_emoji_is_mended() -> None:
     parsed = parse_batch(batch(b'{"type":"track","event":"cut \\ud83d","properties":{"a":"\\ud83d\\ude00 \\\\ud83d"}}'))
-    event = decode_event(parsed.events[0], is_plain=parsed.is_plain, max_bytes=LIMIT)
+    event = parsed.decode(parsed.events[0])
     assert event.event == "cut \ufffd"
     assert isinstance(event.properties, Raw)
     assert bytes(event.properties) == b'{"a":"\\ud83d\\ude00 \\\\ud83d"}'
@@ -112,27 +111,24 @@ def test_half_an_emoji_is_mended() -> None:
 
 def test_bytes_that_are_not_utf8_reject_their_event_only() -> None:
     parsed = parse_batch(batch(GOOD, b'{"properties":{"a":"\xff"}}'))
-    assert not parsed.is_plain
-    assert decode_event(parsed.events[0], is_plain=False, max_bytes=LIMIT).event == "buy"
-    assert reason(bytes(parsed.events[1]), is_plain=False) == RejectReason.INVALID_UTF8
+    assert parsed.decode(parsed.events[0]).event == "buy"
+    with pytest.raises(RejectedEventError) as caught:
+        parsed.decode(parsed.events[1])
+    assert caught.value.reason == RejectReason.INVALID_UTF8
 
 
 def test_an_event_over_many_lines_is_put_on_one() -> None:
-    parsed = parse_single(b'{"event":"a",\r\n"properties":{\n"b": 1}}')
-    event = decode_event(parsed.events[0], is_plain=parsed.is_plain, max_bytes=LIMIT)
+    parsed = parse_single(b'{"event":"a",\r\n"properties":{\n"b": 1}}', EventType.TRACK)
+    event = parsed.decode(parsed.events[0])
     assert isinstance(event.properties, Raw)
     assert bytes(event.properties) == b'{ "b": 1}'
-
-
-def test_an_event_that_is_too_large_is_rejected() -> None:
-    assert reason(b'{"event":"' + b"x" * LIMIT + b'"}') == RejectReason.EVENT_TOO_LARGE
 
 
 def test_an_event_that_is_nested_too_deep_is_rejected_and_its_neighbours_are_not() -> None:
     deep = b'{"properties":' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"}"
     assert events_of(batch(GOOD, deep)) == [GOOD, deep]
     with pytest.raises(RejectedEventError) as caught:
-        decode_event(Raw(deep), is_plain=True, max_bytes=len(deep))
+        decode_event(Raw(deep), plain=True)
     assert caught.value.reason == RejectReason.NESTED_TOO_DEEP
 
 
@@ -144,4 +140,4 @@ def test_a_member_of_another_type_rejects_the_event(event: bytes) -> None:
 @pytest.mark.parametrize("body", [b"", b"nope", b"[]", b'{"event":', gzip.compress(b"{}", mtime=0)])
 def test_a_body_that_is_no_object_is_no_single_event(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
-        parse_single(body)
+        parse_single(body, EventType.TRACK)

@@ -1,0 +1,107 @@
+"""What a wire protocol is given, and what it makes of it."""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from core.errors import RadixError
+from core.events import Event, RejectReason
+from core.events.event import Instant
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One HTTP request: header names in lower case, the body unpacked (empty while only the head was read)."""
+
+    method: str
+    path: str
+    query_string: bytes
+    headers: Mapping[str, str]
+    ip: str = ""
+    """The client's address, as trusted proxies say it."""
+    body: bytes = b""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The query's parameters; of several with one name the last."""
+        return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
+
+    @property
+    def header_key(self) -> str | None:
+        """The write key in the head: the user name of Basic authentication or a Bearer token; None without one."""
+        scheme, _, credentials = self.headers.get("authorization", "").partition(" ")
+        match scheme.lower():
+            case "basic":
+                try:
+                    return base64.b64decode(credentials).decode().partition(":")[0]
+                except ValueError:
+                    return None
+            case "bearer":
+                return credentials.strip()
+            case _:
+                return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer."""
+
+    body: bytes
+    media_type: str = JSON
+    status: int = 200
+    headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One event that was refused while its request was taken."""
+
+    index: int
+    """Its position in the request."""
+    reason: RejectReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A parsed request.
+
+    `events` are the bytes of each event in the order in which the client sent them; a rejected one is kept as these
+    bytes. `decode` makes our event of one of them or raises `RejectedEventError`. `reply` says how the client wants to
+    hear of it when everything is on disk. `sent_at` and `context` hold for events that carry none.
+    """
+
+    events: list[Raw]
+    decode: Callable[[Raw], Event]
+    reply: Callable[[list[Rejection]], Reply]
+    write_key: str | None = None
+    sent_at: Instant = None
+    context: Raw | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is served under one path.
+
+    `parse` raises `MalformedRequestError` for a body that is nothing of this protocol at all. `find_key` looks for the
+    write key in a body without looking at its events, to be asked before anything that costs more. `refuse` says an
+    error in the protocol's own way.
+    """
+
+    protocol: str
+    parse: Callable[[Wire], Delivery]
+    find_key: Callable[[Wire], str | None] | None = None
+    refuse: Callable[[Wire, RadixError], Reply] | None = None
+    methods: frozenset[str] = frozenset({"POST"})
+
+
+def problem(wire: Wire, error: RadixError) -> Reply:
+    """Return `error` as a problem document (RFC 9457)."""
+    body = msgspec.json.encode(error.problem(instance=wire.path))
+    return Reply(body, "application/problem+json", error.status, error.headers)
