@@ -123,6 +123,8 @@ def test_a_request_that_is_too_large_is_refused_packed_or_not(sender: Sender) ->
 def test_a_header_that_is_no_ascii_is_an_unknown_key(line: Line) -> None:
     answer = httpx.post(f"{line.collector.url}/v1/track", headers=[(b"authorization", "Basic wé".encode())], json={})
     assert (answer.status_code, answer.json()["code"]) == (401, "unknown_write_key")
+
+
 def test_an_event_that_is_too_large_is_rejected_alone(sender: Sender) -> None:
     answer = sender.batch({"properties": {"text": "x" * 32 * 1024}}, {}).json()
     assert (answer["rejected"], answer["rejects"][0]["index"]) == (1, 0)
