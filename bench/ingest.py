@@ -8,6 +8,7 @@ JSONEachRow: the rate that nothing in front of the engine can exceed.
 """
 
 import json
+import random
 import secrets
 import subprocess
 import sys
@@ -163,8 +164,6 @@ def _measure_singles(table: report.Report, line: Line, requests: int) -> None:
 
 def _engine_rate(line: Line, events: int) -> float:
     """Return how many of the same rows per second ClickHouse takes in inserts of a segment's size."""
-    import random  # noqa: PLC0415
-
     chance = random.Random(0)
     received = Received(line.project_id, 1, "segment", time.time_ns() // 1_000_000, "127.0.0.1", "bench")
     validator = Validator(received)
@@ -187,7 +186,8 @@ def _engine_rate(line: Line, events: int) -> float:
 
 
 def _stored(client: Any) -> tuple[int, int]:
-    sql = "select sum(rows), sum(bytes_on_disk) from system.parts where database = 'raw' and table = 'events' and active"
+    where = "database = 'raw' and table = 'events' and active"
+    sql = f"select sum(rows), sum(bytes_on_disk) from system.parts where {where}"
     rows, size = client.query(sql).result_rows[0]
     return int(rows), int(size)
 

@@ -86,7 +86,7 @@ class Sender:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def run(self, began: float) -> None:
-        """Send this connection's share of the requests; with a rate, each at its moment, be the last one late or not."""
+        """Send this connection's share of the requests; with a rate, each at its moment."""
         arguments = self.arguments
         requests = arguments.requests // arguments.connections
         identifier = (int(began * 1000) & 0xFFFFFFF) << 36 | self.number << 28

@@ -111,6 +111,8 @@ class Validator:
             if kind in _NAMED_TYPES
             else _object(event.properties, "properties"),
             traits=_object(event.traits, "traits"),
+            traits_once=_object(event.traits_once, "traitsOnce"),
+            traits_increment=_object(event.traits_increment, "traitsIncrement"),
             context=context_json,
             ip=context.ip or received.ip,
             user_agent=context.user_agent or received.user_agent,

@@ -65,4 +65,12 @@ class Event(Struct, rename="camel", kw_only=True):
     ] = None
     properties: JsonObject = UNSET
     traits: JsonObject = UNSET
+    traits_once: Annotated[
+        Raw | UnsetType,
+        Meta(description="Traits to set where there are none of that name yet.", extra_json_schema={"type": "object"}),
+    ] = UNSET
+    traits_increment: Annotated[
+        Raw | UnsetType,
+        Meta(description="Numbers to add to numeric traits.", extra_json_schema={"type": "object"}),
+    ] = UNSET
     context: JsonObject = UNSET

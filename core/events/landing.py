@@ -33,6 +33,8 @@ class LandedEvent(Struct, kw_only=True, omit_defaults=True):
     sequence: fields.Sequence = 0
     properties: fields.Properties = _EMPTY_STRING
     traits: fields.Traits = _EMPTY_STRING
+    traits_once: fields.TraitsOnce = _EMPTY_STRING
+    traits_increment: fields.TraitsIncrement = _EMPTY_STRING
     context: fields.Context = _EMPTY_STRING
     ip: fields.Ip = ""
     user_agent: fields.UserAgent = ""
