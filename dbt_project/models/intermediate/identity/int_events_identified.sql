@@ -15,7 +15,9 @@ with events as (
         received_at,
         sequence,
         properties,
-        traits
+        traits,
+        traits_once,
+        traits_increment
     from {{ ref('stg_collector__events') }}
 ),
 
@@ -51,6 +53,8 @@ resolved as (
         events.sequence as sequence,
         events.properties as properties,
         events.traits as traits,
+        events.traits_once as traits_once,
+        events.traits_increment as traits_increment,
         multiIf(
             merged.merged_user_id != '', merged.merged_user_id,
             events.user_id != '', events.user_id,
@@ -83,5 +87,7 @@ select
     received_at,
     sequence,
     properties,
-    traits
+    traits,
+    traits_once,
+    traits_increment
 from resolved
