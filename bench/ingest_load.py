@@ -36,7 +36,7 @@ def event(chance: random.Random) -> dict[str, Any]:
         "type": "track",
         "messageId": f"bench-{_PLACEHOLDER}",
         "event": chance.choice(_NAMES),
-        "anonymousId": f"{chance.randrange(50_000):032x}",
+        "anonymousId": f"{chance.randrange(1, 50_000):032x}",
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{chance.randrange(1000):03d}Z",
         "properties": {
             "price": round(chance.uniform(1, 500), 2),
