@@ -84,6 +84,7 @@ async def _collect(state: CollectorState, endpoint: Endpoint, wire: Wire, receiv
         received_ms=received_ms,
         ip=wire.ip,
         user_agent=wire.headers.get("user-agent", ""),
+        path=wire.path,
     )
     outcome = take(delivery, received, state.writer, max_event_bytes=settings.max_event_bytes)
     await state.writer.commit()

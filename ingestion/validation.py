@@ -42,6 +42,7 @@ class Received:
     """Milliseconds since 1970, UTC, on our clock."""
     ip: str
     user_agent: str
+    path: str = ""
 
 
 class _Library(Struct):

@@ -89,7 +89,8 @@ class Delivery:
 class Endpoint:
     """What is served under one path.
 
-    `parse` raises `MalformedRequestError` for a body that is nothing of this protocol at all. `find_key` looks for the
+    `parse` raises `MalformedRequestError` for a body that is nothing of this protocol at all. `wrap` makes a body that
+    `parse` takes of the bytes of one event, for rejects that are judged anew. `find_key` looks for the
     write key in a body without looking at its events, to be asked before anything that costs more. `refuse` says an
     error in the protocol's own way.
     """
@@ -98,6 +99,7 @@ class Endpoint:
     parse: Callable[[Wire], Delivery]
     find_key: Callable[[Wire], str | None] | None = None
     refuse: Callable[[Wire, RadixError], Reply] | None = None
+    wrap: Callable[[bytes], bytes] = bytes
     methods: frozenset[str] = frozenset({"POST"})
 
 

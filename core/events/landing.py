@@ -58,6 +58,7 @@ class Reject(Struct, kw_only=True, omit_defaults=True, gc=False):
     payload: fields.Payload
     message_id: fields.RejectedMessageId = ""
     protocol: fields.Protocol
+    path: fields.Path = ""
     ip: fields.Ip = ""
     batch_id: fields.BatchId
 

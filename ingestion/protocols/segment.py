@@ -126,7 +126,11 @@ def _single(wire: Wire, kind: EventType) -> Delivery:
     return parse_single(wire.body, kind)
 
 
-_BATCH = Endpoint(NAME, _batch, find_key=_find_key)
+def _wrap(event: bytes) -> bytes:
+    return b'{"batch":[%b]}' % event
+
+
+_BATCH = Endpoint(NAME, _batch, find_key=_find_key, wrap=_wrap)
 ENDPOINTS = {
     "/v1/batch": _BATCH,
     "/v1/import": _BATCH,
