@@ -1,15 +1,27 @@
 """Which path speaks which protocol."""
 
-from ingestion.protocols import segment, snowplow
-from ingestion.wire import Endpoint
+from collections.abc import Sequence
 
-_PREFIXES = {"segment": segment.ENDPOINTS, "rudderstack": segment.ENDPOINTS, "snowplow": snowplow.ENDPOINTS}
+from ingestion.protocols import posthog, segment, snowplow
+from ingestion.wire import Claimant, Endpoint, shared
+
+_PREFIXES = {
+    "segment": segment.ENDPOINTS,
+    "rudderstack": segment.ENDPOINTS,
+    "posthog": posthog.ENDPOINTS | posthog.SHARED,
+    "snowplow": snowplow.ENDPOINTS,
+}
 """Each protocol's own prefix, for those who want no guessing."""
+_CLAIMANTS: dict[str, Sequence[Claimant]] = {
+    path: [(posthog.claims, endpoint)] for path, endpoint in posthog.SHARED.items()
+}
+"""By path that several protocols claim, who is asked first; the last takes what nobody claims."""
 
 
 def endpoints() -> dict[str, Endpoint]:
     """Return every endpoint by its path, with and without a slash at its end."""
-    served = segment.ENDPOINTS | snowplow.ENDPOINTS
+    served = segment.ENDPOINTS | snowplow.ENDPOINTS | posthog.ENDPOINTS
+    served |= {path: shared(claimants) for path, claimants in _CLAIMANTS.items()}
     for prefix, own in _PREFIXES.items():
         served |= {f"/{prefix}{path}": endpoint for path, endpoint in own.items()}
     return served | {f"{path}/": endpoint for path, endpoint in served.items()}

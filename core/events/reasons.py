@@ -26,6 +26,8 @@ class RejectReason(StrEnum):
     """A timestamp that is no instant, or none between 1970 and 2299."""
     MISSING_ID = "missing_id"
     """No id of the kinds that this type needs."""
+    OTHER_WRITE_KEY = "other_write_key"
+    """The event names another write key than the request that it came in."""
     ILLEGAL_ID = "illegal_id"
     """An id that would melt many persons into one, such as `null` or `guest`, or one that is too long."""
     OTHER_WRITE_KEY = "other_write_key"
