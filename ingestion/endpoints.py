@@ -18,6 +18,15 @@ _CLAIMANTS: dict[str, Sequence[Claimant]] = {
 """By path that several protocols claim, who is asked first; the last takes what nobody claims."""
 
 
+def endpoint_of(protocol: str, path: str) -> Endpoint | None:
+    """Return the endpoint of a protocol under a path, with or without a prefix; None when there is none any more."""
+    prefix, _, rest = path.rstrip("/").lstrip("/").partition("/")
+    own = f"/{rest}" if prefix in _PREFIXES else path.rstrip("/")
+    return next(
+        (served[own] for served in _PREFIXES.values() if own in served and served[own].protocol == protocol), None
+    )
+
+
 def endpoints() -> dict[str, Endpoint]:
     """Return every endpoint by its path, with and without a slash at its end."""
     served = segment.ENDPOINTS | snowplow.ENDPOINTS | posthog.ENDPOINTS

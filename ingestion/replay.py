@@ -24,7 +24,7 @@ from core.events import LandedEvent, RejectReason
 from core.logging import configure
 from core.settings import WarehouseSettings
 from core.warehouse import ProjectScope
-from ingestion.endpoints import endpoints
+from ingestion.endpoints import endpoint_of
 from ingestion.errors import MalformedRequestError
 from ingestion.intake import demand_size
 from ingestion.settings import CollectorSettings
@@ -40,6 +40,7 @@ select
     sipHash64(project_id, batch_id, received_at, reason, message_id, payload) as reject_id,
     received_at,
     write_key_id,
+    protocol,
     path,
     ip,
     hex(payload) as payload_hex
@@ -66,6 +67,7 @@ class _Reject:
     reject_id: int
     received_at: datetime
     write_key_id: int
+    protocol: str
     path: str
     ip: str
     payload: bytes
@@ -85,7 +87,6 @@ class Replay:
     def __init__(self, client: Client, project_id: int) -> None:
         self._client = client
         self._scope = ProjectScope(project_id)
-        self._endpoints = endpoints()
         self._encode_lines = Encoder().encode_lines
 
     async def run(self, writer: SpoolWriter | None, *, reason: str, since: datetime, max_event_bytes: int) -> Judgement:
@@ -112,11 +113,14 @@ class Replay:
         return [_Reject(payload=bytes.fromhex(row.pop("payload_hex")), **row) for row in rows]
 
     def _judge(self, reject: _Reject, batch_id: str, max_event_bytes: int) -> LandedEvent:
-        endpoint = self._endpoints.get(reject.path)
+        endpoint = endpoint_of(reject.protocol, reject.path)
         if endpoint is None:
             raise RejectedEventError(RejectReason.INVALID_SHAPE, f"no protocol is spoken at {reject.path}")
         demand_size(Raw(reject.payload), max_event_bytes)
-        wire = Wire("POST", reject.path, b"", {}, reject.ip, endpoint.wrap(reject.payload))
+        if "POST" in endpoint.methods:
+            wire = Wire("POST", reject.path, b"", {}, reject.ip, endpoint.wrap(reject.payload))
+        else:
+            wire = Wire("GET", reject.path, reject.payload, {}, reject.ip)
         try:
             delivery = endpoint.parse(wire)
         except MalformedRequestError as error:

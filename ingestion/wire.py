@@ -89,19 +89,19 @@ class Delivery:
 class Endpoint:
     """What is served under one path.
 
-    `parse` raises `MalformedRequestError` for a body that is nothing of this protocol at all. `wrap` makes a body that
-    `parse` takes of the bytes of one event, for rejects that are judged anew. `find_key` looks for the
+    `parse` raises `MalformedRequestError` for a body that is nothing of this protocol at all. `find_key` looks for the
     write key in a body without looking at its events, to be asked before anything that costs more. `refuse` says an
     error in the protocol's own way. `choose` returns the endpoint that serves a request, on a path that is shared.
+    `wrap` makes of the bytes of one event a body that `parse` takes, for rejects that are judged anew.
     """
 
     protocol: str
     parse: Callable[[Wire], Delivery]
     find_key: Callable[[Wire], str | None] | None = None
     refuse: Callable[[Wire, RadixError], Reply] | None = None
-    wrap: Callable[[bytes], bytes] = bytes
     methods: frozenset[str] = frozenset({"POST"})
     choose: Callable[[Wire], "Endpoint"] | None = None
+    wrap: Callable[[bytes], bytes] = bytes
 
     def chosen(self, wire: Wire) -> "Endpoint":
         """Return the endpoint that serves `wire`: itself, unless its path is shared."""

@@ -285,7 +285,11 @@ def _pixel(_rejected: list[Rejection]) -> Reply:
     return _PIXEL
 
 
-_V0 = Endpoint(NAME, parse, find_key, refuse, frozenset({"GET", "POST"}))
+def _wrap(event: bytes) -> bytes:
+    return b'{"batch":[%b]}' % event
+
+
+_V0 = Endpoint(NAME, parse, find_key, refuse, frozenset({"GET", "POST"}), wrap=_wrap)
 SHARED = {"/batch": _V0, "/track": _V0, "/engage": _V0}
 """By path, those of which `claims` decides, without the protocol's own prefix."""
 ENDPOINTS = {
@@ -293,6 +297,6 @@ ENDPOINTS = {
     "/i/v0/e": _V0,
     "/i/v0/ai/batch": _V0,
     "/capture": _V0,
-    "/i/v1/analytics/events": Endpoint(NAME, parse_v1),
+    "/i/v1/analytics/events": Endpoint(NAME, parse_v1, wrap=_wrap),
 }
 """By path, those that are PostHog's alone, without the protocol's own prefix."""

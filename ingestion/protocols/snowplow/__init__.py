@@ -86,7 +86,11 @@ def _reply_with_pixel(_: list[Rejection]) -> Reply:
     return _PIXEL
 
 
-_POST = Endpoint(NAME, parse_post, find_key=find_write_key, refuse=refuse)
+def _wrap(event: bytes) -> bytes:
+    return b'{"data":[%b]}' % event
+
+
+_POST = Endpoint(NAME, parse_post, find_key=find_write_key, refuse=refuse, wrap=_wrap)
 _GET = Endpoint(NAME, parse_pixel, find_key=find_write_key, refuse=refuse, methods=frozenset({"GET"}))
 ENDPOINTS = {
     "/com.snowplowanalytics.snowplow/tp2": _POST,
