@@ -30,7 +30,5 @@ class RejectReason(StrEnum):
     """The event names another write key than the request that it came in."""
     ILLEGAL_ID = "illegal_id"
     """An id that would melt many persons into one, such as `null` or `guest`, or one that is too long."""
-    OTHER_WRITE_KEY = "other_write_key"
-    """It names another write key than its request."""
     REFUSED_BY_WAREHOUSE = "refused_by_warehouse"
     """ClickHouse could not take this row although its neighbours were fine."""

@@ -176,7 +176,12 @@ def _endpoint(member: str, *, event_type: str | None = None, methods: str = "POS
         find_key=partial(find_api_key, member=member),
         refuse=refuse,
         methods=frozenset(methods.split()),
+        wrap=partial(_wrap, member),
     )
+
+
+def _wrap(member: str, event: bytes) -> bytes:
+    return b'{"%b":[%b]}' % (member.encode(), event)
 
 
 ENDPOINTS = {
