@@ -70,6 +70,8 @@ resolved as (
         on
             events.project_id = devices.project_id
             and events.anonymous_id = devices.anonymous_id
+    -- The traits of a group may come without a person.
+    where events.anonymous_id != '' or events.user_id != ''
 )
 
 select
