@@ -139,6 +139,8 @@ def test_a_method_that_is_not_served_is_refused_with_those_that_are(line: Line) 
 @pytest.mark.parametrize("prefix", ["/segment", "/rudderstack"])
 def test_the_protocol_has_prefixes_of_its_own(sender: Sender, prefix: str) -> None:
     assert sender.post(f"{prefix}/v1/track/", {"event": "buy", "userId": "ada"}).json() == SUCCESS
+
+
 def test_an_api_key_is_told_from_a_wrong_one(line: Line, project: ProjectKeys) -> None:
     answer = httpx.post(f"{line.collector.url}/v1/track", headers=basic(project.api_key), json={})
     assert answer.status_code == 401
