@@ -61,6 +61,8 @@ limit {page:UInt32}
 class ReplaySettings(CollectorSettings, WarehouseSettings):
     """The collector's settings, whose rules hold, and where the rejects are read."""
 
+    model_config = CollectorSettings.model_config
+
 
 @dataclass(frozen=True, slots=True)
 class _Reject:

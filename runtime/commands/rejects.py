@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from core import warehouse
 from core.clock import utc_now
@@ -94,7 +94,9 @@ def replay_rejects(
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    table = Table("Received (UTC)", "Reason", "Detail", "Protocol", "Event")
+    table = Table(
+        Column("Received (UTC)", no_wrap=True), Column("Reason", no_wrap=True), "Detail", "Protocol", "Event"
+    )
     for row in rows:
         preview = row["payload"] if len(row["payload"]) <= _PREVIEW else row["payload"][:_PREVIEW] + "…"
         received = f"{row['received_at']:%Y-%m-%d %H:%M:%S}"
