@@ -14,11 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.errors import RadixError
 from ingestion import body as bodies
 from ingestion.errors import MethodNotAllowedError
-from ingestion.intake import take
+from ingestion.intake import Outcome, take
 from ingestion.reading import Share
 from ingestion.state import CollectorState
 from ingestion.validation import Received
 from ingestion.wire import Endpoint, Reply, Wire, problem
+from ingestion.write_keys import KeyOwner
 
 _logger = structlog.get_logger()
 
@@ -48,30 +49,43 @@ class EventRoutes:
 
 
 async def _answer(state: CollectorState, endpoint: Endpoint, wire: Wire, receive: Receive) -> Reply:
+    received_ms = time.time_ns() // 1_000_000
+    started = time.perf_counter()
     try:
         with state.reading.share() as share:
-            return await _collect(state, endpoint, wire, receive, share)
+            owner, wire = await _read(state, endpoint, wire, receive, share)
+            endpoint = endpoint.chosen(wire)
+            reply, outcome = await _collect(state, endpoint, wire, owner, received_ms)
+            state.metrics.count(outcome, time.perf_counter() - started)
+            return reply
     except RadixError as error:
         refusal = error
     except Exception:  # one request's fault must not end the connection unanswered
         _logger.exception("request_failed", path=wire.path)
         refusal = RadixError("Something unexpected went wrong; the log has the details.")
     state.metrics.refused.labels(refusal.code).inc()
-    return (endpoint.refuse or problem)(wire, refusal)
+    return (endpoint.chosen(wire).refuse or problem)(wire, refusal)
 
 
-async def _collect(state: CollectorState, endpoint: Endpoint, wire: Wire, receive: Receive, share: Share) -> Reply:
+async def _read(
+    state: CollectorState, endpoint: Endpoint, wire: Wire, receive: Receive, share: Share
+) -> tuple[KeyOwner | None, Wire]:
+    """Return the request with its body, and whose key its header holds."""
     if wire.method not in endpoint.methods:
         raise MethodNotAllowedError(wire.method, endpoint.methods)
-    received_ms = time.time_ns() // 1_000_000
-    started = time.perf_counter()
     state.bounds.check(state.writer.pending_bytes)
     # A key in the header is judged before the body is read, one in the body before its events are looked at.
-    key = wire.header_key
+    key = wire.header_key if endpoint.head_key is None else endpoint.head_key(wire)
     owner = await state.write_keys.find(key) if key else None
     settings = state.settings
     body = await bodies.read(receive, wire.headers, settings.max_request_bytes, share, settings.body_timeout_s)
-    wire = replace(wire, body=body)
+    return owner, replace(wire, body=body)
+
+
+async def _collect(
+    state: CollectorState, endpoint: Endpoint, wire: Wire, owner: KeyOwner | None, received_ms: int
+) -> tuple[Reply, Outcome]:
+    """Put the request's events on disk."""
     if owner is None and endpoint.find_key is not None:
         await state.write_keys.find(endpoint.find_key(wire))
     delivery = endpoint.parse(wire)
@@ -82,14 +96,13 @@ async def _collect(state: CollectorState, endpoint: Endpoint, wire: Wire, receiv
         write_key_id=owner.write_key_id,
         protocol=endpoint.protocol,
         received_ms=received_ms,
-        ip=wire.ip,
+        ip=wire.ip if delivery.uses_ip else "",
         user_agent=wire.headers.get("user-agent", ""),
     )
-    outcome = take(delivery, received, state.writer, max_event_bytes=settings.max_event_bytes)
+    outcome = take(delivery, received, state.writer, max_event_bytes=state.settings.max_event_bytes)
     await state.writer.commit()
     state.bounds.add(outcome.size)
-    state.metrics.count(outcome, time.perf_counter() - started)
-    return delivery.reply(outcome.rejected)
+    return delivery.reply(outcome.rejected), outcome
 
 
 async def _send(send: Send, reply: Reply) -> None:

@@ -1,7 +1,7 @@
 """What a wire protocol is given, and what it makes of it."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -74,7 +74,8 @@ class Delivery:
 
     `events` are the bytes of each event in the order in which the client sent them; a rejected one is kept as these
     bytes. `decode` makes our event of one of them or raises `RejectedEventError`. `reply` says how the client wants to
-    hear of it when everything is on disk. `sent_at` and `context` hold for events that carry none.
+    hear of it when everything is on disk. `sent_at` and `context` hold for events that carry none. `uses_ip` says
+    whether the request's address is the person's: events that name none get it.
     """
 
     events: list[Raw]
@@ -83,6 +84,7 @@ class Delivery:
     write_key: str | None = None
     sent_at: Instant = None
     context: Raw | UnsetType = UNSET
+    uses_ip: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ class Endpoint:
 
     `parse` raises `MalformedRequestError` for a body that is nothing of this protocol at all. `find_key` looks for the
     write key in a body without looking at its events, to be asked before anything that costs more. `refuse` says an
-    error in the protocol's own way.
+    error in the protocol's own way. `choose` returns the endpoint that serves a request, on a path that is shared.
+    `head_key` returns the write key in the head, where that is another than `Wire.header_key`.
     """
 
     protocol: str
@@ -99,6 +102,27 @@ class Endpoint:
     find_key: Callable[[Wire], str | None] | None = None
     refuse: Callable[[Wire, RadixError], Reply] | None = None
     methods: frozenset[str] = frozenset({"POST"})
+    choose: Callable[[Wire], "Endpoint"] | None = None
+    head_key: Callable[[Wire], str | None] | None = None
+
+    def chosen(self, wire: Wire) -> "Endpoint":
+        """Return the endpoint that serves `wire`: itself, unless its path is shared."""
+        return self if self.choose is None else self.choose(wire)
+
+
+Claimant = tuple[Callable[[Wire], bool], Endpoint]
+"""Says cheaply, from what was read of a request so far, whether it is its endpoint's."""
+
+
+def shared(claimants: Sequence[Claimant]) -> Endpoint:
+    """Return what serves a path that several protocols claim: the first that claims a request, else the last."""
+
+    def choose(wire: Wire) -> Endpoint:
+        return next((endpoint for claims, endpoint in claimants if claims(wire)), last)
+
+    last = claimants[-1][1]
+    methods = frozenset[str]().union(*(endpoint.methods for _, endpoint in claimants))
+    return Endpoint(last.protocol, last.parse, methods=methods, choose=choose, head_key=last.head_key)
 
 
 def problem(wire: Wire, error: RadixError) -> Reply:

@@ -28,5 +28,7 @@ class RejectReason(StrEnum):
     """No id of the kinds that this type needs."""
     ILLEGAL_ID = "illegal_id"
     """An id that would melt many persons into one, such as `null` or `guest`, or one that is too long."""
+    OTHER_WRITE_KEY = "other_write_key"
+    """An event that names another write key than its request."""
     REFUSED_BY_WAREHOUSE = "refused_by_warehouse"
     """ClickHouse could not take this row although its neighbours were fine."""

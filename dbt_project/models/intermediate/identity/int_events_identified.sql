@@ -66,6 +66,8 @@ resolved as (
         on
             events.project_id = devices.project_id
             and events.anonymous_id = devices.anonymous_id
+    -- What is said of a group alone (its traits) names nobody: it is no person's event.
+    where events.user_id != '' or events.anonymous_id != ''
 )
 
 select
