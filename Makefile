@@ -8,6 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 include dashboards/frontend.mk
 include tests/browser.mk
+include tests/ingestion/clients.mk
 
 .PHONY: help
 help: ## Say what each command does
@@ -18,7 +19,7 @@ demo: .venv/installed dashboards/dist/index.html ## Install everything here, sta
 	@radixinsight demo
 
 .PHONY: test
-test: .venv/installed dashboards/dist/index.html browser test-dashboards ## Run every test on real engines (installs what it needs)
+test: .venv/installed dashboards/dist/index.html browser clients test-dashboards ## Run every test on real engines (installs what it needs)
 	@pytest -n 2 --dist loadfile
 
 .PHONY: lint
@@ -46,7 +47,7 @@ bench: .venv/installed ## Run every benchmark (FLAGS="--quick" ends each in unde
 .PHONY: clean
 clean: ## Stop what runs here and remove everything that was installed or built (the data stays)
 	@if test -x $(BIN)/radixinsight; then $(BIN)/radixinsight down || true; fi
-	@rm -rf .venv dist dashboards/dist dashboards/node_modules dbt_project/target dbt_project/logs .pytest_cache .ruff_cache
+	@rm -rf .venv dist dashboards/dist dashboards/node_modules tests/ingestion/clients/node/*/node_modules dbt_project/target dbt_project/logs .pytest_cache .ruff_cache
 
 .PHONY: lock
 lock: .venv/installed ## Pin the Python dependencies anew (with hashes, without any registry's address)

@@ -10,6 +10,7 @@ import argparse
 import base64
 import json
 import random
+import re
 import socket
 import sys
 import threading
@@ -17,6 +18,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+_CONTENT_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 _ID_WIDTH = 16
 _PLACEHOLDER = "@" * _ID_WIDTH
 _TEMPLATES = 24
@@ -34,7 +36,7 @@ def event(chance: random.Random) -> dict[str, Any]:
         "type": "track",
         "messageId": f"bench-{_PLACEHOLDER}",
         "event": chance.choice(_NAMES),
-        "anonymousId": f"{chance.randrange(50_000):032x}",
+        "anonymousId": f"{chance.randrange(1, 50_000):032x}",
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{chance.randrange(1000):03d}Z",
         "properties": {
             "price": round(chance.uniform(1, 500), 2),
@@ -71,7 +73,7 @@ class Sender:
     arguments: argparse.Namespace
     number: int
     latencies_ms: list[float] = field(default_factory=list[float])
-    failures: int = 0
+    failures: list[str] = field(default_factory=list[str])
 
     def prepare(self) -> None:
         """Make the bodies and connect."""
@@ -84,6 +86,13 @@ class Sender:
         self.heads = [f"{head}{len(body)}\r\n\r\n".encode() for body, _ in self.templates]
         self.socket = socket.create_connection(("127.0.0.1", self.arguments.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def receive(self) -> bytes:
+        """Return one whole answer."""
+        answer = self.socket.recv(65536)
+        while (end := answer.find(b"\r\n\r\n")) < 0 or len(answer) < end + 4 + _length(answer):
+            answer += self.socket.recv(65536)
+        return answer
 
     def run(self, began: float) -> None:
         """Send this connection's share of the requests; with a rate, each at its moment."""
@@ -102,9 +111,15 @@ class Sender:
                     time.sleep(moment - due)
                 due = moment
             self.socket.sendall(self.heads[index % _TEMPLATES] + body)
-            if not self.socket.recv(65536).startswith(b"HTTP/1.1 200"):
-                self.failures += 1
+            answer = self.receive()
+            if not answer.startswith(b"HTTP/1.1 200"):
+                self.failures.append(answer.decode(errors="replace"))
             self.latencies_ms.append((time.perf_counter() - due) * 1000)
+
+
+def _length(answer: bytes) -> int:
+    match = _CONTENT_LENGTH.search(answer)
+    return int(match.group(1)) if match else 0
 
 
 def main() -> int:
@@ -128,13 +143,13 @@ def main() -> int:
         thread.join()
     seconds = time.perf_counter() - began
     latencies = sorted(latency for sender in senders for latency in sender.latencies_ms)
-    failures = sum(sender.failures for sender in senders)
+    failures = [failure for sender in senders for failure in sender.failures]
     json.dump(
         {
             "seconds": seconds,
             "requests": len(latencies),
-            "events": (len(latencies) - failures) * arguments.batch,
-            "failures": failures,
+            "events": (len(latencies) - len(failures)) * arguments.batch,
+            "failures": failures[:1],
             "p50_ms": latencies[len(latencies) // 2],
             "p99_ms": latencies[int(len(latencies) * 0.99)],
             "cpu_s": time.process_time(),

@@ -12,6 +12,7 @@ from ingestion import openapi, operation
 from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
 from ingestion.metrics import CollectorMetrics
+from ingestion.protocols import posthog_answers
 from ingestion.reading import Reading
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
@@ -65,6 +66,8 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.include_router(operation.router)
+    for prefix in ("", "/posthog"):
+        app.include_router(posthog_answers.router, prefix=prefix)
     problem.install(app)
     app.add_middleware(EventRoutes, endpoints=endpoints())
     # Trackers run on any page. Nothing here looks at cookies, so that any origin may be answered; some trackers insist

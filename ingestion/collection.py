@@ -98,6 +98,7 @@ async def _collect(
         received_ms=received_ms,
         ip=wire.ip if delivery.uses_ip else "",
         user_agent=wire.headers.get("user-agent", ""),
+        path=wire.path,
     )
     outcome = take(delivery, received, state.writer, max_event_bytes=state.settings.max_event_bytes)
     await state.writer.commit()

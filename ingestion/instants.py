@@ -5,9 +5,11 @@ Inside the collector an instant is an integer: milliseconds since 1970, UTC.
 
 from datetime import UTC, datetime
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 24 * 3600 * 1000
 _CORRECT_ABOVE_MS = 10_000
-_MAX_SHIFT_MS = 24 * 3600 * 1000
-_MAX_AHEAD_MS = 24 * 3600 * 1000
+_MAX_SHIFT_MS = _DAY_MS
+_MAX_AHEAD_MS = _DAY_MS
 # Numbers from here on are milliseconds, below they are seconds: as seconds this is the year 5138, as milliseconds 1973.
 _MILLISECONDS_FROM = 100_000_000_000
 # What DateTime64(3) can hold, cut to what can be meant.
@@ -59,8 +61,9 @@ def _from_text(value: str) -> int:
         raise InvalidInstantError(f"{value!r} is not an instant such as 2024-01-31T12:00:00.000Z") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    # Over microseconds: seconds as a float times 1000 would turn some .123 into .122.
-    return round(moment.timestamp() * 1_000_000) // 1000
+    # In whole numbers: seconds as a float times 1000 would turn some .123 into .122.
+    since = moment - _EPOCH
+    return since.days * _DAY_MS + since.seconds * 1000 + since.microseconds // 1000
 
 
 def _from_number(value: float) -> int:

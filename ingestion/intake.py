@@ -40,7 +40,7 @@ def take(delivery: Delivery, received: Received, writer: SpoolWriter, *, max_eve
     for index, raw in enumerate(delivery.events):
         message_id = ""
         try:
-            _demand_size(raw, max_event_bytes)
+            demand_size(raw, max_event_bytes)
             event = decode(raw)
             message_id = event.message_id or ""
             landed.append(validator.land(event, index, batch_id))
@@ -56,7 +56,8 @@ def take(delivery: Delivery, received: Received, writer: SpoolWriter, *, max_eve
     return outcome
 
 
-def _demand_size(raw: Raw, most: int) -> None:
+def demand_size(raw: Raw, most: int) -> None:
+    """Raise `RejectedEventError` for an event with more bytes than `most`."""
     size = memoryview(raw).nbytes
     if size > most:
         raise RejectedEventError(RejectReason.EVENT_TOO_LARGE, f"the event has {size} bytes; {most} are allowed")
@@ -72,6 +73,7 @@ def _reject(raw: Raw, error: RejectedEventError, received: Received, message_id:
         payload=json_string(bytes(raw)),
         message_id=message_id,
         protocol=received.protocol,
+        path=received.path,
         ip=received.ip,
         batch_id=batch_id,
     )

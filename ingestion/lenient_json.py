@@ -123,6 +123,31 @@ def split_list(body: bytes, member: str, error: str) -> tuple[list[Raw], bytes]:
     raise MalformedRequestError(f"The body is not JSON: {error}.")
 
 
+def first_list(body: bytes, *members: str) -> str | None:
+    """Say which of the members opens a list first: the one that holds the events, since theirs come after it."""
+    openings = ((opening.start(), member) for member in members if (opening := _opening_of(member).search(body)))
+    return min(openings, default=(0, None))[1]
+
+
+def find_text(body: bytes, name: str, list_member: str) -> str | None:
+    """Guess the text of a member of a body that is not JSON: before its list of events, or the last one after it.
+
+    One within an event is not the request's.
+    """
+    text = _text_of(name)
+    opening = _opening_of(list_member).search(body)
+    member = text.search(body, 0, opening.start()) if opening else None
+    if member is None:
+        last = body.rfind(b'"%b"' % name.encode())
+        member = text.match(body, last) if last != -1 else None
+    return member.group(1).decode(errors="replace") if member else None
+
+
 @lru_cache
 def _opening_of(member: str) -> re.Pattern[bytes]:
     return re.compile(rb'"%b"\s*:\s*\[' % re.escape(member.encode()))
+
+
+@lru_cache
+def _text_of(member: str) -> re.Pattern[bytes]:
+    return re.compile(rb'"%b"\s*+:\s*+"([^"\\]{1,200})"' % re.escape(member.encode()))

@@ -72,11 +72,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         for status, text in (
             (400, "The body cannot be read."),
             (401, "The write key is missing, unknown or revoked."),
-            (408, "The body did not come in time."),
             (413, "The request is too large."),
             (415, "The body cannot be unpacked."),
             (429, "The spool is nearly full, or too much is being read at once; see Retry-After."),
-            (503, "Nothing can be stored right now; see Retry-After."),
+            (503, "Nothing can be stored right now (see Retry-After), or the body did not come in time."),
         )
     },
 }
@@ -90,6 +89,7 @@ _PROBLEM = {
         "status": {"type": "integer"},
         "code": {"type": "string", "description": "Stable; programs may rely on it."},
         "detail": {"type": "string", "description": "What was wrong, and what to do."},
+        "message": {"type": "string", "description": "The same, where Segment's libraries look for it."},
         "instance": {"type": "string"},
     },
 }

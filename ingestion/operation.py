@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 router = APIRouter(tags=["operation"])
 
@@ -14,6 +14,13 @@ router = APIRouter(tags=["operation"])
 async def healthz() -> dict[str, str]:
     """Say that the process is alive."""
     return {"status": "alive"}
+
+
+# Not in the document: it says less than /healthz, and only to those who expect Snowplow's collector here.
+@router.get("/health", include_in_schema=False)
+async def health() -> PlainTextResponse:
+    """Say that the process is alive, as Snowplow's collector does."""
+    return PlainTextResponse("OK")
 
 
 @router.get("/readyz", responses={503: {"description": "Not ready; `checks` says why."}})

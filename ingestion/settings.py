@@ -64,7 +64,7 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
         description="Most bytes of bodies that are in memory at once, of all requests together: 429 above.",
     )
     body_timeout_s: float = Field(
-        default=60.0, gt=0, description="Seconds in which a client has to send its body: 408 after that."
+        default=60.0, gt=0, description="Seconds in which a client has to send its body: refused after that."
     )
     max_connections: int = Field(
         default=2000, gt=0, description="Most connections at once: 503 above, whatever is asked for."

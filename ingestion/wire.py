@@ -94,7 +94,8 @@ class Endpoint:
     `parse` raises `MalformedRequestError` for a body that is nothing of this protocol at all. `find_key` looks for the
     write key in a body without looking at its events, to be asked before anything that costs more. `refuse` says an
     error in the protocol's own way. `choose` returns the endpoint that serves a request, on a path that is shared.
-    `head_key` returns the write key in the head, where that is another than `Wire.header_key`.
+    `wrap` makes of the bytes of one event a body that `parse` takes, for rejects that are judged anew. `head_key`
+    returns the write key in the head, where that is another than `Wire.header_key`.
     """
 
     protocol: str
@@ -103,6 +104,7 @@ class Endpoint:
     refuse: Callable[[Wire, RadixError], Reply] | None = None
     methods: frozenset[str] = frozenset({"POST"})
     choose: Callable[[Wire], "Endpoint"] | None = None
+    wrap: Callable[[bytes], bytes] = bytes
     head_key: Callable[[Wire], str | None] | None = None
 
     def chosen(self, wire: Wire) -> "Endpoint":

@@ -7,7 +7,7 @@ import typer
 
 from core.errors import RadixError
 
-_COMMANDS = ("up", "down", "status", "logs", "doctor", "demo", "project", "env", "migrate", "reset")
+_COMMANDS = ("up", "down", "status", "logs", "doctor", "demo", "project", "rejects", "env", "migrate", "reset")
 
 
 def build(arguments: list[str]) -> typer.Typer:
@@ -19,7 +19,11 @@ def build(arguments: list[str]) -> typer.Typer:
     app.callback()(_radixinsight)
     wanted = arguments[0] if arguments else ""
     for name in (wanted,) if wanted in _COMMANDS else _COMMANDS:
-        app.command()(getattr(import_module(f"runtime.commands.{name}"), name))
+        command = getattr(import_module(f"runtime.commands.{name}"), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command()(command)
     return app
 
 

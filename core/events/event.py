@@ -32,7 +32,7 @@ Instant = str | int | float | None
 JsonObject = Annotated[Raw | UnsetType, Meta(description="JSON object.", extra_json_schema={"type": "object"})]
 
 
-class Event(Struct, rename="camel", kw_only=True):
+class Event(Struct, rename="camel", kw_only=True, gc=False):
     """One event, as it stands in a request.
 
     `properties`, `traits` and `context` are never decoded here: they are kept as they came. Unknown members are

@@ -52,6 +52,7 @@ Protocol = Annotated[str, _column(LOW_CARDINALITY, "Wire protocol, e.g. segment.
 Library = Annotated[str, _column(LOW_CARDINALITY, "Client library and its version, e.g. analytics-python/2.3.2.")]
 WriteKeyId = Annotated[int, _column(NUMBER, "Write key that was used.")]
 BatchId = Annotated[str, _column(LOW_CARDINALITY, "Spool segment in which it was made durable.")]
+Path = Annotated[str, _column(LOW_CARDINALITY, "Path that it was sent to; empty for what ClickHouse refused.")]
 Reason = Annotated[str, _column(LOW_CARDINALITY, "Stable code of why, e.g. illegal_id.")]
 Detail = Annotated[str, _column(STRING, "What was wrong, for people.")]
 Payload = Annotated[Raw, _column(STRING, "The event's bytes as they came.")]

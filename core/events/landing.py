@@ -9,7 +9,7 @@ from core.events import fields
 _EMPTY_STRING = Raw(b'""')
 
 
-class LandedEvent(Struct, kw_only=True, omit_defaults=True):
+class LandedEvent(Struct, kw_only=True, omit_defaults=True, gc=False):
     """One row of `raw.events`, except for `inserted_at`, which ClickHouse sets.
 
     Encoded as JSON it is a line for ClickHouse's `JSONEachRow`. What is empty is left out, and ClickHouse fills in the
@@ -44,7 +44,7 @@ class LandedEvent(Struct, kw_only=True, omit_defaults=True):
     batch_id: fields.BatchId
 
 
-class Reject(Struct, kw_only=True, omit_defaults=True):
+class Reject(Struct, kw_only=True, omit_defaults=True, gc=False):
     """One row of `raw.rejects`, except for `inserted_at`, which ClickHouse sets.
 
     `payload` is a JSON string literal made by `json_string`, because what was refused may not even be UTF-8.
@@ -58,6 +58,7 @@ class Reject(Struct, kw_only=True, omit_defaults=True):
     payload: fields.Payload
     message_id: fields.RejectedMessageId = ""
     protocol: fields.Protocol
+    path: fields.Path = ""
     ip: fields.Ip = ""
     batch_id: fields.BatchId
 

@@ -17,7 +17,9 @@
             {{ prefix }}previous_id,
             {{ prefix }}session_id,
             {{ prefix }}properties,
-            {{ prefix }}traits
+            {{ prefix }}traits,
+            {{ prefix }}traits_once,
+            {{ prefix }}traits_increment
         )
     )
 {%- endmacro %}

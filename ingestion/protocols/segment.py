@@ -1,17 +1,17 @@
 """Segment's HTTP API, which is also our own `/v1` and RudderStack's."""
 
-import re
 from functools import partial
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, ValidationError
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, ValidationError
 from msgspec.json import Decoder
 
+from core.errors import RadixError
 from core.events import Event, EventType
 from core.events.event import Instant, JsonObject
 from ingestion import lenient_json
-from ingestion.errors import MalformedRequestError
+from ingestion.errors import MalformedRequestError, SlowRequestError
 from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire
 
 NAME = "segment"
@@ -40,13 +40,16 @@ class _Envelope(Struct, rename="camel"):
     write_key: str | None = None
 
 
+class _Context(Struct):
+    """Where RudderStack's Python library puts the traits of an identify, and nowhere else."""
+
+    traits: JsonObject = UNSET
+
+
 _decode_batch = Decoder(Batch).decode
 _decode_envelope = Decoder(_Envelope).decode
 _decode_event = Decoder(Event).decode
-
-_BATCH_MEMBER = re.compile(rb'"batch"\s*:\s*\[')
-_KEY_NAME = b'"writeKey"'
-_KEY_MEMBER = re.compile(rb'"writeKey"\s*+:\s*+"([^"\\]{1,200})"')
+_decode_context = Decoder(_Context).decode
 
 
 def find_write_key(body: bytes) -> str | None:
@@ -60,13 +63,7 @@ def find_write_key(body: bytes) -> str | None:
     except ValidationError as error:
         raise MalformedRequestError(f"The body is not as expected: {error}.") from error
     except lenient_json.NOT_JSON:
-        # Before the events or after them: one within an event is not the request's.
-        opening = _BATCH_MEMBER.search(body)
-        member = _KEY_MEMBER.search(body, 0, opening.start()) if opening else None
-        if member is None:
-            last = body.rfind(_KEY_NAME)
-            member = _KEY_MEMBER.match(body, last) if last != -1 else None
-        return member.group(1).decode(errors="replace") if member else None
+        return lenient_json.find_text(body, "writeKey", "batch")
 
 
 def parse_batch(body: bytes) -> Delivery:
@@ -100,7 +97,23 @@ def decode_event(raw: Raw, *, plain: bool, kind: EventType | None = None) -> Eve
     event = lenient_json.decode_event(raw, _decode_event, plain=plain)
     if kind is not None:
         event.type = kind
+    if event.type == EventType.IDENTIFY and isinstance(event.context, Raw) and _says_nothing(event.traits):
+        try:
+            event.traits = _decode_context(event.context).traits
+        except ValidationError:
+            return event  # it is no object, which is for validation to say
     return event
+
+
+def refuse(wire: Wire, error: RadixError) -> Reply:
+    """Say an error as a problem document, in which the Python libraries look for `message` too.
+
+    RudderStack's takes an answer without it for a broken connection, and sends again what was refused for good. To its
+    libraries, and to older ones of Segment's, a 408 is final: a 503 has them send again.
+    """
+    status = 503 if error.status == SlowRequestError.status else error.status
+    body = error.problem(instance=wire.path) | {"status": status, "message": error.detail}
+    return Reply(msgspec.json.encode(body), "application/problem+json", status, error.headers)
 
 
 def reply(rejected: list[Rejection]) -> Reply:
@@ -112,6 +125,10 @@ def reply(rejected: list[Rejection]) -> Reply:
         for rejection in rejected[:_MAX_REPORTED_REJECTS]
     ]
     return Reply(msgspec.json.encode({"success": True, "rejected": len(rejected), "rejects": reported}))
+
+
+def _says_nothing(traits: Raw | UnsetType) -> bool:
+    return traits is UNSET or bytes(traits) in {b"{}", b"null", b"[]"}
 
 
 def _find_key(wire: Wire) -> str | None:
@@ -126,10 +143,17 @@ def _single(wire: Wire, kind: EventType) -> Delivery:
     return parse_single(wire.body, kind)
 
 
-_BATCH = Endpoint(NAME, _batch, find_key=_find_key)
+def _wrap(event: bytes) -> bytes:
+    return b'{"batch":[%b]}' % event
+
+
+_BATCH = Endpoint(NAME, _batch, find_key=_find_key, refuse=refuse, wrap=_wrap)
 ENDPOINTS = {
     "/v1/batch": _BATCH,
     "/v1/import": _BATCH,
-    **{f"/v1/{kind}": Endpoint(NAME, partial(_single, kind=kind), find_key=_find_key) for kind in EventType},
+    **{
+        f"/v1/{kind}": Endpoint(NAME, partial(_single, kind=kind), find_key=_find_key, refuse=refuse)
+        for kind in EventType
+    },
 }
 """By path, without the protocol's own prefix."""

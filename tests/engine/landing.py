@@ -45,6 +45,8 @@ class Landing:
                 "received_at": json_instant(event.received_at),
                 "sequence": event.sequence,
                 "traits": event.traits,
+                "traits_once": event.traits_once,
+                "traits_increment": event.traits_increment,
                 "batch_id": event.batch_id,
                 "inserted_at": json_instant(inserted_at),
             }

@@ -141,6 +141,12 @@ def test_the_protocol_has_prefixes_of_its_own(sender: Sender, prefix: str) -> No
     assert sender.post(f"{prefix}/v1/track/", {"event": "buy", "userId": "ada"}).json() == SUCCESS
 
 
+def test_an_api_key_is_told_from_a_wrong_one(line: Line, project: ProjectKeys) -> None:
+    answer = httpx.post(f"{line.collector.url}/v1/track", headers=basic(project.api_key), json={})
+    assert answer.status_code == 401
+    assert "API key" in answer.json()["detail"]
+
+
 def test_an_empty_batch_is_taken(sender: Sender) -> None:
     assert sender.batch().json() == SUCCESS
 

@@ -5,12 +5,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
+from core.errors import RadixError
 from core.events import EventType, RejectReason
-from ingestion.errors import MalformedRequestError
-from ingestion.protocols.segment import decode_event, find_write_key, parse_batch, parse_single
+from ingestion.errors import MalformedRequestError, SlowRequestError, UnknownWriteKeyError
+from ingestion.protocols.segment import decode_event, find_write_key, parse_batch, parse_single, refuse
 from ingestion.validation import RejectedEventError
+from ingestion.wire import Wire
 
 GOOD = b'{"type":"track","event":"buy","userId":"ada"}'
 
@@ -99,6 +101,35 @@ def test_the_write_key_is_found_without_looking_at_the_events(body: bytes) -> No
 @pytest.mark.parametrize("body", [b"", b"nope", b"{}", b'{"batch":["' + b'\\"' * 1000, b'{"n":NaN,"writeKey":1}'])
 def test_a_body_may_have_no_write_key(body: bytes) -> None:
     assert find_write_key(body) is None
+
+
+@pytest.mark.parametrize("traits", [b"", b',"traits":{}', b',"traits":null'])
+def test_traits_of_an_identify_may_stand_in_its_context(traits: bytes) -> None:
+    """RudderStack's Python library has them there only."""
+    context = b',"context":{"traits":{"plan": "pro"},"ip":1}'
+    found = decode_event(Raw(b'{"type":"identify","userId":"ada"' + context + traits + b"}"), plain=True)
+    assert found.traits == Raw(b'{"plan": "pro"}')
+    track = decode_event(Raw(b'{"type":"track","userId":"ada"' + context + traits + b"}"), plain=True)
+    assert track.traits != found.traits
+
+
+@pytest.mark.parametrize("context", [b'{"traits":{"plan":"free"}}', b"{}", b"[]", b"null", b"1"])
+def test_traits_of_its_own_win_over_those_in_the_context(context: bytes) -> None:
+    found = decode_event(Raw(b'{"type":"identify","traits":{"plan":"pro"},"context":' + context + b"}"), plain=True)
+    assert found.traits == Raw(b'{"plan":"pro"}')
+    without = decode_event(Raw(b'{"type":"identify","context":' + context + b"}"), plain=True)
+    assert without.traits is UNSET or without.traits == Raw(b'{"plan":"free"}')
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(SlowRequestError("slow"), 503), (UnknownWriteKeyError("no"), 401), (RadixError("oh"), 500)]
+)
+def test_an_error_is_said_as_the_libraries_understand_it(error: RadixError, status: int) -> None:
+    reply = refuse(Wire("POST", "/v1/batch", b"", {}), error)
+    answer = msgspec.json.decode(reply.body)
+    assert (reply.status, answer["status"], answer["code"]) == (status, status, error.code)
+    assert answer["message"] == answer["detail"] == error.detail
+    assert reply.headers == error.headers
 
 
 def test_half_an_emoji_is_mended() -> None:

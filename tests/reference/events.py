@@ -20,6 +20,8 @@ class Event:
     session_id: str = ""
     sequence: int = 0
     traits: str = ""
+    traits_once: str = ""
+    traits_increment: str = ""
     batch_id: str = ""
 
     @property

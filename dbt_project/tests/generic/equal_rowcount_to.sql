@@ -1,5 +1,5 @@
-{#- As many rows per project as another relation has. -#}
-{% test equal_rowcount_to(model, relation) %}
+{#- As many rows per project as another relation has under a condition. -#}
+{% test equal_rowcount_to(model, relation, condition='true') %}
 select
     project_id,
     sum(ours) as ours,
@@ -16,6 +16,7 @@ from (
         0 as ours,
         1 as theirs
     from {{ relation }}
+    where {{ condition }}
 )
 group by project_id
 having ours != theirs

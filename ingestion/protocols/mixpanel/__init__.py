@@ -41,7 +41,7 @@ _TOKEN = rb"""(?<=["$24])token(?:"|%%22)(?:\s|\+|%%20)*+(?::|%%3[Aa])(?:\s|\+|%%
 _KEY_TOKEN, _ANY_TOKEN = re.compile(_TOKEN % _PREFIX), re.compile(_TOKEN % b"")
 _INSERT_ID = re.compile(rb'"\$insert_id"\s*:\s*"([^"\\]{1,200})"')
 
-_OWN_PARAMETER = re.compile(rb"(?:^|&)(?:verbose|img)=")
+_OWN_PARAMETER = re.compile(rb"(?:^|&)verbose=")
 _OWN_PROPERTY = b"mp_lib"
 _HINTS_START_WITHIN, _HINTS_END_WITHIN = 2000, 100
 
@@ -78,6 +78,9 @@ class _Request:
     """Whether the payload is the body itself, not the parameter `data`."""
 
 
+_Answer = Callable[[_Request, list[Raw], list[Rejection]], Reply]
+
+
 def claims(wire: Wire) -> bool:
     """Say whether a request to a path that others serve too shows that one of Mixpanel's clients sent it."""
     body = wire.body
@@ -107,7 +110,7 @@ def _token(sent: bytes) -> str | None:
     return found.group(1).decode(errors="replace") if found else None
 
 
-def _parse(wire: Wire, decode: _Decode, answer: "Callable[[_Request, list[Raw], list[Rejection]], Reply]") -> Delivery:
+def _parse(wire: Wire, decode: _Decode, answer: _Answer) -> Delivery:
     request = _read(wire)
     events = _split(request.payload)
     key = _head_key(wire) or _token(request.payload)
@@ -241,22 +244,21 @@ def _refuse_import(wire: Wire, error: RadixError) -> Reply:
 _METHODS = frozenset({"GET", "POST"})
 
 
-def _endpoint(decode: _Decode) -> Endpoint:
-    parse = partial(_parse, decode=decode, answer=_answer)
-    return Endpoint(NAME, parse, find_key=_find_key, refuse=_refuse, methods=_METHODS, head_key=_head_key)
+def _wrap(event: bytes) -> bytes:
+    return b"[%b]" % event
 
 
+def _endpoint(
+    decode: _Decode, answer: _Answer = _answer, refuse: Callable[[Wire, RadixError], Reply] = _refuse
+) -> Endpoint:
+    parse = partial(_parse, decode=decode, answer=answer)
+    return Endpoint(NAME, parse, _find_key, refuse, _METHODS, wrap=_wrap, head_key=_head_key)
+
+
+SHARED = {"/track": _endpoint(decode_event), "/engage": _endpoint(decode_profile)}
+"""By path, without the protocol's own prefix; other protocols have these paths too."""
 ENDPOINTS = {
-    "/track": _endpoint(decode_event),
-    "/engage": _endpoint(decode_profile),
     "/groups": _endpoint(decode_group),
-    "/import": Endpoint(
-        NAME,
-        partial(_parse, decode=decode_event, answer=_answer_import),
-        find_key=_find_key,
-        refuse=_refuse_import,
-        methods=_METHODS,
-        head_key=_head_key,
-    ),
+    "/import": _endpoint(decode_event, _answer_import, _refuse_import),
 }
 """By path, without the protocol's own prefix."""

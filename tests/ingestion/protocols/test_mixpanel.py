@@ -217,7 +217,7 @@ def test_half_an_emoji_is_mended_in_events_and_in_profiles() -> None:
 def test_any_bytes_end_in_a_delivery_or_a_clear_error(junk: bytes) -> None:
     for request in (wire("/track", junk), wire("/track", b"data=" + junk), wire("/track", b"[" + junk + b"]")):
         try:
-            mixpanel.ENDPOINTS["/track"].parse(request)
+            mixpanel.SHARED["/track"].parse(request)
         except MalformedRequestError:
             continue
 
@@ -380,7 +380,7 @@ def test_a_refused_import_speaks_the_imports_way() -> None:
 
 def test_a_refusal_that_will_pass_makes_clients_try_again() -> None:
     busy = SpoolBusyError("Busy.", headers={"Retry-After": "5"})
-    refuse = mixpanel.ENDPOINTS["/track"].refuse
+    refuse = mixpanel.SHARED["/track"].refuse
     assert refuse is not None
     reply = refuse(recorded("browser_track_0"), busy)
     assert (reply.status, reply.headers) == (429, {"Retry-After": "5"})
@@ -396,6 +396,20 @@ def test_what_mixpanels_clients_send_is_claimed_with_or_without_a_trailing_slash
         assert served(request).protocol == "mixpanel"
 
 
-def test_what_shows_no_sign_of_mixpanel_is_not_claimed() -> None:
+def test_what_shows_no_sign_of_mixpanel_is_not_claimed_and_is_mixpanels_where_nobody_claims_it() -> None:
     assert not mixpanel.claims(wire("/track", PAYLOAD))
-    assert not mixpanel.claims(wire("/track?ip=1&_=1795622730000&ver=1.2", b"data=e30="))
+    assert served(wire("/track", PAYLOAD)).protocol == "mixpanel"
+    assert served(wire("/track?img=1&data=" + quote(BASE64, safe=""))).protocol == "mixpanel"
+    posthogs = b'{"api_key":"wk_test","event":"buy","properties":{"distinct_id":"ada"}}'
+    assert served(wire("/track?ip=1&_=1795622730000&ver=1.2", posthogs)).protocol == "posthog"
+
+
+def test_an_event_with_a_property_that_looks_like_posthogs_stays_mixpanels() -> None:
+    item = event(mp_lib="python", **{"$lib": "own", "api_key": "none"})
+    assert served(sent("/track", item)).protocol == "mixpanel"
+
+
+@pytest.mark.parametrize("payload", [b"7", b'{"event":NaN}', PAYLOAD[1:-1]])
+def test_the_bytes_of_one_event_can_be_judged_anew(payload: bytes) -> None:
+    for endpoint in (mixpanel.ENDPOINTS | mixpanel.SHARED).values():
+        assert [bytes(raw) for raw in endpoint.parse(wire("/track", endpoint.wrap(payload))).events] == [payload]

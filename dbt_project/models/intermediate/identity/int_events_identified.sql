@@ -15,7 +15,9 @@ with events as (
         received_at,
         sequence,
         properties,
-        traits
+        traits,
+        traits_once,
+        traits_increment
     from {{ ref('stg_collector__events') }}
 ),
 
@@ -51,6 +53,8 @@ resolved as (
         events.sequence as sequence,
         events.properties as properties,
         events.traits as traits,
+        events.traits_once as traits_once,
+        events.traits_increment as traits_increment,
         multiIf(
             merged.merged_user_id != '', merged.merged_user_id,
             events.user_id != '', events.user_id,
@@ -66,8 +70,8 @@ resolved as (
         on
             events.project_id = devices.project_id
             and events.anonymous_id = devices.anonymous_id
-    -- What is said of a group alone (its traits) names nobody: it is no person's event.
-    where events.user_id != '' or events.anonymous_id != ''
+    -- The traits of a group may come without a person.
+    where events.anonymous_id != '' or events.user_id != ''
 )
 
 select
@@ -85,5 +89,7 @@ select
     received_at,
     sequence,
     properties,
-    traits
+    traits,
+    traits_once,
+    traits_increment
 from resolved

@@ -9,39 +9,62 @@ with events as (
     from {{ ref('fct_events') }}
 ),
 
-identifies as (
+-- A group's traits are the group's.
+carriers as (
     select
         project_id,
         person_id,
         traits,
-        message_id,
-        timestamp,
-        received_at,
-        sequence
+        traits_once,
+        traits_increment,
+        {{ event_order() }} as ordering
     from {{ ref('int_events_identified') }}
-    where type = 'identify' and traits != ''
+    where type != 'group' and (traits != '' or traits_once != '' or traits_increment != '')
 ),
 
-keyed as (
+operations as (
     select
         project_id,
         person_id,
-        message_id,
-        timestamp,
-        received_at,
-        sequence,
-        arrayJoin(JSONExtractKeysAndValuesRaw(traits)) as trait
-    from identifies
+        ordering,
+        arrayJoin(arrayConcat(
+            arrayMap(trait -> ('set', trait.1, trait.2), JSONExtractKeysAndValuesRaw(traits)),
+            arrayMap(trait -> ('once', trait.1, trait.2), JSONExtractKeysAndValuesRaw(traits_once)),
+            arrayMap(trait -> ('increment', trait.1, trait.2), JSONExtractKeysAndValuesRaw(traits_increment))
+        )) as operation
+    from carriers
 ),
 
-latest as (
+-- The latest value that was set; else the earliest that was to be set once; to it is added what came after it was set.
+collected as (
     select
         project_id,
         person_id,
-        trait.1 as trait_name,
-        argMax(trait.2, {{ event_order() }}) as trait_value
-    from keyed
+        operation.2 as trait_name,
+        countIf(operation.1 = 'set') > 0 as is_set,
+        maxIf(ordering, operation.1 = 'set') as set_at,
+        if(
+            is_set,
+            argMaxIf(operation.3, ordering, operation.1 = 'set'),
+            argMinIf(operation.3, ordering, operation.1 = 'once')
+        ) as assigned,
+        groupArrayIf((ordering, toFloat64OrZero(operation.3)), operation.1 = 'increment') as increments,
+        arrayFilter(increment -> not is_set or increment.1 > set_at, increments) as later_increments
+    from operations
     group by project_id, person_id, trait_name
+),
+
+valued as (
+    select
+        project_id,
+        person_id,
+        trait_name,
+        if(
+            empty(later_increments),
+            assigned,
+            toString(toFloat64OrZero(assigned) + arraySum(increment -> increment.2, later_increments))
+        ) as trait_value
+    from collected
 ),
 
 traits as (
@@ -49,7 +72,8 @@ traits as (
         project_id,
         person_id,
         arraySort(groupArray(concat(toJSONString(trait_name), ':', trait_value))) as members
-    from latest
+    from valued
+    where trait_value != ''
     group by project_id, person_id
 ),
 

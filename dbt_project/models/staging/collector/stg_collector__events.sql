@@ -5,6 +5,7 @@
         unique_key=['project_id', 'message_id'],
         partition_by='toYYYYMM(received_at)',
         order_by='(project_id, received_at, message_id)',
+        on_schema_change='append_new_columns',
         pre_hook=['{{ keep_settled() }}', '{{ count_arrivals() }}'],
         post_hook='{{ settle_arrivals() }}',
     )
@@ -13,7 +14,7 @@
 {%- set columns = [
     'project_id', 'message_id', 'type', 'event', 'anonymous_id', 'user_id', 'previous_id', 'session_id', 'group_type',
     'group_id', 'timestamp', 'original_timestamp', 'sent_at', 'received_at', 'sequence', 'properties', 'traits',
-    'context', 'ip', 'user_agent', 'protocol', 'library', 'write_key_id', 'batch_id', 'inserted_at',
+    'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'protocol', 'library', 'write_key_id', 'batch_id', 'inserted_at',
 ] %}
 
 with source as (

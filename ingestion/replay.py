@@ -1,0 +1,186 @@
+"""`python -m ingestion.replay PROJECT_ID`: judges a project's rejected events anew, by the rules of today.
+
+What is accepted now goes the way of every event: spool, shipper, `raw.events`, with the time at which it was received
+first. `raw.replays` remembers it, so that it is not offered again; an event that came without an id of its own gets one
+that follows from the reject, so that it counts once even when a replay is cut off and repeated. What is still refused
+stays as it is. The request's own `sentAt` and context are gone by then: only the event's bytes were kept.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from clickhouse_connect.driver.client import Client
+from msgspec import Raw
+from msgspec.json import Encoder
+
+from core import warehouse
+from core.events import LandedEvent, RejectReason
+from core.logging import configure
+from core.settings import WarehouseSettings
+from core.warehouse import ProjectScope
+from ingestion.endpoints import endpoint_of
+from ingestion.errors import MalformedRequestError
+from ingestion.intake import demand_size
+from ingestion.settings import CollectorSettings
+from ingestion.spool.records import Kind
+from ingestion.spool.writer import SpoolWriter
+from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.wire import Wire
+
+_PAGE = 10_000
+# Equal bytes of one request are one reject here: nothing tells them apart.
+_FIND = """
+select
+    sipHash64(project_id, batch_id, received_at, reason, message_id, payload) as reject_id,
+    received_at,
+    write_key_id,
+    protocol,
+    path,
+    ip,
+    hex(payload) as payload_hex
+from raw.rejects
+where
+    project_id = {project_id:UInt32}
+    and received_at >= {since:DateTime64(3, 'UTC')}
+    and ({reason:String} = '' or reason = {reason:String})
+    and path != ''
+    and reject_id > {after:UInt64}
+    and reject_id not in (select reject_id from raw.replays where project_id = {project_id:UInt32})
+order by reject_id
+limit 1 by reject_id
+limit {page:UInt32}
+"""
+
+
+class ReplaySettings(CollectorSettings, WarehouseSettings):
+    """The collector's settings, whose rules hold, and where the rejects are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reject:
+    reject_id: int
+    received_at: datetime
+    write_key_id: int
+    protocol: str
+    path: str
+    ip: str
+    payload: bytes
+
+
+@dataclass(slots=True)
+class Judgement:
+    """How many rejects are accepted now, and how many are still refused, by reason."""
+
+    accepted: int = 0
+    refused: Counter[str] = field(default_factory=Counter[str])
+
+
+class Replay:
+    """Judges the rejects of one project."""
+
+    def __init__(self, client: Client, project_id: int) -> None:
+        self._client = client
+        self._scope = ProjectScope(project_id)
+        self._encode_lines = Encoder().encode_lines
+
+    async def run(self, writer: SpoolWriter | None, *, reason: str, since: datetime, max_event_bytes: int) -> Judgement:
+        """Judge what was received since `since`, with this reason or any (''); without a writer nothing is kept."""
+        judgement = Judgement()
+        after = 0
+        while rejects := self._find(reason, since, after):
+            after = rejects[-1].reject_id
+            accepted: list[tuple[_Reject, LandedEvent]] = []
+            for reject in rejects:
+                try:
+                    batch_id = "" if writer is None else writer.batch_id
+                    accepted.append((reject, self._judge(reject, batch_id, max_event_bytes)))
+                except RejectedEventError as error:
+                    judgement.refused[error.reason] += 1
+            judgement.accepted += len(accepted)
+            if writer is not None and accepted:
+                await self._keep(writer, accepted)
+        return judgement
+
+    def _find(self, reason: str, since: datetime, after: int) -> list[_Reject]:
+        parameters = {"reason": reason, "since": since, "after": after, "page": _PAGE}
+        rows = self._scope.run(self._client, _FIND, parameters).named_results()
+        return [_Reject(payload=bytes.fromhex(row.pop("payload_hex")), **row) for row in rows]
+
+    def _judge(self, reject: _Reject, batch_id: str, max_event_bytes: int) -> LandedEvent:
+        endpoint = endpoint_of(reject.protocol, reject.path)
+        if endpoint is None:
+            raise RejectedEventError(RejectReason.INVALID_SHAPE, f"no protocol is spoken at {reject.path}")
+        demand_size(Raw(reject.payload), max_event_bytes)
+        if "POST" in endpoint.methods:
+            wire = Wire("POST", reject.path, b"", {}, reject.ip, endpoint.wrap(reject.payload))
+        else:
+            wire = Wire("GET", reject.path, reject.payload, {}, reject.ip)
+        try:
+            delivery = endpoint.parse(wire)
+        except MalformedRequestError as error:
+            raise RejectedEventError(RejectReason.INVALID_JSON, error.detail) from error
+        event = delivery.decode(Raw(delivery.events[0]))
+        event.message_id = event.message_id or f"replay-{reject.reject_id:016x}"
+        received = Received(
+            project_id=self._scope.project_id,
+            write_key_id=reject.write_key_id,
+            protocol=endpoint.protocol,
+            received_ms=round(reject.received_at.timestamp() * 1000),
+            ip=reject.ip,
+            user_agent="",
+        )
+        return Validator(received).land(event, 0, batch_id)
+
+    async def _keep(self, writer: SpoolWriter, accepted: list[tuple[_Reject, LandedEvent]]) -> None:
+        rows = [row for _, row in accepted]
+        writer.append(Kind.EVENTS, len(rows), self._encode_lines(rows))
+        await writer.commit()
+        now = datetime.now(UTC)
+        self._client.insert(
+            "raw.replays",
+            [(self._scope.project_id, reject.reject_id, now) for reject, _ in accepted],
+            column_names=["project_id", "reject_id", "replayed_at"],
+        )
+
+
+async def _replay(settings: ReplaySettings, arguments: argparse.Namespace) -> Judgement:
+    with warehouse.connect(settings.clickhouse_url.get_secret_value()) as client:
+        replay = Replay(client, arguments.project_id)
+        since = datetime.fromisoformat(arguments.since).astimezone(UTC)
+        run = partial(replay.run, reason=arguments.reason, since=since, max_event_bytes=settings.max_event_bytes)
+        if arguments.dry_run:
+            return await run(None)
+        writer = SpoolWriter(
+            settings.spool_dir,
+            segment_max_bytes=settings.segment_max_bytes,
+            segment_max_age_s=settings.segment_max_age_s,
+        )
+        try:
+            return await run(writer)
+        finally:
+            await writer.close()
+
+
+def main() -> int:
+    """Replay, and print how many were accepted and refused as JSON."""
+    parser = argparse.ArgumentParser(description="Judge rejected events anew.")
+    parser.add_argument("project_id", type=int)
+    parser.add_argument("--reason", default="")
+    parser.add_argument("--since", default="1970-01-01T00:00:00+00:00")
+    parser.add_argument("--dry-run", action="store_true")
+    arguments = parser.parse_args()
+    settings = ReplaySettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    configure("replay", settings)
+    judgement = asyncio.run(_replay(settings, arguments))
+    sys.stdout.write(json.dumps({"accepted": judgement.accepted, "refused": dict(judgement.refused)}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
