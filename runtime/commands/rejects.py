@@ -56,7 +56,9 @@ def list_rejects(
             found = [*ProjectScope(project).run(client, _LIST, parameters).named_results()]
     except (ClickHouseError, OSError) as error:
         raise OperationError("ClickHouse does not answer. Start the system with `radixinsight up`.") from error
-    rows = [row | {"payload": bytes.fromhex(row["payload"]).decode(errors="replace")} for row in found]
+    rows: list[dict[str, Any]] = [
+        row | {"payload": bytes.fromhex(row["payload"]).decode(errors="replace")} for row in found
+    ]
     if as_json:
         for row in rows:
             typer.echo(json.dumps(row | {"received_at": row["received_at"].isoformat()}))

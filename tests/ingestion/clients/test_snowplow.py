@@ -1,4 +1,6 @@
 """Snowplow's own trackers, unmodified, against the collector."""
+# pyright: reportPrivateImportUsage=false
+# The package is marked as typed and re-exports its classes without saying so.
 
 import json
 import subprocess
