@@ -75,7 +75,7 @@ async def _read(
         raise MethodNotAllowedError(wire.method, endpoint.methods)
     state.bounds.check(state.writer.pending_bytes)
     # A key in the header is judged before the body is read, one in the body before its events are looked at.
-    key = wire.header_key
+    key = wire.header_key if endpoint.head_key is None else endpoint.head_key(wire)
     owner = await state.write_keys.find(key) if key else None
     settings = state.settings
     body = await bodies.read(receive, wire.headers, settings.max_request_bytes, share, settings.body_timeout_s)
@@ -96,7 +96,7 @@ async def _collect(
         write_key_id=owner.write_key_id,
         protocol=endpoint.protocol,
         received_ms=received_ms,
-        ip=wire.ip,
+        ip=wire.ip if delivery.uses_ip else "",
         user_agent=wire.headers.get("user-agent", ""),
         path=wire.path,
     )

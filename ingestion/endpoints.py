@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ingestion.protocols import amplitude, posthog, segment, snowplow
+from ingestion.protocols import amplitude, mixpanel, posthog, segment, snowplow
 from ingestion.wire import Claimant, Endpoint, shared
 
 _PREFIXES = {
@@ -11,13 +11,17 @@ _PREFIXES = {
     "posthog": posthog.ENDPOINTS | posthog.SHARED,
     "snowplow": snowplow.ENDPOINTS,
     "amplitude": amplitude.ENDPOINTS | amplitude.SHARED,
+    "mixpanel": mixpanel.ENDPOINTS | mixpanel.SHARED,
 }
 """Each protocol's own prefix, for those who want no guessing."""
 _CLAIMANTS: dict[str, Sequence[Claimant]] = {
     # Amplitude's clients need an answer of their own also where the body was not read: it comes last.
     "/batch": [(posthog.claims, posthog.SHARED["/batch"]), (amplitude.claims, amplitude.SHARED["/batch"])],
-    "/track": [(posthog.claims, posthog.SHARED["/track"])],
-    "/engage": [(posthog.claims, posthog.SHARED["/engage"])],
+    # Mixpanel's own clients are known by their looks, which is cheap; what nobody knows is its too.
+    **{
+        path: [(mixpanel.claims, endpoint), (posthog.claims, posthog.SHARED[path]), (mixpanel.claims, endpoint)]
+        for path, endpoint in mixpanel.SHARED.items()
+    },
 }
 """By path that several protocols claim, who is asked first; the last takes what nobody claims."""
 
@@ -33,7 +37,7 @@ def endpoint_of(protocol: str, path: str) -> Endpoint | None:
 
 def endpoints() -> dict[str, Endpoint]:
     """Return every endpoint by its path, with and without a slash at its end."""
-    served = segment.ENDPOINTS | snowplow.ENDPOINTS | posthog.ENDPOINTS | amplitude.ENDPOINTS
+    served = segment.ENDPOINTS | snowplow.ENDPOINTS | posthog.ENDPOINTS | amplitude.ENDPOINTS | mixpanel.ENDPOINTS
     served |= {path: shared(claimants) for path, claimants in _CLAIMANTS.items()}
     for prefix, own in _PREFIXES.items():
         served |= {f"/{prefix}{path}": endpoint for path, endpoint in own.items()}

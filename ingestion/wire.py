@@ -74,7 +74,8 @@ class Delivery:
 
     `events` are the bytes of each event in the order in which the client sent them; a rejected one is kept as these
     bytes. `decode` makes our event of one of them or raises `RejectedEventError`. `reply` says how the client wants to
-    hear of it when everything is on disk. `sent_at` and `context` hold for events that carry none.
+    hear of it when everything is on disk. `sent_at` and `context` hold for events that carry none. `uses_ip` says
+    whether the request's address is the person's: events that name none get it.
     """
 
     events: list[Raw]
@@ -83,6 +84,7 @@ class Delivery:
     write_key: str | None = None
     sent_at: Instant = None
     context: Raw | UnsetType = UNSET
+    uses_ip: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class Endpoint:
     `parse` raises `MalformedRequestError` for a body that is nothing of this protocol at all. `find_key` looks for the
     write key in a body without looking at its events, to be asked before anything that costs more. `refuse` says an
     error in the protocol's own way. `choose` returns the endpoint that serves a request, on a path that is shared.
-    `wrap` makes of the bytes of one event a body that `parse` takes, for rejects that are judged anew.
+    `wrap` makes of the bytes of one event a body that `parse` takes, for rejects that are judged anew. `head_key`
+    returns the write key in the head, where that is another than `Wire.header_key`.
     """
 
     protocol: str
@@ -102,6 +105,7 @@ class Endpoint:
     methods: frozenset[str] = frozenset({"POST"})
     choose: Callable[[Wire], "Endpoint"] | None = None
     wrap: Callable[[bytes], bytes] = bytes
+    head_key: Callable[[Wire], str | None] | None = None
 
     def chosen(self, wire: Wire) -> "Endpoint":
         """Return the endpoint that serves `wire`: itself, unless its path is shared."""
@@ -120,7 +124,7 @@ def shared(claimants: Sequence[Claimant]) -> Endpoint:
 
     last = claimants[-1][1]
     methods = frozenset[str]().union(*(endpoint.methods for _, endpoint in claimants))
-    return Endpoint(last.protocol, last.parse, methods=methods, choose=choose)
+    return Endpoint(last.protocol, last.parse, methods=methods, choose=choose, head_key=last.head_key)
 
 
 def problem(wire: Wire, error: RadixError) -> Reply:

@@ -104,6 +104,12 @@ def test_a_group_needs_a_legal_group_id() -> None:
     assert reason(type="group", userId="ada", groupId="null") == RejectReason.ILLEGAL_ID
 
 
+def test_what_is_said_of_a_group_alone_is_nobodys_event() -> None:
+    landed = land(type="group", groupId="acme", traits={"seats": 5})
+    assert (landed.group_id, landed.user_id, landed.anonymous_id) == ("acme", "", "")
+    assert reason(type="group", groupId="acme", userId="null") == RejectReason.ILLEGAL_ID
+
+
 @pytest.mark.parametrize(
     ("kind", "name"), [("page", "$pageview"), ("screen", "$screen"), ("identify", "$identify"), ("alias", "$alias")]
 )
