@@ -50,6 +50,8 @@ where
     and received_at >= {since:DateTime64(3, 'UTC')}
     and ({reason:String} = '' or reason = {reason:String})
     and path != ''
+    -- Alone, such an event would be judged by its own key: it is not this project's to take.
+    and reason != {other_key:String}
     and reject_id > {after:UInt64}
     and reject_id not in (select reject_id from raw.replays where project_id = {project_id:UInt32})
 order by reject_id
@@ -111,6 +113,7 @@ class Replay:
 
     def _find(self, reason: str, since: datetime, after: int) -> list[_Reject]:
         parameters = {"reason": reason, "since": since, "after": after, "page": _PAGE}
+        parameters["other_key"] = RejectReason.OTHER_WRITE_KEY
         rows = self._scope.run(self._client, _FIND, parameters).named_results()
         return [_Reject(payload=bytes.fromhex(row.pop("payload_hex")), **row) for row in rows]
 

@@ -94,9 +94,7 @@ def replay_rejects(
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    table = Table(
-        Column("Received (UTC)", no_wrap=True), Column("Reason", no_wrap=True), "Detail", "Protocol", "Event"
-    )
+    table = Table(Column("Received (UTC)", no_wrap=True), Column("Reason", no_wrap=True), "Detail", "Protocol", "Event")
     for row in rows:
         preview = row["payload"] if len(row["payload"]) <= _PREVIEW else row["payload"][:_PREVIEW] + "…"
         received = f"{row['received_at']:%Y-%m-%d %H:%M:%S}"

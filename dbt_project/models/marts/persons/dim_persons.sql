@@ -29,7 +29,11 @@ operations as (
         ordering,
         arrayJoin(arrayConcat(
             arrayMap(trait -> ('set', trait.1, trait.2), JSONExtractKeysAndValuesRaw(traits)),
-            arrayMap(trait -> ('once', trait.1, trait.2), JSONExtractKeysAndValuesRaw(traits_once)),
+            arrayMap(
+                trait -> ('once', trait.1, trait.2),
+                -- Browsers send null for what they don't know.
+                arrayFilter(trait -> trait.2 != 'null', JSONExtractKeysAndValuesRaw(traits_once))
+            ),
             arrayMap(trait -> ('increment', trait.1, trait.2), JSONExtractKeysAndValuesRaw(traits_increment))
         )) as operation
     from carriers
