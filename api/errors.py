@@ -25,9 +25,12 @@ class ApiKeyInvalidError(RadixError):
     code: ClassVar[str] = "api_key_invalid"
     title: ClassVar[str] = "The API key is not valid"
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        detail: str = "This API key is unknown or revoked. Use the one that `radixinsight project` printed as API key.",
+    ) -> None:
         super().__init__(
-            "This API key is unknown or revoked. Use a key that `radixinsight` made for the project.",
+            detail,
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -54,6 +55,32 @@ select arrayMap(day -> toUnixTimestamp64Milli(toDateTime64(day, 3, {timezone:Str
 _MAX_DAYS_KNOWN = 10_000
 
 
+class _Turn:
+    """Lets one caller do something while others wait; whoever waited for a failure gets it too.
+
+    Otherwise each would try in its turn, and with ClickHouse hanging the tenth request would be answered after the
+    patience of ten.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._failure: RadixError | None = None
+        self._failed_at = float("-inf")
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncGenerator[None]:
+        """Wait for the turn, and give it on in the end."""
+        asked_at = time.monotonic()
+        async with self._lock:
+            if self._failure is not None and self._failed_at >= asked_at:
+                raise self._failure
+            try:
+                yield
+            except RadixError as error:
+                self._failure, self._failed_at = error, time.monotonic()
+                raise
+
+
 @dataclass(frozen=True, slots=True)
 class QueryRows:
     """What one query returned, one mapping per row, and what reading it took."""
@@ -70,11 +97,11 @@ class Warehouse:
         self._settings = settings
         self._client: AsyncClient | None = None
         self._limits: dict[str, Any] = {}
-        self._connecting = asyncio.Lock()
+        self._connecting = _Turn()
         self._running = asyncio.Semaphore(settings.max_concurrent_queries)
         self._version = ""
         self._version_read_at = float("-inf")
-        self._version_reading = asyncio.Lock()
+        self._version_reading = _Turn()
         self._days: dict[tuple[str, date], datetime] = {}
 
     async def query(self, scope: ProjectScope, sql: str, parameters: Mapping[str, Any]) -> QueryRows:
@@ -104,7 +131,7 @@ class Warehouse:
         `data_version_seconds`. Reading it looks at ClickHouse's own list of parts, which holds no tenant's data and so
         needs no scope.
         """
-        async with self._version_reading:
+        async with self._version_reading.taken():
             if time.monotonic() - self._version_read_at >= self._settings.data_version_seconds:
                 version = str(await self._unscoped(_DATA_VERSION, {"database": self._settings.marts_database}))
                 if version != self._version:
@@ -161,7 +188,7 @@ class Warehouse:
         return result.result_rows[0][0]
 
     async def _connected(self) -> AsyncClient:
-        async with self._connecting:
+        async with self._connecting.taken():
             if self._client is None:
                 settings = self._settings
                 try:

@@ -9,7 +9,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import structlog
+from clickhouse_connect.driver.exceptions import OperationalError as ClickHouseUnreachable
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from core import metadata, warehouse
 from core.errors import RadixError
@@ -61,6 +63,10 @@ def main() -> int:
         applied = migrate(settings.clickhouse_url.get_secret_value(), settings.database_url.get_secret_value())
     except RadixError as error:
         _logger.error("migration_failed", code=error.code, detail=error.detail)  # noqa: TRY400 - the detail says it all
+        return 1
+    except (OperationalError, ClickHouseUnreachable, OSError) as error:
+        reason = str(error).splitlines()[0]
+        _logger.error("engine_unreachable", detail=reason, remedy="Start the engines: `radixinsight up`.")  # noqa: TRY400
         return 1
     _logger.info("migrated", applied=applied)
     return 0

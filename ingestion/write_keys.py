@@ -61,6 +61,8 @@ class WriteKeys:
                     "The metadata database cannot be reached, or is not migrated yet.", headers={"Retry-After": "2"}
                 )
             owner = self._owners.get(key)
+        if owner is None and key.startswith("rk_"):
+            raise UnknownWriteKeyError("This is an API key, for reading. Sending events takes a write key (wk_…).")
         if owner is None:
             raise UnknownWriteKeyError(f"The write key {key[:8]}… is unknown or revoked.")
         return owner

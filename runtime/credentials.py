@@ -28,11 +28,16 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return "Credentials(…)"
 
 
+def draw_credentials() -> Credentials:
+    """Draw new passwords."""
+    return Credentials(**{name: _draw() for name in Credentials.__struct_fields__})
+
+
 def load_credentials(directory: DataDirectory) -> Credentials:
     """Read the passwords, or draw and keep them when there are none yet."""
     if directory.secrets_file.exists():
         return msgspec.json.decode(directory.secrets_file.read_bytes(), type=Credentials)
-    drawn = Credentials(**{name: _draw() for name in Credentials.__struct_fields__})
+    drawn = draw_credentials()
     write_private(directory.secrets_file, msgspec.json.format(msgspec.json.encode(drawn)))
     return drawn
 

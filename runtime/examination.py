@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +16,7 @@ import psutil
 from runtime import postgres, valkey
 from runtime.addresses import Addresses, resolve, without_password
 from runtime.catalogue import Catalogue
-from runtime.credentials import load_credentials
+from runtime.credentials import draw_credentials, load_credentials
 from runtime.directory import DataDirectory
 from runtime.engine_check import check_clickhouse, check_postgres, check_redis
 from runtime.errors import OperationError, PortTakenError
@@ -44,15 +45,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def examine(settings: RuntimeSettings) -> list[Finding]:
-    """Look at the machine, the data directory, the engines and the processes; never changes data."""
+    """Look at the machine, the data directory, the engines and the processes; changes nothing."""
     directory = DataDirectory.at(settings.data_dir)
-    findings = [*_versions(), _memory(), _disk(directory)]
-    try:
-        directory.create()
-    except OperationError as error:
-        return [*findings, _error("data", error.detail, "Choose a directory that you may write to.")]
-    findings.append(_permissions(directory))
-    credentials = load_credentials(directory)
+    findings = [*_versions(), _memory(), _disk(directory), _permissions(directory)]
+    credentials = load_credentials(directory) if directory.secrets_file.exists() else draw_credentials()
     ports = Ports(settings.port_base)
     addresses = resolve(settings, credentials, ports)
     catalogue = Catalogue(directory, ports, credentials, addresses, run_id="")
@@ -117,6 +113,15 @@ def _disk(directory: DataDirectory) -> Finding:
 
 
 def _permissions(directory: DataDirectory) -> Finding:
+    if not directory.root.exists():
+        parent = next(path for path in directory.root.parents if path.exists())
+        try:
+            # Rights alone don't tell: a file system may be read-only.
+            Path(tempfile.mkdtemp(prefix=".radixinsight-", dir=parent)).rmdir()
+        except OSError as error:
+            reason = f"{directory.root} can't be made: {error.strerror}. Name another one with --data-dir."
+            return _error("data", reason, "Choose a directory that you may write to.")
+        return _ok("data", f"{directory.root} does not exist yet; `radixinsight up` makes it")
     if directory.postgres.exists() and not directory.secrets_file.exists():
         return _error(
             "data",
@@ -127,7 +132,8 @@ def _permissions(directory: DataDirectory) -> Finding:
     if wrong:
         names = ", ".join(str(path) for path in wrong)
         return _error("data", f"Others can read {names}.", f"chmod 600 {names}")
-    foreign = [path for path in (directory.root, directory.run, directory.logs) if not os.access(path, os.W_OK)]
+    written = (path for path in (directory.root, directory.run, directory.logs) if path.exists())
+    foreign = [path for path in written if not os.access(path, os.W_OK)]
     if foreign:
         return _error("data", f"{foreign[0]} can't be written by this user.", "Use the user that made it, or chown it.")
     return _ok("data", f"{directory.root} is private and can be written")

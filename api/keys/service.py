@@ -42,6 +42,8 @@ class ApiKeys:
     async def project_of(self, key: str) -> Project:
         """Return the project of a live key; raises `ApiKeyInvalidError`, or `UnavailableError` without PostgreSQL."""
         if not _SHAPE.fullmatch(key):
+            if key.startswith("wk_"):
+                raise ApiKeyInvalidError("This is a write key, for sending events. Reading takes an API key (rk_…).")
             raise ApiKeyInvalidError
         # Keys are looked up by their digest, so the time of a comparison tells nothing about a key.
         digest = hash_api_key(key)

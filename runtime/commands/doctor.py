@@ -29,4 +29,8 @@ def _print(findings: list[Finding]) -> None:
             console.print(f"               → {finding.remedy}", highlight=False)
     errors = sum(finding.severity == "error" for finding in findings)
     warnings = sum(finding.severity == "warning" for finding in findings)
-    console.print(f"\n{errors} problems, {warnings} warnings.", highlight=False)
+    console.print(f"\n{_counted(errors, 'problem')}, {_counted(warnings, 'warning')}.", highlight=False)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -23,13 +23,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 
 def read_settings(data_dir: Path | None, port_base: int | None = None) -> RuntimeSettings:
-    """Return the environment's settings with the given flags before them; raise OperationError for a wrong value."""
+    """Return the environment's settings with the given flags before them; raise OperationError for a wrong value.
+
+    Where neither says on which ports, those of the directory's last start hold: addresses that were noted stay true.
+    """
     flags: dict[str, Any] = {"data_dir": data_dir, "port_base": port_base}
     try:
-        return RuntimeSettings(**{name: value for name, value in flags.items() if value is not None})
+        settings = RuntimeSettings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise OperationError(f"A setting is wrong: {wrong}.") from error
+    record = read_state(DataDirectory.at(settings.data_dir).state_file)
+    if record is None or "port_base" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"port_base": record.port_base})
 
 
 def settings_of_existing(data_dir: Path | None, port_base: int | None = None) -> RuntimeSettings:

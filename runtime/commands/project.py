@@ -29,6 +29,7 @@ def project(
         ("Project", f"{made.id}  {made.name}"),
         ("Write key", made.write_key),
         ("API key", made.api_key),
+        ("Collector", instance.address_of("collector")),
         ("Page", f"{instance.address_of('api')}/#key={made.api_key}"),
     ):
         typer.echo(f"{what:<10} {value}")

@@ -15,7 +15,7 @@ from runtime.directory import DataDirectory
 from runtime.errors import OperationError
 from runtime.ports import LOOPBACK, Ports
 
-_NEW_VISIT_S = 4.0
+_NEW_VISIT_S = 20.0
 _LONGEST_PAUSE_S = 15.0
 _NEW_VISITOR_SHARE = 0.4
 _KNOWN_VISITORS = 300

@@ -69,6 +69,11 @@ async def test_a_key_that_is_not_one_opens_nothing(
     assert (answer.status_code, answer.json()["code"]) == (401, "api_key_invalid")
 
 
+async def test_a_write_key_is_told_from_a_wrong_one(api: httpx.AsyncClient, project: ProjectKeys) -> None:
+    answer = await api.get("/v1/projects", headers={"authorization": f"Bearer {project.write_key}"})
+    assert "write key" in answer.json()["detail"]
+
+
 async def test_a_write_key_reads_nothing(api: httpx.AsyncClient, project: ProjectKeys) -> None:
     answer = await api.get("/v1/projects", headers={"authorization": f"Bearer {project.write_key}"})
     assert (answer.status_code, answer.json()["code"]) == (401, "api_key_invalid")

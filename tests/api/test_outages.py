@@ -87,6 +87,28 @@ async def test_an_engine_that_is_away_is_named_and_its_return_is_noticed(
     assert [answer.status_code for answer in (back, ready, alive, again)] == [200, 200, 200, 200]
 
 
+async def test_all_who_ask_while_clickhouse_hangs_are_answered_together(
+    serve: Any, settings: ApiSettings, modelled: Any, free_port: int
+) -> None:
+    """It takes connections and says nothing: one wait for everybody, not one after the other."""
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    hanging = settings.model_copy(
+        update={"clickhouse_url": _at_port(settings.clickhouse_url, free_port), "connect_seconds": 1.0}
+    )
+    server = await asyncio.start_server(hold, "127.0.0.1", free_port)
+    async with serve(hanging) as (client, _):
+        began = asyncio.get_running_loop().time()
+        answers = await asyncio.gather(*(_ask(client, modelled.berlin) for _ in range(6)))
+        took = asyncio.get_running_loop().time() - began
+    server.close()
+    assert {answer.status_code for answer in answers} == {503}
+    assert took < 3
+
+
 async def test_no_answer_about_an_outage_gives_away_an_address_or_a_password(
     serve: Any, settings: ApiSettings, modelled: Any, free_port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,7 +88,7 @@ class Line:
         self.collector.stop()
         self.shipper.stop()
 
-    def wait_until_shipped(self, timeout_s: float = 30) -> None:
+    def wait_until_shipped(self, timeout_s: float = 120) -> None:
         """Wait until nothing is left in the spool."""
         deadline = time.monotonic() + timeout_s
         while usage(self.data_dir / "spool").segments:

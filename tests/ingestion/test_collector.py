@@ -125,6 +125,12 @@ def test_a_header_that_is_no_ascii_is_an_unknown_key(line: Line) -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, "unknown_write_key")
 
 
+def test_an_api_key_is_told_from_a_wrong_one(line: Line, project: ProjectKeys) -> None:
+    answer = httpx.post(f"{line.collector.url}/v1/track", headers=basic(project.api_key), json={})
+    assert answer.status_code == 401
+    assert "API key" in answer.json()["detail"]
+
+
 def test_an_empty_batch_is_taken(sender: Sender) -> None:
     assert sender.batch().json() == SUCCESS
 

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from runtime.credentials import load_credentials
+from runtime.directory import DataDirectory
 from runtime.examination import Finding, examine
 from runtime.settings import RuntimeSettings
 
@@ -36,8 +38,14 @@ def test_a_taken_port_is_an_error_with_a_way_out(tmp_path: Path, free_port_base:
     assert "--port-base" in (finding.remedy or "")
 
 
+def test_looking_leaves_nothing_behind(tmp_path: Path, free_port_base: int) -> None:
+    finding = _examine(tmp_path / "data", free_port_base)["data"]
+    assert (finding.severity, "does not exist yet" in finding.message) == ("ok", True)
+    assert not (tmp_path / "data").exists()
+
+
 def test_passwords_that_others_can_read_are_an_error(tmp_path: Path, free_port_base: int) -> None:
-    _examine(tmp_path, free_port_base)
+    load_credentials(DataDirectory.at(tmp_path))
     (tmp_path / "secrets.json").chmod(0o644)
     finding = _examine(tmp_path, free_port_base)["data"]
     assert (finding.severity, finding.remedy) == ("error", f"chmod 600 {tmp_path / 'secrets.json'}")
