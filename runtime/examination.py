@@ -119,7 +119,7 @@ def _permissions(directory: DataDirectory) -> Finding:
             # Rights alone don't tell: a file system may be read-only.
             Path(tempfile.mkdtemp(prefix=".radixinsight-", dir=parent)).rmdir()
         except OSError as error:
-            reason = f"{directory.root} can't be made: {error.strerror}."
+            reason = f"{directory.root} can't be made: {error.strerror}. Name another one with --data-dir."
             return _error("data", reason, "Choose a directory that you may write to.")
         return _ok("data", f"{directory.root} does not exist yet; `radixinsight up` makes it")
     if directory.postgres.exists() and not directory.secrets_file.exists():

@@ -11,6 +11,7 @@ const ANSWERS_OF_KEY: Record<string, (typeof PROJECTS)[number][]> = {
   rk_empty: PROJECTS.slice(1),
   rk_slow: PROJECTS,
   rk_broken: PROJECTS,
+  rk_new: PROJECTS,
 };
 
 function send(response: ServerResponse, status: number, body: object): void {
@@ -27,7 +28,7 @@ const problem = (status: number, code: string, title: string, detail: string) =>
   detail,
 });
 
-/** Answers in the API's place while the page is developed: `rk_demo`, `rk_empty`, `rk_slow`, `rk_broken` show its states. */
+/** Answers in the API's place while the page is developed: `rk_demo`, `rk_empty`, `rk_new`, `rk_slow`, `rk_broken` show its states. */
 export function mockApi(): Plugin {
   return {
     name: "mock-api",
@@ -37,14 +38,18 @@ export function mockApi(): Plugin {
         const projects = ANSWERS_OF_KEY[key];
         const url = new URL(request.url ?? "/", "http://mock");
         if (projects === undefined) {
-          const refusal = "The API key is not known or was revoked.";
-          return send(response, 401, problem(401, "invalid_api_key", "The API key was refused", refusal));
+          const refusal = "This API key is unknown or revoked. Use a key that `radixinsight` made for the project.";
+          return send(response, 401, problem(401, "api_key_invalid", "The API key is not valid", refusal));
         }
         if (url.pathname === "/projects") return send(response, 200, { projects });
         if (key === "rk_slow") return;
         if (key === "rk_broken") {
           const away = "ClickHouse cannot be reached at 127.0.0.1:7103. See `radixinsight status`.";
           return send(response, 503, problem(503, "engine_unavailable", "An engine is away", away));
+        }
+        if (key === "rk_new") {
+          const missing = "fct_events does not exist yet. It is built by the first model run.";
+          return send(response, 503, problem(503, "not_modelled_yet", "The data has not been modelled yet", missing));
         }
         const isEmpty = url.pathname.startsWith("/projects/2/");
         const names = isEmpty ? [] : EVENT_NAMES;

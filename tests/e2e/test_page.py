@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from demo_pipeline import Pipeline
+from runtime.project_keys import ProjectKeys, create_project
 
 # The first test that asks for the running system waits for it to start and to model the data.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -31,6 +32,12 @@ def page(browser: Browser) -> Generator[Page]:
     yield tab
     context.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def quiet_shop(pipeline: Pipeline) -> ProjectKeys:
+    """Make a second project, to which nobody has sent anything."""
+    return create_project(pipeline.instance.database_url, "Quiet shop", key_name="page test")
 
 
 def _open(page: Page, pipeline: Pipeline, view: str = "") -> None:
@@ -130,6 +137,78 @@ def test_a_view_can_be_passed_on_by_its_address(page: Page, pipeline: Pipeline) 
     page.goto("about:blank")
     page.go_back()
     assert _persons_by_step(page) == before
+
+
+def _open_both(page: Page, pipeline: Pipeline, quiet_shop: ProjectKeys) -> None:
+    """Open the demo's project, then the other one, which then is the project of the key that came last."""
+    _open(page, pipeline)
+    page.goto(f"{pipeline.api_url}/#key={quiet_shop.api_key}")
+    _await_quiet_shop(page)
+
+
+def _await_quiet_shop(page: Page) -> None:
+    expect(page.get_by_text("Quiet shop waits for its first event")).to_be_visible(timeout=30_000)
+
+
+def _project_in_address(page: Page) -> list[str] | None:
+    return parse_qs(urlsplit(page.url).query).get("project")
+
+
+def _asks_about(address: str, project_id: int) -> bool:
+    return f"/v1/projects/{project_id}/" in address
+
+
+def test_the_selector_goes_to_another_project_and_back(page: Page, pipeline: Pipeline, quiet_shop: ProjectKeys) -> None:
+    _open_both(page, pipeline, quiet_shop)
+    # What was answered a moment ago is not asked again, unless the page is new.
+    page.reload()
+    _await_quiet_shop(page)
+    selector = page.get_by_label("Project", exact=True)
+    expect(selector).to_have_value(str(quiet_shop.id))
+
+    with page.expect_request(lambda request: _asks_about(request.url, pipeline.project_id)):
+        selector.select_option(str(pipeline.project_id))
+    _await_funnel(page)
+    expect(selector).to_have_value(str(pipeline.project_id))
+    assert _project_in_address(page) == [str(pipeline.project_id)]
+
+    selector.select_option(str(quiet_shop.id))
+    _await_quiet_shop(page)
+    assert _project_in_address(page) == [str(quiet_shop.id)]
+    with page.expect_request(lambda request: _asks_about(request.url, quiet_shop.id)):
+        page.reload()
+    _await_quiet_shop(page)
+    assert _project_in_address(page) == [str(quiet_shop.id)]
+
+
+def test_a_link_to_a_project_keeps_showing_it(page: Page, pipeline: Pipeline, quiet_shop: ProjectKeys) -> None:
+    _open_both(page, pipeline, quiet_shop)
+    page.goto("about:blank")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{pipeline.api_url}/?project={pipeline.project_id}&range=365d")
+    _await_funnel(page)
+    page.get_by_label("Conversion window").select_option("1h")
+    page.wait_for_url(lambda address: _asks_for_window(address, "1h"))
+    assert _project_in_address(page) == [str(pipeline.project_id)]
+    assert any(_asks_about(address, pipeline.project_id) for address in asked)
+    assert not any(_asks_about(address, quiet_shop.id) for address in asked)
+
+
+def test_the_event_list_stays_when_its_source_is_opened(page: Page, pipeline: Pipeline) -> None:
+    _open(page, pipeline)
+    events = page.get_by_role("region", name="Events", exact=True)
+    trend = page.get_by_role("region", name="Trend", exact=True)
+    before = trend.bounding_box()
+    source = events.get_by_role("button", name="Where does this number come from?")
+    source.click()
+    expect(events.get_by_text("Statement", exact=True)).to_be_visible()
+    listed, opener = events.get_by_role("table").first.locator("xpath=..").bounding_box(), source.bounding_box()
+    assert listed is not None
+    assert opener is not None
+    assert listed["height"] > 250
+    assert listed["y"] + listed["height"] <= opener["y"]
+    assert trend.bounding_box() == before
 
 
 def test_what_is_misspelt_in_an_address_falls_back_to_its_default(page: Page, pipeline: Pipeline) -> None:

@@ -25,7 +25,7 @@ declare module "@tanstack/react-router" {
 /** The router lays the result over the address as it is: what was refused has to be there, as undefined, to be gone. */
 function readView(raw: Record<string, unknown>): Search {
   const blank: Search = Object.fromEntries(Object.keys(raw).map((name) => [name, undefined]));
-  return { ...blank, ...readSearch(raw as Parameters<typeof readSearch>[0]) };
+  return { ...blank, ...readSearch(raw) };
 }
 
 function NotFound() {

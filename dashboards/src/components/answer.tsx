@@ -26,10 +26,14 @@ export function Answer<Data>({
   }
   return (
     <>
-      {query.error !== null && <StaleNotice error={query.error} onRetry={retry} />}
+      {query.error !== null && (
+        <div className="mb-3">
+          <StaleNotice error={query.error} onRetry={retry} />
+        </div>
+      )}
       <div
         aria-busy={query.isPlaceholderData}
-        className={`transition-opacity duration-200 ${query.isPlaceholderData ? "opacity-50" : ""}`}
+        className={`relative min-w-0 flex-1 transition-opacity duration-200 ${query.isPlaceholderData ? "opacity-50" : ""}`}
       >
         {children(query.data)}
       </div>

@@ -34,7 +34,7 @@ export function Panel({
         </div>
         {controls && <div className="flex min-w-0 flex-wrap items-center gap-2">{controls}</div>}
       </header>
-      <div className="relative min-w-0 flex-1">{children}</div>
+      <div className="flex min-w-0 flex-1 flex-col">{children}</div>
       {footer && <footer className="border-line border-t">{footer}</footer>}
     </section>
   );

@@ -17,8 +17,19 @@ const TOKEN_LOOK: Record<SqlToken["kind"], string> = {
   comment: "text-quiet italic",
 };
 
-/** Where the figures above come from: tables, statement, bound values, when and how. Closed until asked for. */
-export function Provenance({ origins, timezone }: { origins: readonly Origin[]; timezone: string }) {
+/**
+ * Where the figures above come from: tables, statement, bound values, when and how. Closed until asked for. `isBeside`:
+ * on a wide screen the panel has a neighbour, so it stays low and scrolls as a whole.
+ */
+export function Provenance({
+  origins,
+  timezone,
+  isBeside = false,
+}: {
+  origins: readonly Origin[];
+  timezone: string;
+  isBeside?: boolean;
+}) {
   const [isOpen, setOpen] = useState(false);
   const [chosen, setChosen] = useState(0);
   const id = useId();
@@ -46,7 +57,11 @@ export function Provenance({ origins, timezone }: { origins: readonly Origin[]; 
           <ChevronIcon />
         </span>
       </button>
-      <div id={id} hidden={!isOpen} className="border-line border-t px-4 py-3">
+      <div
+        id={id}
+        hidden={!isOpen}
+        className={`border-line border-t px-4 py-3 ${isBeside ? "xl:max-h-80 xl:overflow-y-auto xl:[&_pre]:max-h-none" : ""}`}
+      >
         {isOpen && (
           <>
             {origins.length > 1 && (

@@ -20,6 +20,11 @@ export class ApiProblem extends Error {
   }
 }
 
+/** Whether there are no figures because the models have not run for the first time: it passes by itself. */
+export function isNotModelledYet(error: Error | null): boolean {
+  return error instanceof ApiProblem && error.code === "not_modelled_yet";
+}
+
 /** The problem that an answer without success describes; one that is not problem+json comes from something in between. */
 function toProblem(status: number, body: unknown): ApiProblem {
   const said = typeof body === "object" && body !== null ? (body as Partial<ProblemBody>) : {};

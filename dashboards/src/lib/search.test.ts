@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { compact, formatQueryString, parseQueryString, readSearch, type Search } from "./search";
 
 const read = (query: string) => readSearch(parseQueryString(query));
+const again = (view: Search) => readSearch({ ...view });
 
 test("a view survives its address, repeated steps and odd names too", () => {
   const view: Search = {
@@ -19,6 +20,23 @@ test("a view survives its address, repeated steps and odd names too", () => {
     unit: "persons",
   };
   expect(read(formatQueryString(view))).toEqual(view);
+  expect(again(view)).toEqual(view);
+});
+
+test.each([
+  "",
+  "?project=2",
+  "?project=0x10&range=7d",
+  "?range=7d&from=2026-01-01&to=2026-02-01",
+  "?step=a&step=&step=b&step=a&event=404",
+  "?project=one&measure=revenue&step=only_one",
+])("what was read is read again without a change: %s", (query) => {
+  const view = read(query);
+  expect(again(view)).toEqual(view);
+});
+
+test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, null, ["1", "2"], {}])("%s is no project", (project) => {
+  expect(readSearch({ project })).toEqual({});
 });
 
 test("an event whose name is a number stays a name", () => {

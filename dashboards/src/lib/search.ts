@@ -30,29 +30,38 @@ export interface Search {
   unit?: GridUnit;
 }
 
-type Raw = Record<string, string | string[] | undefined>;
+/** An address as it was read, or a view that was read from one before. */
+type Raw = Readonly<Record<string, unknown>>;
 
-function only<T extends string>(value: string | string[] | undefined, allowed: readonly T[]): T | undefined {
+function only<T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
   return allowed.find((candidate) => candidate === value);
 }
 
-function text(value: string | string[] | undefined): string | undefined {
+function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-function steps(value: string | string[] | undefined): string[] | undefined {
-  const names = (typeof value === "string" ? [value] : (value ?? [])).filter((name) => name !== "");
+function projectId(value: unknown): number | undefined {
+  const id = typeof value === "number" ? value : Number(text(value));
+  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+}
+
+function steps(value: unknown): string[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const names = value.filter((name): name is string => typeof name === "string" && name !== "");
   return names.length >= 2 ? names.slice(0, 20) : undefined;
 }
 
-/** Take from an address what is valid in it; a misspelt or outdated part falls back to its default. */
+/**
+ * Take from an address what is valid in it; a misspelt or outdated part falls back to its default. The router reads what
+ * was read before once more, so a view has to come out as it went in.
+ */
 export function readSearch(raw: Raw): Search {
   const from = text(raw["from"]);
   const to = text(raw["to"]);
   const isRange = from !== undefined && to !== undefined && isIsoDate(from) && isIsoDate(to) && from < to;
-  const project = Number(text(raw["project"]));
   return compact({
-    project: Number.isSafeInteger(project) && project > 0 ? project : undefined,
+    project: projectId(raw["project"]),
     range: isRange ? undefined : only(raw["range"], Object.keys(PRESETS) as Preset[]),
     from: isRange ? from : undefined,
     to: isRange ? to : undefined,
@@ -74,8 +83,8 @@ export function compact(search: { [Key in keyof Search]: Search[Key] | undefined
 }
 
 /** Read `?a=1&step=x&step=y`: a name that comes several times is a list. */
-export function parseQueryString(query: string): Raw {
-  const raw: Raw = {};
+export function parseQueryString(query: string): Record<string, string | string[]> {
+  const raw: Record<string, string | string[]> = {};
   for (const [name, value] of new URLSearchParams(query)) {
     const before = raw[name];
     raw[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];

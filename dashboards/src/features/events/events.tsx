@@ -17,7 +17,9 @@ export function Events({ className }: { className?: string }) {
       title="Events"
       className={`xl:min-h-96 ${className ?? ""}`}
       footer={
-        query.data && <Provenance origins={[{ label: "Events", meta: query.data.meta }]} timezone={project.timezone} />
+        query.data && (
+          <Provenance origins={[{ label: "Events", meta: query.data.meta }]} timezone={project.timezone} isBeside />
+        )
       }
     >
       <Answer query={query} skeleton={<Loading />}>
@@ -37,50 +39,53 @@ function List({ rows }: { rows: readonly EventCount[] }) {
   const { search, change } = useView();
   const most = Math.max(...rows.map(({ events }) => events));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard
-    <div className="max-h-80 overflow-y-auto px-4 pb-3 xl:absolute xl:inset-0 xl:max-h-none" tabIndex={0}>
-      <table className="w-full text-sm">
-        <thead className="sticky top-0 z-10 bg-surface text-quiet text-xs">
-          <tr>
-            <th scope="col" className="pb-1 text-left font-normal">
-              Event
-            </th>
-            <th scope="col" className="pb-1 pl-3 text-right font-normal">
-              Events
-            </th>
-            <th scope="col" className="pb-1 pl-3 text-right font-normal">
-              Persons
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ event, events, persons }) => {
-            const isChosen = search.event === event;
-            return (
-              <tr key={event}>
-                <th scope="row" className="relative w-full max-w-0 py-0.5 text-left font-normal">
-                  <span
-                    aria-hidden="true"
-                    className="absolute inset-y-0.5 left-0 rounded-sm bg-accent-soft"
-                    style={{ width: `${(events / most) * 100}%` }}
-                  />
-                  <button
-                    type="button"
-                    aria-pressed={isChosen}
-                    title={isChosen ? "Show any event in the trend" : "Show in the trend"}
-                    className="relative block min-h-6 w-full truncate rounded-sm px-2 text-left font-mono text-xs hover:underline aria-pressed:font-semibold"
-                    onClick={() => change({ event: isChosen ? undefined : event })}
-                  >
-                    {event}
-                  </button>
-                </th>
-                <td className="figures pl-3 text-right">{formatCount(events)}</td>
-                <td className="figures pl-3 text-right text-quiet">{formatCount(persons)}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
+    // Beside the trend the list is as high as that and scrolls; it keeps its height when its source is opened below.
+    <div className="xl:min-h-72">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard */}
+      <div className="max-h-80 overflow-y-auto px-4 pb-3 xl:absolute xl:inset-0 xl:max-h-none" tabIndex={0}>
+        <table className="w-full text-sm">
+          <thead className="sticky top-0 z-10 bg-surface text-quiet text-xs">
+            <tr>
+              <th scope="col" className="pb-1 text-left font-normal">
+                Event
+              </th>
+              <th scope="col" className="pb-1 pl-3 text-right font-normal">
+                Events
+              </th>
+              <th scope="col" className="pb-1 pl-3 text-right font-normal">
+                Persons
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ event, events, persons }) => {
+              const isChosen = search.event === event;
+              return (
+                <tr key={event}>
+                  <th scope="row" className="relative w-full max-w-0 py-0.5 text-left font-normal">
+                    <span
+                      aria-hidden="true"
+                      className="absolute inset-y-0.5 left-0 rounded-sm bg-accent-soft"
+                      style={{ width: `${(events / most) * 100}%` }}
+                    />
+                    <button
+                      type="button"
+                      aria-pressed={isChosen}
+                      title={isChosen ? "Show any event in the trend" : "Show in the trend"}
+                      className="relative block min-h-6 w-full truncate rounded-sm px-2 text-left font-mono text-xs hover:underline aria-pressed:font-semibold"
+                      onClick={() => change({ event: isChosen ? undefined : event })}
+                    >
+                      {event}
+                    </button>
+                  </th>
+                  <td className="figures pl-3 text-right">{formatCount(events)}</td>
+                  <td className="figures pl-3 text-right text-quiet">{formatCount(persons)}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
     </div>
   );
 }

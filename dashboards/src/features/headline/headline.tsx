@@ -40,7 +40,11 @@ export function Headline() {
   }
   return (
     <section aria-label="Headline figures" className="rounded-lg border border-line bg-surface shadow-panel">
-      {failed?.error && <StaleNotice error={failed.error} onRetry={retry} />}
+      {failed?.error && (
+        <div className="overflow-hidden rounded-t-lg">
+          <StaleNotice error={failed.error} onRetry={retry} />
+        </div>
+      )}
       <dl
         className={`grid grid-cols-2 lg:grid-cols-4 ${all.some((query) => query.isPlaceholderData) ? "opacity-50" : ""}`}
       >

@@ -1,7 +1,8 @@
 import { useEffect, useRef } from "react";
+import { ApiText } from "@/components/api-text";
 import { CloseIcon } from "@/components/icons";
 import { maskKey, removeApiKey } from "@/lib/keys";
-import { isRefused, type KeyStatus } from "@/lib/projects";
+import type { KeyStatus } from "@/lib/projects";
 import { KeyForm } from "./key-form";
 
 /** The keys of this browser: what each opens, forget one, add another. */
@@ -27,7 +28,7 @@ export function KeyDialog({ statuses, onClose }: { statuses: readonly KeyStatus[
         {statuses.map((status) => (
           <li key={status.apiKey} className="flex items-center gap-3 border-line border-b px-5 py-2.5 last:border-0">
             <div className="min-w-0 flex-1">
-              <p className="truncate text-sm">{describe(status)}</p>
+              <Opens status={status} />
               <p className="font-mono text-quiet text-xs">{maskKey(status.apiKey)}</p>
             </div>
             <button
@@ -48,9 +49,15 @@ export function KeyDialog({ statuses, onClose }: { statuses: readonly KeyStatus[
   );
 }
 
-function describe({ projects, problem, isPending }: KeyStatus): string {
-  if (isPending) return "Checking …";
-  if (isRefused(problem)) return "Refused by the API";
-  if (problem !== null) return problem.message;
-  return projects.map(({ name }) => name).join(", ") || "Opens no project";
+/** The projects that a key opens, or why it opens none, in the API's words. */
+function Opens({ status: { projects, problem, isPending } }: { status: KeyStatus }) {
+  if (isPending) return <p className="text-quiet text-sm">Checking …</p>;
+  if (problem !== null) {
+    return (
+      <p className="break-words text-bad text-sm">
+        <ApiText text={problem.message} />
+      </p>
+    );
+  }
+  return <p className="truncate text-sm">{projects.map(({ name }) => name).join(", ") || "Opens no project"}</p>;
 }

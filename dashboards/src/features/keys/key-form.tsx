@@ -1,5 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
+import { ApiText } from "@/components/api-text";
 import { ApiProblem } from "@/lib/api";
 import { projectsQuery } from "@/lib/insights";
 import { addApiKey } from "@/lib/keys";
@@ -56,7 +57,7 @@ export function KeyForm({ onAdded }: { onAdded?: () => void }) {
         </button>
       </div>
       <p id={`${id}-refusal`} role="alert" className="mt-2 min-h-5 break-words text-bad text-sm">
-        {refusal}
+        {refusal !== null && <ApiText text={refusal} />}
       </p>
     </form>
   );

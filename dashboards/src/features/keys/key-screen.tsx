@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { ApiText } from "@/components/api-text";
 import { Mark } from "@/components/mark";
 import { maskKey, removeApiKey } from "@/lib/keys";
 import { isRefused, type KeyStatus } from "@/lib/projects";
@@ -25,7 +26,7 @@ export function KeyScreen({ statuses, notice }: { statuses: readonly KeyStatus[]
               <p>
                 The key <code className="font-mono text-xs">{maskKey(apiKey)}</code> was refused.
               </p>
-              <p className="break-words text-quiet">{problem?.message}</p>
+              <p className="break-words text-quiet">{problem && <ApiText text={problem.message} />}</p>
               <button type="button" className="mt-1 underline underline-offset-2" onClick={() => removeApiKey(apiKey)}>
                 Forget this key
               </button>

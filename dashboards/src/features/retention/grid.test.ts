@@ -79,6 +79,18 @@ test("a cohort of one person does not set the scale of the colours", () => {
   expect(grid.rows[0]?.cells[1]?.heat).toBe(1);
 });
 
+test("a small cohort sets the scale where no large one has returns", () => {
+  const few = { start: "2026-03-02T00:00:00+01:00", size: 2, cells: [cell(0, 2, 2, true), cell(1, 1, 2, true)] };
+  const many = {
+    start: "2026-03-09T00:00:00+01:00",
+    size: 400,
+    cells: [cell(0, 400, 400, true), cell(1, 0, 400, false)],
+  };
+  const grid = toGrid({ ...data, cohorts: [few, many] }, inTheThirdWeek);
+  expect(grid.highest).toBe(0.5);
+  expect(grid.rows.map(({ cells }) => cells[1]?.heat)).toEqual([1, 0]);
+});
+
 test("a change of the clock moves no period: its days are the calendar's", () => {
   const days = {
     ...data,

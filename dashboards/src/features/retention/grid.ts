@@ -23,7 +23,7 @@ export interface Grid {
   columns: number[];
   rows: Row[];
   averages: { index: number; rate: number | null; persons: number; size: number }[];
-  /** The rate that is coloured fullest: the highest after period 0, odd small cohorts aside. */
+  /** The rate that is coloured fullest: the highest after period 0, small cohorts aside where others have returns. */
   highest: number;
 }
 
@@ -46,14 +46,17 @@ export function toGrid(data: Data, now: Date): Grid {
   }));
   const last = Math.max(0, ...begun.flatMap(({ cells }) => cells.map((cell) => cell.period_index)));
   const columns = Array.from({ length: last + 1 }, (_, index) => index);
+  const highestFrom = (fewest: number) =>
+    Math.max(
+      0,
+      ...begun
+        .filter(({ size }) => size >= fewest)
+        .flatMap(({ cells }) => cells.map((cell) => (cell.period_index === 0 ? 0 : (cell.rate ?? 0)))),
+    );
   // Where one person came back, 100 % did: a cohort under a tenth of the largest would take the colour from the others.
+  // Where the others have no returns (a shop whose first days were quiet), there is nothing to take.
   const enough = Math.max(0, ...begun.map(({ size }) => size)) / 10;
-  const highest = Math.max(
-    0,
-    ...begun.flatMap(({ size, cells }) =>
-      cells.map((cell) => (size < enough || cell.period_index === 0 ? 0 : (cell.rate ?? 0))),
-    ),
-  );
+  const highest = highestFrom(enough) || highestFrom(0);
   // Period 0 is the cohort itself, always all of it: colouring it would only drown the others.
   const heat = (index: number, rate: number | null) =>
     index === 0 || rate === null || highest === 0 ? 0 : Math.min(1, rate / highest);

@@ -100,15 +100,19 @@ function CellView({ cell, size, period, unit }: { cell: Cell; size: number; peri
 function Legend({ highest }: { highest: number }) {
   return (
     <div className="flex flex-wrap items-center gap-x-5 gap-y-1 px-4 py-2.5 text-quiet text-xs">
-      <span className="inline-flex items-center gap-2">
-        0 %
-        <span
-          aria-hidden="true"
-          className="h-2.5 w-24 rounded-sm"
-          style={{ background: "linear-gradient(90deg in oklab, var(--color-sunken), var(--color-heat))" }}
-        />
-        {formatRate(highest)} or more came back
-      </span>
+      {highest === 0 ? (
+        <span>Nobody came back.</span>
+      ) : (
+        <span className="inline-flex items-center gap-2">
+          {formatRate(0)}
+          <span
+            aria-hidden="true"
+            className="h-2.5 w-24 rounded-sm"
+            style={{ background: "linear-gradient(90deg in oklab, var(--color-sunken), var(--color-heat))" }}
+          />
+          {formatRate(highest)} {highest < 1 && "or more "}came back
+        </span>
+      )}
       <span className="inline-flex items-center gap-2">
         <span aria-hidden="true" className="unfinished size-4 rounded-sm border border-line" />
         not complete: the period has not ended

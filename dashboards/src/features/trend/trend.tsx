@@ -30,7 +30,7 @@ export function Trend({ className }: { className?: string }) {
     <Panel
       id="trend"
       title="Trend"
-      className={className ?? ""}
+      className={`xl:min-h-96 xl:self-start ${className ?? ""}`}
       controls={
         <>
           <EventPicker
