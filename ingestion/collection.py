@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import RadixError
 from ingestion import body as bodies
-from ingestion.errors import MethodNotAllowedError
+from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
 from ingestion.intake import Outcome, take
 from ingestion.reading import Share
 from ingestion.state import CollectorState
@@ -91,6 +91,10 @@ async def _collect(
     delivery = endpoint.parse(wire)
     if owner is None:
         owner = await state.write_keys.find(delivery.write_key)
+    if len(delivery.events) > state.settings.max_request_events:
+        raise RequestTooLargeError(
+            f"The request has {len(delivery.events)} events; {state.settings.max_request_events} are allowed."
+        )
     received = Received(
         project_id=owner.project_id,
         write_key_id=owner.write_key_id,

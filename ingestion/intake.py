@@ -56,7 +56,7 @@ def take(delivery: Delivery, received: Received, writer: SpoolWriter, *, max_eve
     return outcome
 
 
-def demand_size(raw: Raw, most: int) -> None:
+def demand_size(raw: Raw | bytes, most: int) -> None:
     """Raise `RejectedEventError` for an event with more bytes than `most`."""
     size = memoryview(raw).nbytes
     if size > most:

@@ -3,7 +3,8 @@
 What is accepted now goes the way of every event: spool, shipper, `raw.events`, with the time at which it was received
 first. `raw.replays` remembers it, so that it is not offered again; an event that came without an id of its own gets one
 that follows from the reject, so that it counts once even when a replay is cut off and repeated. What is still refused
-stays as it is. The request's own `sentAt` and context are gone by then: only the event's bytes were kept.
+stays as it is. What the request said beside its events is gone by then (`sentAt`, context, options, place among the
+others): only the event's bytes were kept.
 """
 
 import argparse
@@ -15,12 +16,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
+import structlog
 from clickhouse_connect.driver.client import Client
-from msgspec import Raw
 from msgspec.json import Encoder
 
 from core import warehouse
-from core.events import LandedEvent, RejectReason
+from core.events import EventType, LandedEvent, RejectReason
 from core.logging import configure
 from core.settings import WarehouseSettings
 from core.warehouse import ProjectScope
@@ -33,6 +34,7 @@ from ingestion.spool.writer import SpoolWriter
 from ingestion.validation import Received, RejectedEventError, Validator
 from ingestion.wire import Wire
 
+_logger = structlog.get_logger()
 _PAGE = 10_000
 # Equal bytes of one request are one reject here: nothing tells them apart.
 _FIND = """
@@ -106,6 +108,9 @@ class Replay:
                     accepted.append((reject, self._judge(reject, batch_id, max_event_bytes)))
                 except RejectedEventError as error:
                     judgement.refused[error.reason] += 1
+                except Exception:  # one reject's fault must not keep the others from being judged
+                    _logger.exception("reject_not_judged", reject_id=reject.reject_id)
+                    judgement.refused["not_judged"] += 1
             judgement.accepted += len(accepted)
             if writer is not None and accepted:
                 await self._keep(writer, accepted)
@@ -121,16 +126,20 @@ class Replay:
         endpoint = endpoint_of(reject.protocol, reject.path)
         if endpoint is None:
             raise RejectedEventError(RejectReason.INVALID_SHAPE, f"no protocol is spoken at {reject.path}")
-        demand_size(Raw(reject.payload), max_event_bytes)
+        demand_size(reject.payload, max_event_bytes)
         if "POST" in endpoint.methods:
             wire = Wire("POST", reject.path, b"", {}, reject.ip, endpoint.wrap(reject.payload))
         else:
             wire = Wire("GET", reject.path, reject.payload, {}, reject.ip)
         try:
             delivery = endpoint.parse(wire)
-        except MalformedRequestError as error:
-            raise RejectedEventError(RejectReason.INVALID_JSON, error.detail) from error
-        event = delivery.decode(Raw(delivery.events[0]))
+            (raw,) = delivery.events
+        except (MalformedRequestError, ValueError) as error:
+            raise RejectedEventError(RejectReason.INVALID_JSON, str(error)) from error
+        event = delivery.decode(raw)
+        if event.type == EventType.ALIAS:
+            # The first alias of an id counts, and some protocols say its direction in the head of the request.
+            raise RejectedEventError(RejectReason.INVALID_TYPE, "an alias is not judged anew: send it again")
         event.message_id = event.message_id or f"replay-{reject.reject_id:016x}"
         received = Received(
             project_id=self._scope.project_id,

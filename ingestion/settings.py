@@ -40,6 +40,9 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     max_request_bytes: int = Field(
         default=20 * _MIB, gt=0, description="Most bytes of one request, as sent and unpacked."
     )
+    max_request_events: int = Field(
+        default=10_000, gt=0, description="Most events of one request: 413 above, and the client has to split it."
+    )
     segment_max_bytes: int = Field(
         default=32 * _MIB, gt=0, description="Size at which a spool segment is handed to the shipper."
     )

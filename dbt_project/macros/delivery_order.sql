@@ -17,9 +17,7 @@
             {{ prefix }}previous_id,
             {{ prefix }}session_id,
             {{ prefix }}properties,
-            {{ prefix }}traits,
-            {{ prefix }}traits_once,
-            {{ prefix }}traits_increment
+            {{ prefix }}traits
         )
     )
 {%- endmacro %}

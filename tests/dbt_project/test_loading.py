@@ -78,3 +78,15 @@ def test_dropped_duplicates_are_not_read_again(landed: Landing) -> None:
     landed.deliver(1, [event("m", received_after_s=9)], inserted_at=START + timedelta(hours=1))
     landed.dbt("run", "--select", MODEL)
     assert landed.rows(CONTENTS) == []
+
+
+@pytest.mark.slow
+def test_a_table_that_an_older_version_made_gets_the_columns_that_are_new(landed: Landing) -> None:
+    landed.deliver(1, [event("old", received_after_s=0)], inserted_at=START)
+    landed.dbt("run", "--select", MODEL)
+    for column in ("traits_once", "traits_increment"):
+        landed.client.command(f"alter table {landed.table(f'staging.{MODEL}')} drop column {column}")
+    landed.deliver(1, [event("new", received_after_s=60)], inserted_at=START + timedelta(minutes=1))
+    landed.dbt("run", "--select", MODEL)
+    sql = f"select message_id, traits_once from {{staging}}.{MODEL} order by message_id"
+    assert landed.rows(sql) == [("new", ""), ("old", "")]

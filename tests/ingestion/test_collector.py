@@ -131,6 +131,12 @@ def test_an_event_that_is_too_large_is_rejected_alone(sender: Sender) -> None:
     assert answer["rejects"][0]["reason"] == "event_too_large"
 
 
+def test_a_request_of_very_many_tiny_events_is_refused_whole(sender: Sender) -> None:
+    """Each would become a reject of its own, many times as large as it is."""
+    answer = sender.post("/v1/batch", b'{"batch":[' + b",".join([b"1"] * 10_001) + b"]}")
+    assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
+
+
 def test_a_method_that_is_not_served_is_refused_with_those_that_are(line: Line) -> None:
     answer = httpx.get(f"{line.collector.url}/v1/track")
     assert (answer.status_code, answer.json()["code"], answer.headers["allow"]) == (405, "method_not_allowed", "POST")

@@ -80,3 +80,16 @@ def ship(runtime: Instance) -> None:
     while shipper.ship_available():
         pass
     landing.close()
+
+
+def test_a_reject_that_cannot_be_judged_keeps_no_other_from_it(
+    runtime: Instance, line: Line, sender: Sender, project: ProjectKeys, client: Client
+) -> None:
+    broken = b'{"batch":[,{"type":"track","event":"buy","userId":"ada","properties":{"t":"%b"}}]}' % (b"x" * 40_000)
+    assert sender.post("/v1/batch", broken).status_code == 200
+    line.wait_until_shipped()
+    settings = {"RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES": "100000"}
+    said = command(runtime, "replay", str(project.id), **settings).splitlines()
+    assert said == ["1 accepted", "1 still refused: invalid_json"]
+    ship(runtime)
+    assert len(landed_events(client, project.id)) == 1

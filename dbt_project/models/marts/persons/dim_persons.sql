@@ -39,7 +39,7 @@ operations as (
     from carriers
 ),
 
--- The latest value that was set; else the earliest that was to be set once; to it is added what came after it was set.
+-- The latest value that was set; else the earliest that was to be set once, if nothing was counted before it.
 collected as (
     select
         project_id,
@@ -47,28 +47,45 @@ collected as (
         operation.2 as trait_name,
         countIf(operation.1 = 'set') > 0 as is_set,
         maxIf(ordering, operation.1 = 'set') as set_at,
-        if(
-            is_set,
-            argMaxIf(operation.3, ordering, operation.1 = 'set'),
-            argMinIf(operation.3, ordering, operation.1 = 'once')
-        ) as assigned,
-        groupArrayIf((ordering, toFloat64OrZero(operation.3)), operation.1 = 'increment') as increments,
-        arrayFilter(increment -> not is_set or increment.1 > set_at, increments) as later_increments
+        argMaxIf(operation.3, ordering, operation.1 = 'set') as value_set,
+        minIf(ordering, operation.1 = 'once') as once_at,
+        argMinIf(operation.3, ordering, operation.1 = 'once') as value_once,
+        groupArrayIf((ordering, operation.3), operation.1 = 'increment') as increments
     from operations
     group by project_id, person_id, trait_name
 ),
 
+assigned as (
+    select
+        project_id,
+        person_id,
+        trait_name,
+        multiIf(
+            is_set, value_set,
+            arrayExists(increment -> increment.1 < once_at, increments), '',
+            value_once
+        ) as base,
+        arrayMap(
+            increment -> increment.2, arrayFilter(increment -> not is_set or increment.1 > set_at, increments)
+        ) as added
+    from collected
+),
+
+-- Whole numbers are added as such: as floating point numbers, those above 2^53 would change.
 valued as (
     select
         project_id,
         person_id,
         trait_name,
-        if(
-            empty(later_increments),
-            assigned,
-            toString(toFloat64OrZero(assigned) + arraySum(increment -> increment.2, later_increments))
+        toFloat64OrZero(base) + arraySum(number -> toFloat64OrZero(number), added) as total,
+        multiIf(
+            empty(added), base,
+            arrayAll(number -> match(number, '^-?[0-9]{1,18}$'), arrayPushBack(added, if(base = '', '0', base))),
+            toString(toInt128OrZero(base) + arraySum(number -> toInt128OrZero(number), added)),
+            isFinite(total), toString(total),
+            'null'
         ) as trait_value
-    from collected
+    from assigned
 ),
 
 traits as (
