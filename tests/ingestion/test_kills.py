@@ -97,16 +97,26 @@ def test_a_killed_shipper_loses_and_doubles_nothing(line: Line, project: Project
     verify(client, project, storm(line, line.shipper, project))
 
 
-def test_a_killed_clickhouse_loses_and_doubles_nothing(runtime: Instance, project: ProjectKeys, tmp_path: Path) -> None:
+@pytest.fixture
+def server(tmp_path: Path) -> Generator[Server]:
+    """Return a ClickHouse that may be killed."""
     server = Server(tmp_path / "clickhouse").start()
+    yield server
+    server.stop()
+
+
+def test_a_killed_clickhouse_loses_and_doubles_nothing(
+    runtime: Instance, server: Server, project: ProjectKeys, tmp_path: Path
+) -> None:
     url = f"http://radixinsight:{PASSWORDS['radixinsight']}@127.0.0.1:{server.port}/"
     with warehouse.connect(url) as client:
         migrate(client)
     line = Line(runtime.variables | {"CLICKHOUSE_URL": url}, tmp_path)
     line.collector.start()
     line.shipper.start()
-    load = storm(line, server, project)
-    line.stop()
+    try:
+        load = storm(line, server, project)
+    finally:
+        line.stop()
     with warehouse.connect(url) as client:
         verify(client, project, load)
-    server.stop()
