@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -262,16 +262,18 @@ def test_any_bytes_end_in_events_or_a_clear_error(junk: bytes) -> None:
                 continue
 
 
+@example(b"\xff", TEMPLATES[3], "/e")
 @given(st.binary(max_size=60), st.sampled_from(TEMPLATES), st.sampled_from(["/e", "/batch", "/track", "/engage"]))
 def test_any_bytes_between_good_events_reject_no_more_than_their_own(junk: bytes, template: bytes, path: str) -> None:
     good = GOOD.replace(b"{", b'{"token":"wk_1",', 1)
     broken = template % junk
     for form in (b"[%b,%b,%b]", b'{"batch":[%b,%b,%b]}'):
+        # The first event's key may be missing: then the others are asked.
         for name, parse, find in (
             (path, posthog.parse, posthog.find_key),
             ("/i/v1/analytics/events", posthog.parse_v1, posthog.find_key_v1),
         ):
-            request = wire(form % (good, broken, good), path=name)
+            request = wire(form % (GOOD, broken, good), path=name)
             posthog.claims(request)
             find(request)
             try:
@@ -322,6 +324,7 @@ def test_the_key_is_found_wherever_clients_put_it(body: dict[str, Any]) -> None:
         b"[{}" + b",{}" * 300_000 + b"]",
         b'{"api_key":[[]' + b",[]" * 300_000 + b"]}",
     ],
+    ids=["form", "escapes", "list", "key"],
 )
 def test_a_large_body_costs_little_before_its_key_is_judged(body: bytes) -> None:
     """Each took 0.2 to 1.2 s. The processor's time counts, so that a busy machine fails nothing."""
