@@ -1,6 +1,5 @@
 """One event of PostHog's into one of ours."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from msgspec.json import Decoder, Encoder
 
 from core.events import Event, EventType, RejectReason
 from core.events.event import Id, Instant
+from ingestion import instants
 from ingestion.validation import RejectedEventError
 
 COOKIELESS = "$posthog_cookieless"
@@ -292,14 +292,24 @@ def _text(value: Any) -> str | None:
 def _timestamp(wire: _WireEvent, common: Common) -> Instant:
     """Return when it happened on the client's clock.
 
-    Older browsers say only how long before its sending that was; without the time of sending, it is now.
+    Older browsers say only how long before its sending that was; without the time of sending, that says nothing.
     """
     if wire.timestamp is not None and wire.timestamp != "":
         return wire.timestamp
     if isinstance(wire.offset, bool) or not isinstance(wire.offset, int | float):
         return None
-    sent_ms = time.time_ns() // 1_000_000 if common.sent_ms is None else common.sent_ms
-    return max(0, sent_ms - int(wire.offset))
+    sent_ms = milliseconds(wire.sent_at)
+    if sent_ms is None:
+        sent_ms = common.sent_ms
+    return None if sent_ms is None else max(0, sent_ms - int(wire.offset))
+
+
+def milliseconds(instant: Instant) -> int | None:
+    """Return an instant in milliseconds since 1970; None for what is none."""
+    try:
+        return None if instant is None else instants.parse(instant)
+    except instants.InvalidInstantError:
+        return None
 
 
 def _merged(inner: Raw | UnsetType, outer: Raw | UnsetType) -> Raw | UnsetType:

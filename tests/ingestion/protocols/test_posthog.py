@@ -2,12 +2,13 @@ import base64
 import gzip
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -186,10 +187,12 @@ def test_what_older_browsers_send_becomes_events_at_the_time_that_they_mean() ->
     assert landed.timestamp == (NOW_MS - 1500) / 1000
 
 
-def test_an_offset_without_the_time_of_sending_counts_from_now() -> None:
-    timestamp = one(offset=60_000).timestamp
-    assert isinstance(timestamp, int)
-    assert abs(timestamp - (time.time() - 60) * 1000) < 5000
+def test_an_offset_counts_from_the_time_of_sending_of_its_event_or_request_and_says_nothing_without_one() -> None:
+    assert one(offset=60_000).timestamp is None
+    assert one(offset=60_000, sent_at=NOW_MS).timestamp == NOW_MS - 60_000
+    event = {"event": "buy", "distinct_id": "ada", "offset": 60_000}
+    (own, requests) = events_of(wire(json.dumps([event | {"sent_at": NOW_MS}, event]), f"_={NOW_MS - 1}"))
+    assert (own.timestamp, requests.timestamp) == (NOW_MS - 60_000, NOW_MS - 60_001)
 
 
 # How a body may come.
@@ -232,6 +235,16 @@ def test_a_packing_that_is_not_known_is_named() -> None:
         posthog.parse(wire("data=N4Ig", "compression=lz64"))
 
 
+TEMPLATES = [
+    b"%b",
+    b'{"event":"buy","distinct_id":"ada","token":"%b"}',
+    b'{"event":"buy","distinct_id":"ada","uuid":"%b"}',
+    b'{"event":"buy","properties":{"token":"%b","distinct_id":"ada"}}',
+    b'{"event":"buy","properties":{"$set":{"a":%b}},"$set":{"b":1},"distinct_id":"ada"}',
+    b'{"event":"buy","distinct_id":"ada","sent_at":"%b","offset":1e300}',
+]
+
+
 @given(st.binary(max_size=100))
 def test_any_bytes_end_in_events_or_a_clear_error(junk: bytes) -> None:
     for body in (junk, b"data=" + junk, b'{"api_key":"wk","batch":[' + junk + b"]}"):
@@ -247,6 +260,41 @@ def test_any_bytes_end_in_events_or_a_clear_error(junk: bytes) -> None:
                 land(delivery, raw)
             except RejectedEventError:
                 continue
+
+
+@example(b"\xff", TEMPLATES[3], "/e")
+@given(st.binary(max_size=60), st.sampled_from(TEMPLATES), st.sampled_from(["/e", "/batch", "/track", "/engage"]))
+def test_any_bytes_between_good_events_reject_no_more_than_their_own(junk: bytes, template: bytes, path: str) -> None:
+    good = GOOD.replace(b"{", b'{"token":"wk_1",', 1)
+    broken = template % junk
+    for form in (b"[%b,%b,%b]", b'{"batch":[%b,%b,%b]}'):
+        # The first event's key may be missing: then the others are asked.
+        for name, parse, find in (
+            (path, posthog.parse, posthog.find_key),
+            ("/i/v1/analytics/events", posthog.parse_v1, posthog.find_key_v1),
+        ):
+            request = wire(form % (GOOD, broken, good), path=name)
+            posthog.claims(request)
+            find(request)
+            try:
+                delivery = parse(request)
+            except MalformedRequestError:
+                continue
+            for raw in delivery.events:
+                try:
+                    delivery.decode(raw)
+                except RejectedEventError:
+                    continue
+            delivery.reply([])
+
+
+def test_a_key_that_is_not_utf8_leaves_the_other_events_whole() -> None:
+    broken = b'{"event":"buy","properties":{"token":"\xff"}}'
+    request = wire(b"[%b,%b]" % (broken, GOOD), "token=wk_1")
+    assert posthog.find_key(request) == "wk_1"
+    delivery = posthog.parse(request)
+    assert reason(delivery) == RejectReason.INVALID_UTF8
+    assert land(delivery, delivery.events[1]).user_id == "ada"
 
 
 # Keys.
@@ -266,6 +314,55 @@ def test_any_bytes_end_in_events_or_a_clear_error(junk: bytes) -> None:
 )
 def test_the_key_is_found_wherever_clients_put_it(body: dict[str, Any]) -> None:
     assert posthog.find_key(wire(body)) == posthog.parse(wire(body)).write_key == "wk"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"data=x" + b"&a" * 500_000,
+        b"data=" + b"%" * 1_000_000,
+        b"[{}" + b",{}" * 300_000 + b"]",
+        b'{"api_key":[[]' + b",[]" * 300_000 + b"]}",
+    ],
+    ids=["form", "escapes", "list", "key"],
+)
+def test_a_large_body_costs_little_before_its_key_is_judged(body: bytes) -> None:
+    """Each took 0.2 to 1.2 s. The processor's time counts, so that a busy machine fails nothing."""
+    request = wire(body, path="/track")
+    started = time.process_time()
+    posthog.claims(request)
+    for find in (posthog.find_key, posthog.find_key_v1):
+        with suppress(MalformedRequestError):
+            find(request)
+    assert time.process_time() - started < 0.1
+
+
+def test_a_list_is_not_read_beyond_its_first_event_for_its_key() -> None:
+    """The second is broken, so that reading on would end in a guess, which only finds keys that look like ours."""
+    assert posthog.find_key(wire('[{"token":"wk"},nonsense]')) == "wk"
+
+
+def test_of_a_form_only_data_is_read() -> None:
+    body = b"ip=1&data=%7B%7D&xdata=2&data=%7B%22event%22:%22a+b%22,%22token%22:%22%e2%98%ba\xe2\x98\xba%%2%22%7D&v=1"
+    assert posthog.find_key(wire(body)) == "☺☺%%2"
+    with pytest.raises(MalformedRequestError):
+        posthog.find_key(wire(b"xdata={}"))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"api_key":"wk_1","batch":[]}', "wk_1"),
+        (b'{"batch":[{"n":NaN}],"token":"wk_1"}', "wk_1"),
+        (b'{"batch":[{"token":"wk_1"}]}', None),
+        (b'[{"token":"wk_1"}]', None),
+    ],
+)
+def test_the_key_of_v1_is_found_before_its_events_are_looked_at(body: bytes, expected: str | None) -> None:
+    find_key = endpoints()["/i/v1/analytics/events"].find_key
+    assert find_key is not None
+    request = wire(body)
+    assert find_key(request) == posthog.parse_v1(request).write_key == expected
 
 
 def test_the_key_may_stand_in_the_query() -> None:
@@ -491,6 +588,26 @@ def test_v1_says_a_verdict_for_every_uuid() -> None:
     }
 
 
+def test_a_verdict_names_the_events_own_uuid_even_where_the_event_is_not_json() -> None:
+    bodies = [
+        b'{"properties":{"uuid":"inner"},"a":"\\ud83d","uuid":"mended"}',
+        b'{"uuid":"first","n":NaN,"properties":{"uuid":"inner"},"s":"\\"}{","uuid":"last"}',
+        b'{"n":NaN,"properties":[{"uuid":"inner"}]}',
+        b'{"uuid":5,"properties":{"uuid":"inner"}}',
+        b'nonsense "uuid":"x"',
+    ]
+    assert list(json.loads(posthog.verdicts([Raw(body) for body in bodies], []).body)["results"]) == ["mended", "last"]
+
+
+def test_v1_is_refused_without_a_demand_for_a_password() -> None:
+    refuse = endpoints()["/i/v1/analytics/events"].refuse
+    assert refuse is not None
+    unknown = refuse(wire(), UnknownWriteKeyError("who?"))
+    assert (unknown.status, unknown.headers, unknown.media_type) == (401, {}, "application/problem+json")
+    busy = refuse(wire(), SpoolBusyError("full", headers={"Retry-After": "5"}))
+    assert (busy.status, busy.headers) == (SpoolBusyError.status, {"Retry-After": "5"})
+
+
 def test_what_may_still_be_taken_is_refused_such_that_browsers_send_it_again() -> None:
     """posthog-js drops events on any 4xx."""
     busy = posthog.refuse(wire(), SpoolBusyError("full", headers={"Retry-After": "5"}))
@@ -520,6 +637,11 @@ MIXPANEL = {"event": "buy", "properties": {"token": "wk", "distinct_id": "ada", 
         (wire({"api_key": "wk", "events": [{"event_properties": {"batch": [1]}}]}, path="/batch"), False),
         (wire(path="/batch", user_agent="posthog-python/7.91.1"), True),
         (wire(path="/batch"), False),
+        (wire("data=" + base64.b64encode(recorded("python")).decode(), path="/batch"), True),
+        (wire(query="data=" + base64.b64encode(recorded("node")).decode(), path="/batch", method="GET"), True),
+        (wire(recorded("web_batch"), path="/posthog/batch/"), True),
+        (wire('[{"event":"buy","properties":{"token":"wk"}}]', path="/batch"), True),
+        (wire("data=" + quote_plus('{"api_key":"wk","events":[]}'), path="/batch"), False),
         (wire(recorded("web_batch"), path="/track/"), True),
         (wire({"event": "buy", "distinct_id": "ada", "api_key": "wk"}, path="/track"), True),
         (wire({"event": "buy", "distinct_id": "ada", "token": "wk"}, path="/track"), True),
