@@ -11,6 +11,7 @@ from msgspec import UNSET, Raw, UnsetType
 from core.errors import RadixError
 from core.events import Event, RejectReason
 from core.events.event import Instant
+from core.metadata.projects import WRITE_KEY_PREFIX
 
 JSON = "application/json"
 
@@ -46,6 +47,15 @@ class Wire:
                 return credentials.strip()
             case _:
                 return None
+
+    @property
+    def header_write_key(self) -> str | None:
+        """`header_key` where it looks like a write key: a staging site's password or a proxy's token does not.
+
+        For protocols that have their key in the body.
+        """
+        key = self.header_key
+        return key if key is not None and key.startswith(WRITE_KEY_PREFIX) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +135,11 @@ def shared(claimants: Sequence[Claimant]) -> Endpoint:
     last = claimants[-1][1]
     methods = frozenset[str]().union(*(endpoint.methods for _, endpoint in claimants))
     return Endpoint(last.protocol, last.parse, methods=methods, choose=choose, head_key=last.head_key)
+
+
+def header_write_key(wire: Wire) -> str | None:
+    """Return `Wire.header_write_key`: the `head_key` of protocols that have their key in the body."""
+    return wire.header_write_key
 
 
 def problem(wire: Wire, error: RadixError) -> Reply:

@@ -16,7 +16,7 @@ from core.metadata.projects import WRITE_KEY_PREFIX
 from ingestion import lenient_json
 from ingestion.errors import MalformedRequestError, UnsupportedEncodingError
 from ingestion.protocols.posthog_events import Common, milliseconds, translate
-from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, problem
+from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, header_write_key, problem
 
 NAME = "posthog"
 _SUCCESS = Reply(b'{"status":"Ok"}')
@@ -116,7 +116,7 @@ def parse(wire: Wire) -> Delivery:
     body = _payload(wire)
     opened = _open(body)
     envelope, parameters = opened.envelope, wire.parameters
-    said_key = wire.header_key or _own_key(envelope)
+    said_key = wire.header_write_key or _own_key(envelope)
     key = (
         said_key
         or (None if opened.is_batch else _inner_key(envelope))
@@ -359,7 +359,7 @@ def _wrap(event: bytes) -> bytes:
     return b'{"batch":[%b]}' % event
 
 
-_V0 = Endpoint(NAME, parse, find_key, refuse, frozenset({"GET", "POST"}), wrap=_wrap)
+_V0 = Endpoint(NAME, parse, find_key, refuse, frozenset({"GET", "POST"}), wrap=_wrap, head_key=header_write_key)
 SHARED = {"/batch": _V0, "/track": _V0, "/engage": _V0}
 """By path, those of which `claims` decides, without the protocol's own prefix."""
 ENDPOINTS = {

@@ -18,6 +18,7 @@ _TYPES = {
     "[Amplitude] Page Viewed": EventType.PAGE,
     "[Amplitude] Screen Viewed": EventType.SCREEN,
 }
+_MOST_GROUPS, _MOST_BYTES = 100, 32 * 1024
 _SCREEN_NAME = "[Amplitude] Screen Name"
 
 _SET = "$set"
@@ -112,29 +113,41 @@ def decode_event(raw: Raw, *, plain: bool, min_id_length: int = 0, event_type: s
     return event
 
 
-def split_groups(raw: Raw) -> list[Raw]:
-    """Make a `$groupidentify` of several groups one for each; anything else stays as it is."""
-    try:
-        sent = _decode_event(raw)
-        if sent.event_type != GROUP_IDENTIFY or sent.groups is UNSET:
+class GroupSplitter:
+    """Makes a `$groupidentify` of several groups one for each, within a request of `size` bytes.
+
+    Each part is a copy, made before anything else is judged. So that small requests do not grow large, an event of more
+    than 32 KiB or 100 groups stays whole, to be rejected, and so does one by which all copies together would take more
+    than 100 times 32 KiB beyond the request's own size.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._left = size + _MOST_GROUPS * _MOST_BYTES
+
+    def split(self, raw: Raw) -> list[Raw]:
+        """Return the parts of an event; one that is no such `$groupidentify` stays as it is."""
+        size = memoryview(raw).nbytes
+        if size > _MOST_BYTES:
             return [raw]
-        groups = [
-            (kind, group)
-            for kind, value in _decode_groups(sent.groups).items()
-            for group in (value if isinstance(value, list) else [value])
-        ]
-        members = _decode_members(raw)
-    except lenient_json.NOT_JSON:
-        return [raw]
-    if len(groups) <= 1:
-        return [raw]
-    parts: list[Raw] = []
-    for number, (kind, group) in enumerate(groups):
-        own = members | {"groups": _raw({kind: group})}
-        if number and sent.insert_id is not None:
-            own["insert_id"] = _raw(f"{as_text(sent.insert_id)}:{number}")
-        parts.append(_raw(own))
-    return parts
+        try:
+            sent = _decode_event(raw)
+            if sent.event_type != GROUP_IDENTIFY or sent.groups is UNSET:
+                return [raw]
+            groups = _named_groups(sent.groups)
+            members = _decode_members(raw)
+        except lenient_json.NOT_JSON:
+            return [raw]
+        added = size * (len(groups) - 1)
+        if not 1 < len(groups) <= _MOST_GROUPS or added > self._left:
+            return [raw]
+        self._left -= added
+        parts: list[Raw] = []
+        for number, (kind, group) in enumerate(groups):
+            own = members | {"groups": _raw({kind: group})}
+            if number and sent.insert_id is not None:
+                own["insert_id"] = _raw(f"{as_text(sent.insert_id)}:{number}")
+            parts.append(_raw(own))
+        return parts
 
 
 def _translate(sent: _Event, members: dict[str, Raw]) -> Event:
@@ -216,13 +229,22 @@ def _split_operations(properties: _Object) -> tuple[dict[str, Raw], dict[str, Ra
 def _group(sent: _Event) -> tuple[str | None, Id]:
     if sent.groups is UNSET:
         return sent.group_type, sent.group_value
-    named = list(_decode_groups(sent.groups).items())
+    named = _named_groups(sent.groups)
     if len(named) != 1:
-        raise RejectedEventError(RejectReason.INVALID_SHAPE, "groups must name the one group that this is about")
-    group_type, group_id = named[0]
-    if isinstance(group_id, list):
-        group_id = group_id[0] if group_id else None
-    return group_type, group_id
+        raise RejectedEventError(
+            RejectReason.INVALID_SHAPE,
+            f"groups names {len(named)}; it must name the group that this is about, or up to {_MOST_GROUPS} of them "
+            f"in an event of {_MOST_BYTES} bytes",
+        )
+    return named[0]
+
+
+def _named_groups(groups: Raw) -> list[tuple[str, Id]]:
+    return [
+        (kind, group)
+        for kind, value in _decode_groups(groups).items()
+        for group in (value if isinstance(value, list) else [value])
+    ]
 
 
 def _screen_name(sent: _Event) -> str | None:

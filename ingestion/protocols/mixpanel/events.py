@@ -16,6 +16,8 @@ from ingestion.validation import RejectedEventError
 _DEVICE = "$device:"
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _MERGED_IDS = 2
+_SERVERS = frozenset({b'"python"', b'"node"'})
+"""What `mp_lib` says in the libraries of servers."""
 
 _CONTEXT = {
     "library": {"name": "mp_lib", "version": "$lib_version"},
@@ -69,6 +71,7 @@ class _Properties(Struct):
     identified_id: Id = msgspec.field(name="$identified_id", default=None)
     anon_id: Id = msgspec.field(name="$anon_id", default=None)
     anon_distinct_id: Id = msgspec.field(name="$anon_distinct_id", default=None)
+    library: Raw | UnsetType = msgspec.field(name="mp_lib", default=UNSET)
     # Mixpanel's own in one event each; in any other event they may be anything.
     alias: Raw | UnsetType = UNSET
     distinct_ids: Raw | UnsetType = msgspec.field(name="$distinct_ids", default=UNSET)
@@ -206,13 +209,17 @@ def _identify(event: Event, said: _Properties) -> None:
     elif device_id is not None:
         # In the browser the id before may be another user's; two users are not merged by logging in after another.
         event.anonymous_id = device_id
-    elif isinstance(anonymous_id, str) and _UUID.fullmatch(anonymous_id):
+    elif isinstance(anonymous_id, str) and _UUID.fullmatch(anonymous_id) and _is_servers(said.library):
         # A server's own anonymous id (Mixpanel demands a UUID): its events look like a user's, so that linking it as
-        # a device would leave them behind.
+        # a device would leave them behind. An older client's may be the user who was there before: never merge those.
         event.type = EventType.ALIAS
         event.previous_id = anonymous_id
     else:
         event.anonymous_id = anonymous_id
+
+
+def _is_servers(library: Raw | UnsetType) -> bool:
+    return isinstance(library, Raw) and bytes(library) in _SERVERS
 
 
 def _merge(event: Event, said: _Properties) -> None:

@@ -12,7 +12,7 @@ from core.errors import RadixError
 from ingestion import lenient_json
 from ingestion.protocols import segment
 from ingestion.protocols.snowplow.parameters import Origin, decode_json, decode_query
-from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, problem
+from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, header_write_key, problem
 
 NAME = "snowplow"
 
@@ -49,16 +49,19 @@ def find_write_key(wire: Wire) -> str | None:
 def parse_post(wire: Wire) -> Delivery:
     """Split the body of a POST into its events; raise `MalformedRequestError` when it is no `payload_data`."""
     payload, split = lenient_json.decode_envelope(wire.body, _decode_payload, "data")
-    origin = _origin(wire, is_key_apart=bool(wire.header_key or wire.parameters.get("aid")))
+    origin = _origin(wire, is_key_apart=bool(wire.header_write_key or wire.parameters.get("aid")))
     decode = partial(decode_json, origin=origin, plain=lenient_json.is_plain(wire.body))
-    return Delivery(payload.data if split is None else split, decode, _reply, origin.write_key)
+    events = payload.data if split is None else split
+    return Delivery(events, decode, _reply, origin.write_key, uses_ip=not origin.hides_address)
 
 
 def parse_pixel(wire: Wire) -> Delivery:
     """Take the query of a GET as one event."""
-    origin = _origin(wire, is_key_apart=bool(wire.header_key))
+    origin = _origin(wire, is_key_apart=bool(wire.header_write_key))
     decode = partial(decode_query, origin=origin)
-    return Delivery([Raw(wire.query_string)], decode, _reply_with_pixel, origin.write_key)
+    return Delivery(
+        [Raw(wire.query_string)], decode, _reply_with_pixel, origin.write_key, uses_ip=not origin.hides_address
+    )
 
 
 def refuse(wire: Wire, error: RadixError) -> Reply:
@@ -75,7 +78,8 @@ def refuse(wire: Wire, error: RadixError) -> Reply:
 
 
 def _origin(wire: Wire, *, is_key_apart: bool) -> Origin:
-    return Origin(wire.header_key or find_write_key(wire), is_key_apart, hides_address="sp-anonymous" in wire.headers)
+    key = wire.header_write_key or find_write_key(wire)
+    return Origin(key, is_key_apart, hides_address="sp-anonymous" in wire.headers)
 
 
 def _reply(rejected: list[Rejection]) -> Reply:
@@ -90,8 +94,8 @@ def _wrap(event: bytes) -> bytes:
     return b'{"data":[%b]}' % event
 
 
-_POST = Endpoint(NAME, parse_post, find_key=find_write_key, refuse=refuse, wrap=_wrap)
-_GET = Endpoint(NAME, parse_pixel, find_key=find_write_key, refuse=refuse, methods=frozenset({"GET"}))
+_POST = Endpoint(NAME, parse_post, find_write_key, refuse, wrap=_wrap, head_key=header_write_key)
+_GET = Endpoint(NAME, parse_pixel, find_write_key, refuse, frozenset({"GET"}), head_key=header_write_key)
 ENDPOINTS = {
     "/com.snowplowanalytics.snowplow/tp2": _POST,
     "/com.snowplowanalytics.snowplow/i": _GET,

@@ -190,7 +190,7 @@ def test_posthog_js(line: Line, client: Client, project: ProjectKeys, prefix: st
 def test_a_pixel_a_form_and_a_single_event_land_on_paths_that_others_have_too(
     line: Line, client: Client, project: ProjectKeys
 ) -> None:
-    event = {"event": "pixel", "properties": {"distinct_id": "ada", "token": project.write_key}}
+    event = {"event": "pixel", "properties": {"distinct_id": "ada", "token": project.write_key, "$lib": "web"}}
     data = base64.b64encode(json.dumps(event).encode()).decode()
     pixel = httpx.get(f"{line.collector.url}/track/", params={"data": data, "img": "1", "ip": "1"})
     assert (pixel.status_code, pixel.headers["content-type"]) == (200, "image/gif")

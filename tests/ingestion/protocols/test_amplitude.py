@@ -1,12 +1,13 @@
 """Over bodies that Amplitude's libraries were seen to send."""
 
+import base64
 import json
-from contextlib import suppress
+import time
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
@@ -18,6 +19,7 @@ from ingestion.errors import MalformedRequestError
 from ingestion.protocols import amplitude
 from ingestion.validation import Received, RejectedEventError, Validator
 from ingestion.wire import Delivery, Rejection, Wire
+from tests.ingestion.protocols.resilience import endure, junk, members
 
 BUY = (
     b'{"time":1700000001234,"insert_id":"25df9226","event_type":"buy","device_id":"device-1","user_id":"ada",'
@@ -54,6 +56,7 @@ PAGE = {
     },
 }
 ALL_ENDPOINTS = endpoints()
+TRANSLATED = ["[Amplitude] Page Viewed", "[Amplitude] Screen Viewed"]
 
 
 def post(body: bytes, path: str = "/2/httpapi", query: str = "") -> Delivery:
@@ -269,17 +272,93 @@ def test_a_broken_event_leaves_its_neighbours_whole(broken: bytes, group: bytes)
     assert reason(delivery, 1) in {RejectReason.INVALID_JSON, RejectReason.INVALID_SHAPE, RejectReason.INVALID_UTF8}
 
 
-@given(st.binary(max_size=100))
-def test_any_bytes_end_in_a_split_or_a_clear_error(junk: bytes) -> None:
-    for body in (junk, b'{"events":[' + junk + b',{"event_type":"$groupidentify"}]}'):
-        for path in ("/2/httpapi", "/identify"):
-            try:
-                delivery = post(body, path)
-            except MalformedRequestError:
-                continue
-            for raw in delivery.events:
-                with suppress(RejectedEventError):
-                    delivery.decode(raw)
+@settings(deadline=None)
+@given(junk(b'"events":', b'"api_key":', b'"groups":', b'"event_type":"$groupidentify"', b"identification="))
+def test_any_bytes_end_in_events_or_a_clear_error(between: bytes) -> None:
+    for member, path in (("events", "/amplitude/batch"), ("identification", "/groupidentify"), ("event", "/httpapi")):
+        listed = b"[" + BUY + b"," + between + b',{"event_type":"$groupidentify"},' + BUY + b"]"
+        for body in (
+            between,
+            b'{"%b":%b,"api_key":"wk"}' % (member.encode(), listed),
+            b"api_key=wk&%b=%b" % (member.encode(), listed),
+            urlencode({"api_key": between, member: listed}).encode(),
+        ):
+            for wire in (Wire("POST", path, b"", {}, body=body), Wire("GET", path, body, {})):
+                endure(ALL_ENDPOINTS[path], wire, amplitude.claims)
+
+
+ODD = members(
+    *("event_type", "user_id", "device_id", "time", "insert_id", "session_id", "groups", "group_type", "group_value"),
+    *("event_properties", "user_properties", "group_properties", "library", "ip", "revenue", "country", "price"),
+)
+
+
+@settings(deadline=None)
+@given(ODD, st.sampled_from(["buy", "$identify", "$groupidentify", *TRANSLATED]), members("min_id_length"))
+def test_any_values_leave_the_good_neighbours_of_their_event_whole(odd: bytes, kind: str, options: bytes) -> None:
+    typed = b'{"event_type":"%b","device_id":"d-12345",%b' % (kind.encode(), odd[1:]) if odd != b"{}" else odd
+    for given_options in (b"{}", options):
+        body = b'{"events":[%b,%b,%b],"options":%b,"api_key":"wk"}' % (BUY, typed, BUY, given_options)
+        landed = endure(ALL_ENDPOINTS["/2/httpapi"], Wire("POST", "/2/httpapi", b"", {}, body=body), amplitude.claims)
+        assert landed >= 2 or given_options == options
+
+
+def groups_of(count: int, size: int, **more: Any) -> bytes:
+    """Return a `$groupidentify` of so many groups and about so many bytes."""
+    sent = {"event_type": "$groupidentify", "groups": {"company": [f"c{number}" for number in range(count)]}} | more
+    return json.dumps(sent | {"group_properties": {"note": "x" * max(0, size - 10 * count - 200)}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (groups_of(100, 30_000), 100),
+        (groups_of(101, 1000), 1),
+        (groups_of(5000, 50_000), 1),
+        (groups_of(2, 40_000), 1),
+    ],
+)
+def test_an_event_that_would_grow_without_bounds_is_not_split(event: bytes, expected: int) -> None:
+    delivery = post(b'{"events":[%b]}' % event)
+    assert len(delivery.events) == expected
+    if expected == 1:
+        assert bytes(delivery.events[0]) == event
+        assert reason(delivery) == RejectReason.INVALID_SHAPE
+
+
+def test_many_events_of_many_groups_cannot_make_a_large_request_of_a_small_one() -> None:
+    body = b'{"events":[%b]}' % b",".join([groups_of(100, 30_000)] * 20)
+    delivery = post(body)
+    assert sum(len(bytes(raw)) for raw in delivery.events) < 3 * len(body) + 100 * 32 * 1024
+    assert len(delivery.events) > 100
+    assert reason(delivery, len(delivery.events) - 1) == RejectReason.INVALID_SHAPE
+    few = post(b'{"events":[%b]}' % b",".join([groups_of(2, 3000)] * 2000))
+    assert len(few.events) == 4000
+
+
+def test_a_form_of_very_many_fields_is_malformed_at_once() -> None:
+    for body, query in ((b"a&" * 1_000_000, b""), (b"", b"a&" * 50)):
+        wire = Wire("POST", "/identify", query, {}, body=body)
+        started = time.process_time()
+        for look in (ALL_ENDPOINTS["/identify"].find_key, ALL_ENDPOINTS["/identify"].parse):
+            assert look is not None
+            with pytest.raises(MalformedRequestError):
+                look(wire)
+        assert time.process_time() - started < 0.2
+
+
+STAGING = ["Basic " + base64.b64encode(b"staging:secret").decode(), "Bearer a-proxys-own"]
+
+
+@pytest.mark.parametrize("path", ["/2/httpapi", "/identify", "/batch", "/track", "/engage", "/import", "/e", "/i"])
+@pytest.mark.parametrize("credentials", STAGING)
+def test_a_key_in_the_body_is_judged_and_not_what_a_proxy_or_a_staging_site_put_in_the_head(
+    path: str, credentials: str
+) -> None:
+    head_key = ALL_ENDPOINTS[path].head_key
+    assert head_key is not None
+    assert head_key(Wire("POST", path, b"", {"authorization": credentials})) is None
+    assert head_key(Wire("POST", path, b"", {"authorization": "Bearer wk_head"})) == "wk_head"
 
 
 IDENTIFICATION = (

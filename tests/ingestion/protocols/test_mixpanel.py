@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import RadixError
@@ -34,7 +34,10 @@ from tests.ingestion.protocols.mixpanel_requests import (
     served,
     wire,
 )
+from tests.ingestion.protocols.resilience import endure, junk
+from tests.ingestion.protocols.resilience import members as odd_members
 
+ALL = mixpanel.ENDPOINTS | mixpanel.SHARED
 BAD_ID = Rejection(1, RejectReason.ILLEGAL_ID, "userId 'null' can name nobody")
 
 
@@ -213,13 +216,53 @@ def test_half_an_emoji_is_mended_in_events_and_in_profiles() -> None:
     assert members(row.properties)["$set"] == {"name": "cut �"}
 
 
-@given(st.binary(max_size=200))
-def test_any_bytes_end_in_a_delivery_or_a_clear_error(junk: bytes) -> None:
-    for request in (wire("/track", junk), wire("/track", b"data=" + junk), wire("/track", b"[" + junk + b"]")):
-        try:
-            mixpanel.SHARED["/track"].parse(request)
-        except MalformedRequestError:
-            continue
+@settings(deadline=None)
+@given(junk(b'"event":', b'"properties":', b'"token":"', b'"$insert_id"', b"data=", b"verbose=1", b"%5B"))
+def test_any_bytes_end_in_events_or_a_clear_error(between: bytes) -> None:
+    good = PAYLOAD[1:-1]
+    listed, lines = b"[" + good + b"," + between + b"," + good + b"]", good + b"\n" + between + b"\n" + good
+    for path, endpoint in ALL.items():
+        for body in (
+            between,
+            b"data=" + between,
+            listed,
+            lines,
+            b"data=" + listed,
+            urlencode({"data": listed}).encode(),
+        ):
+            endure(endpoint, wire(path, body), mixpanel.claims)
+            endure(endpoint, Wire("GET", path, body, {}), mixpanel.claims)
+            assert endpoint.refuse is not None
+            endpoint.refuse(wire(path, body), UnknownWriteKeyError("x"))
+
+
+@settings(deadline=None)
+@given(
+    odd_members(
+        *("time", "distinct_id", "$device_id", "$user_id", "$identified_id", "$anon_id", "$anon_distinct_id", "alias"),
+        *("$distinct_ids", "$insert_id", "mp_lib", "ip", "$ip", "$current_url", "utm_source", "$os"),
+    ),
+    st.sampled_from(["buy", "$identify", "$create_alias", "$merge", "$mp_web_page_view"]),
+    odd_members("$time", "$distinct_id", "$ip", "$set", "$set_once", "$add", "$group_key", "$group_id", "$device_id"),
+)
+def test_any_values_leave_the_good_neighbours_of_their_event_whole(odd: bytes, name: str, update: bytes) -> None:
+    good = PAYLOAD[1:-1]
+    event = b'{"event":"%b","properties":%b}' % (name.encode(), odd)
+    assert endure(ALL["/track"], wire("/track", b"[%b,%b,%b]" % (good, event, good))) >= 2
+    for path in ("/engage", "/groups"):
+        known = b'{"$token":"wk_test","$distinct_id":"ada","$group_key":"company","$group_id":"acme"}'
+        assert endure(ALL[path], wire(path, b"[%b,%b,%b]" % (known, update, known))) >= 2
+
+
+def test_a_form_of_very_many_parameters_is_malformed_at_once() -> None:
+    started = time.process_time()
+    for look in (ALL["/track"].find_key, ALL["/track"].parse):
+        assert look is not None
+        with pytest.raises(MalformedRequestError):
+            look(wire("/track", b"a&" * 1_000_000))
+    assert ALL["/track"].refuse is not None
+    assert ALL["/track"].refuse(wire("/track", b"a&" * 1_000_000), MalformedRequestError("x")).status == 400
+    assert time.process_time() - started < 0.2
 
 
 def test_a_large_form_is_read_in_time_that_grows_with_its_length_only() -> None:

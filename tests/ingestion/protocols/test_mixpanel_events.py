@@ -61,7 +61,11 @@ UUID = "3f0d8c1e-9d3b-4f7e-8d1b-0a2b3c4d5e6f"
         ({"_identified_id": "ada", "_anon_id": "visitor-1"}, ("identify", "visitor-1", "ada", "")),
         ({"_anon_distinct_id": "$device:d1", "_device_id": "d1", "_user_id": "ada"}, ("identify", "d1", "ada", "")),
         ({"_anon_distinct_id": "bob", "_device_id": "d1", "_user_id": "ada"}, ("identify", "d1", "ada", "")),
-        ({"_identified_id": "ada", "_anon_id": UUID}, ("alias", "", "ada", UUID)),
+        ({"_identified_id": "ada", "_anon_id": UUID}, ("identify", UUID, "ada", "")),
+        ({"_identified_id": "ada", "_anon_id": UUID, "mp_lib": "python"}, ("alias", "", "ada", UUID)),
+        ({"_identified_id": "ada", "_anon_id": UUID, "mp_lib": "node"}, ("alias", "", "ada", UUID)),
+        ({"_anon_distinct_id": UUID, "mp_lib": "web"}, ("identify", UUID, "ada", "")),
+        ({"_anon_distinct_id": UUID, "mp_lib": ["node"]}, ("identify", UUID, "ada", "")),
         ({"_anon_distinct_id": UUID, "_device_id": UUID}, ("identify", UUID, "ada", "")),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -16,6 +16,7 @@ from ingestion.endpoints import endpoints
 from ingestion.protocols import snowplow
 from ingestion.validation import Received, RejectedEventError, Validator
 from ingestion.wire import Delivery, Rejection, Wire
+from tests.ingestion.protocols.resilience import endure, junk, members
 
 RECORDED: dict[str, dict[str, str]] = json.loads(
     (Path(__file__).parent / "recorded" / "snowplow.json").read_text(encoding="utf-8")
@@ -388,6 +389,55 @@ def test_any_parameters_end_in_an_event_or_a_clear_rejection(parameters: dict[st
     except RejectedEventError:
         return
     assert b"\n" not in bytes(msgspec.json.encode(decoded))
+
+
+@settings(deadline=None)
+@given(junk(b'"data":', b'"e":"ue"', b'"ue_pr":', b'"aid":"', b"e=pv", b"ue_px=", b"url=http://[", b"cx="))
+def test_any_bytes_end_in_events_or_a_clear_error(between: bytes) -> None:
+    good = msgspec.json.encode({"e": "pv"} | PERSON)
+    for body in (between, b'{"data":[%b,%b,%b]}' % (good, between, good)):
+        endure(snowplow.ENDPOINTS[TP2], wire(body=body))
+        endure(snowplow.ENDPOINTS[TP2], Wire("POST", TP2, between, {}, body=body))
+    endure(snowplow.ENDPOINTS["/i"], Wire("GET", "/i", b"e=pv&uid=ada&" + between, {}))
+
+
+@settings(deadline=None)
+@given(
+    members(
+        *("e", "aid", "uid", "duid", "eid", "dtm", "stm", "ttm", "sid", "url", "res", "tv", "se_va", "cx", "ue_px")
+    ),
+    st.sampled_from(["iglu:com.acme/bought/jsonschema/1-0-0", "iglu:com.snowplowanalytics.snowplow/identify/j/1-0-0"]),
+    members("id", "userId", "sessionId", "schema", "data"),
+    st.booleans(),
+)
+def test_any_values_leave_the_good_neighbours_of_their_event_whole(
+    odd: bytes,
+    schema: str,
+    data: bytes,
+    packed: bool,  # noqa: FBT001 - hypothesis gives it by position
+) -> None:
+    good = msgspec.json.encode({"e": "pv"} | PERSON)
+    inner = b'{"data":{"schema":"%b","data":%b}}' % (schema.encode(), data)
+    entity = b'{"data":[{"schema":"iglu:x/client_session/jsonschema/1-0-0","data":%b},%b]}' % (data, data)
+    if packed:
+        unstruct = {"ue_px": base64.urlsafe_b64encode(inner).decode(), "cx": base64.urlsafe_b64encode(entity).decode()}
+    else:
+        unstruct = {"ue_pr": inner.decode(errors="replace"), "co": entity.decode(errors="replace")}
+    for event in (odd, msgspec.json.encode({"e": "ue", "uid": "ada"} | unstruct)):
+        assert endure(snowplow.ENDPOINTS[TP2], wire(body=b'{"data":[%b,%b,%b]}' % (good, event, good))) >= 2
+
+
+def test_neither_rows_nor_rejects_get_the_address_of_a_visitor_who_hides_it() -> None:
+    pixel = wire("/i", method="GET", query="e=pv", sp_anonymous="*")
+    assert not post({"e": "pv"}, sp_anonymous="*").uses_ip
+    assert not snowplow.parse_pixel(pixel).uses_ip
+    assert post({"e": "pv"}).uses_ip
+
+
+def test_the_head_of_a_proxy_is_no_write_key() -> None:
+    delivery = post({"e": "pp"} | PERSON, authorization="Bearer a-proxys-own")
+    assert delivery.write_key == "wk_test"
+    assert content(delivery.decode(delivery.events[0]).context) == {}
 
 
 BASIC = "Basic " + base64.b64encode(b"wk_head:").decode()
