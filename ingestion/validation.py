@@ -173,7 +173,7 @@ def _persons(event: Event, kind: str) -> tuple[str, str, str]:
         _demand_legal(previousId=previous_id, userId=user_id, anonymousId=anonymous_id)
         return anonymous_id or "", user_id, previous_id
     if anonymous_id is None and user_id is None:
-        if kind == EventType.GROUP:  # what is said of a group alone is nobody's event
+        if kind == _GROUP:  # what is said of a group alone is nobody's event
             return "", "", ""
         raise RejectedEventError(RejectReason.MISSING_ID, f"{kind} needs anonymousId or userId")
     if kind == _IDENTIFY:

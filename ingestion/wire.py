@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -14,6 +15,7 @@ from core.events.event import Instant
 from core.metadata.projects import WRITE_KEY_PREFIX
 
 JSON = "application/json"
+_MAX_REPORTED_REJECTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,15 @@ class Rejection:
     """Its position in the request."""
     reason: RejectReason
     detail: str
+
+
+def rejection_members(rejected: list[Rejection]) -> dict[str, Any]:
+    """Return the members of an answer that tell of rejects: how many, and the first hundred of them."""
+    rejects = [
+        {"index": rejection.index, "reason": rejection.reason, "detail": rejection.detail}
+        for rejection in rejected[:_MAX_REPORTED_REJECTS]
+    ]
+    return {"rejected": len(rejected), "rejects": rejects}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from core.metadata.projects import WRITE_KEY_PREFIX
 from ingestion import lenient_json
 from ingestion.errors import MalformedRequestError, UnsupportedEncodingError
 from ingestion.protocols.posthog_events import Common, milliseconds, translate
-from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, header_write_key, problem
+from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, header_write_key, problem, rejection_members
 
 NAME = "posthog"
 _SUCCESS = Reply(b'{"status":"Ok"}')
@@ -25,7 +25,6 @@ _PIXEL = Reply(
     b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x01D\x00;",
     "image/gif",
 )
-_MAX_REPORTED_REJECTS = 100
 _BASE64_URL = bytes.maketrans(b"-_ ", b"+/+")
 _TEMPORARY = frozenset({408, 429})
 _UNAVAILABLE = 503
@@ -166,11 +165,7 @@ def reply(rejected: list[Rejection]) -> Reply:
     """Say that everything is on disk, and which events were rejected. The clients look at the status only."""
     if not rejected:
         return _SUCCESS
-    reported = [
-        {"index": rejection.index, "reason": rejection.reason, "detail": rejection.detail}
-        for rejection in rejected[:_MAX_REPORTED_REJECTS]
-    ]
-    return Reply(msgspec.json.encode({"status": "Ok", "rejected": len(rejected), "rejects": reported}))
+    return Reply(msgspec.json.encode({"status": "Ok", **rejection_members(rejected)}))
 
 
 def verdicts(events: list[Raw], rejected: list[Rejection]) -> Reply:

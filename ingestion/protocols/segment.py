@@ -12,11 +12,10 @@ from core.events import Event, EventType
 from core.events.event import Instant, JsonObject
 from ingestion import lenient_json
 from ingestion.errors import MalformedRequestError, SlowRequestError
-from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire
+from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, rejection_members
 
 NAME = "segment"
 _SUCCESS = Reply(b'{"success":true}')
-_MAX_REPORTED_REJECTS = 100
 
 
 class Batch(Struct, rename="camel"):
@@ -120,11 +119,7 @@ def reply(rejected: list[Rejection]) -> Reply:
     """Say that everything is on disk, and which events were rejected."""
     if not rejected:
         return _SUCCESS
-    reported = [
-        {"index": rejection.index, "reason": rejection.reason, "detail": rejection.detail}
-        for rejection in rejected[:_MAX_REPORTED_REJECTS]
-    ]
-    return Reply(msgspec.json.encode({"success": True, "rejected": len(rejected), "rejects": reported}))
+    return Reply(msgspec.json.encode({"success": True, **rejection_members(rejected)}))
 
 
 def _says_nothing(traits: Raw | UnsetType) -> bool:

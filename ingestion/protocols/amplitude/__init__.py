@@ -19,10 +19,9 @@ from core.events.event import Instant
 from ingestion import lenient_json
 from ingestion.errors import MalformedRequestError
 from ingestion.protocols.amplitude.events import GROUP_IDENTIFY, IDENTIFY, GroupSplitter, decode_event
-from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, header_write_key
+from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, header_write_key, rejection_members
 
 NAME = "amplitude"
-_MAX_REPORTED_REJECTS = 100
 # The libraries send 2 to 5. Without a limit 2 MB of `a&a&…` take 0.7 s, before anybody's key is judged.
 _MAX_FIELDS = 50
 
@@ -165,11 +164,7 @@ def _reply(rejected: list[Rejection], *, count: int, size: int) -> Reply:
         "server_upload_time": time.time_ns() // 1_000_000,
     }
     if rejected:
-        answer["rejected"] = len(rejected)
-        answer["rejects"] = [
-            {"index": rejection.index, "reason": rejection.reason, "detail": rejection.detail}
-            for rejection in rejected[:_MAX_REPORTED_REJECTS]
-        ]
+        answer |= rejection_members(rejected)
     return Reply(msgspec.json.encode(answer))
 
 

@@ -20,7 +20,7 @@ from core.metadata.projects import WRITE_KEY_PREFIX
 from ingestion import lenient_json
 from ingestion.errors import MalformedRequestError
 from ingestion.protocols.mixpanel.events import decode_event, decode_group, decode_profile
-from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire
+from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, rejection_members
 
 NAME = "mixpanel"
 _PIXEL = Reply(
@@ -28,7 +28,6 @@ _PIXEL = Reply(
     "image/gif",
     headers={"Cache-Control": "no-store"},
 )
-_MAX_REPORTED_REJECTS = 100
 _MAX_FAILED_RECORDS = 2000
 # Clients send 5. Without a limit 2 MB of `a&a&…` take 0.7 s, before anybody's key is judged.
 _MAX_PARAMETERS = 50
@@ -188,11 +187,7 @@ def _answer(request: _Request, _events: list[Raw], rejected: list[Rejection]) ->
         return Reply(b"1", "text/plain")
     said: dict[str, object] = {"status": 1, "error": None}
     if rejected:
-        rejects = [
-            {"index": rejection.index, "reason": rejection.reason, "detail": rejection.detail}
-            for rejection in rejected[:_MAX_REPORTED_REJECTS]
-        ]
-        said |= {"rejected": len(rejected), "rejects": rejects}
+        said |= rejection_members(rejected)
     return Reply(msgspec.json.encode(said))
 
 
