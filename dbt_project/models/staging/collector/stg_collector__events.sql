@@ -12,9 +12,10 @@
 }}
 
 {%- set columns = [
-    'project_id', 'message_id', 'type', 'event', 'anonymous_id', 'user_id', 'previous_id', 'session_id', 'group_type',
-    'group_id', 'timestamp', 'original_timestamp', 'sent_at', 'received_at', 'sequence', 'properties', 'traits',
-    'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'protocol', 'library', 'write_key_id', 'batch_id', 'inserted_at',
+    'project_id', 'message_id', 'type', 'event', 'anonymous_id', 'user_id', 'previous_id', 'session_id',
+    'group_type', 'group_id', 'timestamp', 'original_timestamp', 'sent_at', 'received_at', 'sequence', 'properties',
+    'traits', 'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'protocol', 'library',
+    'write_key_id', 'batch_id', 'inserted_at',
 ] %}
 
 with source as (
