@@ -70,14 +70,18 @@ async def replay(data: DemoData, collector_url: str, write_key: str, *, sent: Ca
             await sender.send(batch)
             sent(len(batch))
 
+    failures: list[BaseException] = []
     try:
         async with asyncio.TaskGroup() as group:
             for stream in range(_CONNECTIONS):
                 group.create_task(one_stream(stream))
     except* OperationError as errors:
-        raise errors.exceptions[0] from None
+        failures.extend(errors.exceptions)
     finally:
         await sender.close()
+    # Not raised above: Python before 3.11.4 wraps whatever an `except*` raises into a group.
+    if failures:
+        raise failures[0]
 
 
 def batches(events: Iterator[DemoEvent], size: int) -> Iterator[list[DemoEvent]]:

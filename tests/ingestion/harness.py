@@ -17,6 +17,8 @@ from clickhouse_connect.driver.client import Client
 
 from ingestion.spool.directory import usage
 
+_EMPTY_LOOKS = 3
+
 
 @dataclass
 class Program:
@@ -91,8 +93,11 @@ class Line:
     def wait_until_shipped(self, timeout_s: float = 120) -> None:
         """Wait until nothing is left in the spool."""
         deadline = time.monotonic() + timeout_s
-        while usage(self.data_dir / "spool").segments:
+        looks = 0
+        # Several looks: one that meets a segment while it is renamed does not see it.
+        while looks < _EMPTY_LOOKS:
             assert time.monotonic() < deadline, f"the spool is not shipped:\n{self.shipper.log.read_text()[-2000:]}"
+            looks = 0 if usage(self.data_dir / "spool").segments else looks + 1
             time.sleep(0.02)
 
 
