@@ -103,6 +103,7 @@ async def _collect(
         ip=wire.ip if delivery.uses_ip else "",
         user_agent=wire.headers.get("user-agent", ""),
         path=wire.path,
+        privacy=owner.project.privacy,
     )
     outcome = take(delivery, received, state.writer, max_event_bytes=state.settings.max_event_bytes)
     await state.writer.commit()

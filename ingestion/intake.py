@@ -13,6 +13,7 @@ from ingestion.validation import Received, RejectedEventError, Validator
 from ingestion.wire import Delivery, Rejection
 
 _encode_lines = Encoder().encode_lines
+_WITHHELD = " (its bytes are withheld: the project's rules on personal data cannot be applied to them)"
 
 
 @dataclass(slots=True)
@@ -64,16 +65,18 @@ def demand_size(raw: Raw | bytes, most: int) -> None:
 
 
 def _reject(raw: Raw, error: RejectedEventError, received: Received, message_id: str, batch_id: str) -> Reject:
+    payload = received.privacy.clean_reject(bytes(raw))
+    withheld = "" if payload is not None else _WITHHELD
     return Reject(
         project_id=received.project_id,
         write_key_id=received.write_key_id,
         received_at=received.received_ms / 1000,
         reason=error.reason,
-        detail=error.detail,
-        payload=json_string(bytes(raw)),
+        detail=error.detail + withheld,
+        payload=json_string(payload or b""),
         message_id=message_id,
         protocol=received.protocol,
         path=received.path,
-        ip=received.ip,
+        ip=received.privacy.address(received.ip),
         batch_id=batch_id,
     )

@@ -10,6 +10,7 @@ from core.events import Event, EventType, LandedEvent, RejectReason
 from core.events.event import EVENT_NAMES
 from ingestion.identity import MAX_ID_BYTES, as_text, exceeds_bytes, is_legal
 from ingestion.instants import InvalidInstantError, correct, parse
+from ingestion.privacy import KEEP_EVERYTHING, Privacy
 
 _EMPTY = Raw(b'""')
 _OPENING_BRACE, _N = b"{n"
@@ -43,6 +44,8 @@ class Received:
     ip: str
     user_agent: str
     path: str = ""
+    privacy: Privacy = KEEP_EVERYTHING
+    """What is done to whatever of an event is kept; `ip` and `user_agent` are still as they came."""
 
 
 class _Library(Struct):
@@ -77,8 +80,14 @@ class Validator:
         self._received = received
         self._sent_ms = _parse_leniently(sent_at)
         self._context = context
+        privacy = received.privacy
+        self._privacy = privacy
+        self._clean = privacy.clean
+        self._ip = privacy.address(received.ip)
+        self._user_agent = privacy.text(received.user_agent, "context.userAgent")
         # Events of one request mostly carry the same context: read it once.
         self._last_context: Raw = _EMPTY
+        self._last_context_kept: Raw = _EMPTY
         self._last_context_read: _Context = _NO_CONTEXT
 
     def land(self, event: Event, sequence: int, batch_id: str) -> LandedEvent:
@@ -92,12 +101,18 @@ class Validator:
         context_json = _object(event.context, "context")
         if context_json is _EMPTY:
             context_json = _object(self._context, "context")
-        context = self._read_context(context_json)
+        context_json, context = self._read_context(context_json)
         anonymous_id, user_id, previous_id = _persons(event, kind)
+        group_id = _group(event) if kind == _GROUP else ""
+        if self._privacy.hashed_ids:
+            identifier = self._privacy.identifier
+            anonymous_id, user_id = identifier("anonymousId", anonymous_id), identifier("userId", user_id)
+            previous_id, group_id = identifier("previousId", previous_id), identifier("groupId", group_id)
         original_ms = _original(event)
         sent_ms = self._sent_ms if event.sent_at is None else _parse_leniently(event.sent_at)
         properties = _object(event.properties, "properties")
-        is_group = kind == _GROUP
+        if kind in _NAMED_TYPES:
+            properties = _named(event, properties)
         return LandedEvent(
             project_id=received.project_id,
             message_id=_message_id(event.message_id),
@@ -107,37 +122,49 @@ class Validator:
             user_id=user_id,
             previous_id=previous_id,
             session_id=_session(event, context),
-            group_type=_group_type(event) if is_group else "",
-            group_id=_group(event) if is_group else "",
+            group_type=_group_type(event) if kind == _GROUP else "",
+            group_id=group_id,
             timestamp=correct(original_ms, sent_ms, received.received_ms) / 1000,
             original_timestamp=None if original_ms is None else original_ms / 1000,
             sent_at=None if sent_ms is None else sent_ms / 1000,
             received_at=received.received_ms / 1000,
             sequence=sequence,
-            properties=_named(event, properties) if kind in _NAMED_TYPES else properties,
-            traits=_object(event.traits, "traits"),
-            traits_once=_object(event.traits_once, "traitsOnce"),
-            traits_increment=_object(event.traits_increment, "traitsIncrement"),
+            properties=properties if properties is _EMPTY else self._kept(properties, "properties"),
+            traits=self._traits(event.traits, "traits"),
+            traits_once=self._traits(event.traits_once, "traitsOnce"),
+            traits_increment=self._traits(event.traits_increment, "traitsIncrement"),
             context=context_json,
-            ip=context.ip or received.ip,
-            user_agent=context.user_agent or received.user_agent,
+            ip=self._privacy.address(context.ip) if context.ip else self._ip,
+            user_agent=context.user_agent or self._user_agent,
             protocol=received.protocol,
             library=_library(context),
             write_key_id=received.write_key_id,
             batch_id=batch_id,
         )
 
-    def _read_context(self, context: Raw) -> _Context:
+    def _read_context(self, context: Raw) -> tuple[Raw, _Context]:
+        """Return what is kept of a context, and its members that have a column of their own."""
         if context is _EMPTY:
-            return _NO_CONTEXT
+            return _EMPTY, _NO_CONTEXT
         if context != self._last_context:
             self._last_context = context
+            self._last_context_kept = self._kept(context, "context")
             try:
-                self._last_context_read = _decode_context(context)
+                self._last_context_read = _decode_context(self._last_context_kept)
             except (ValidationError, DecodeError):
                 # A library that is a number, say: the context is kept as it came, only its columns stay empty.
                 self._last_context_read = _NO_CONTEXT
-        return self._last_context_read
+        return self._last_context_kept, self._last_context_read
+
+    def _traits(self, value: Raw | UnsetType, member: str) -> Raw:
+        traits = _object(value, member)
+        return traits if traits is _EMPTY else self._kept(traits, "traits")
+
+    def _kept(self, value: Raw, root: str) -> Raw:
+        try:
+            return self._clean(value, root)
+        except (DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise RejectedEventError(RejectReason.INVALID_JSON, f"{root} cannot be read: {error}") from error
 
 
 def _library(context: _Context) -> str:

@@ -2,15 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.metadata import WriteKey
+from core.metadata import Project, WriteKey
+from core.metadata.collection_rules import CollectionRules
 from ingestion.errors import UnknownWriteKeyError, WriteKeysUnavailableError
+from ingestion.privacy import Privacy
 
 _REFRESH_EVERY_S = 2.0
 _FIRST_REFRESH_EVERY_S = 0.5
@@ -18,23 +23,58 @@ _REFRESH_AT_MOST_EVERY_S = 0.25
 _logger = structlog.get_logger()
 
 
+_LIVE = (
+    select(
+        WriteKey.key,
+        WriteKey.id,
+        WriteKey.project_id,
+        WriteKey.allowed_origins,
+        WriteKey.events_per_second,
+        cast(Project.collection_rules, Text).label("rules"),
+        Project.hash_secret,
+    )
+    .join(Project, Project.id == WriteKey.project_id)
+    .where(or_(WriteKey.revoked_at.is_(None), WriteKey.revoked_at > func.now()))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRules:
+    """What a project wants done to its events, made ready."""
+
+    rules: CollectionRules
+    privacy: Privacy
+
+
 @dataclass(frozen=True, slots=True)
 class KeyOwner:
-    """A live key's number, and the project that it writes to."""
+    """A live key's number, the project that it writes to, and what holds for both."""
 
     write_key_id: int
     project_id: int
+    project: ProjectRules
+    allowed_origins: frozenset[str] = frozenset()
+    """Origins of pages that may use the key; empty for every page."""
+    events_per_second: int | None = None
+    """The key's own rate; None: the project's, or the collector's."""
+
+
+def read_rules(document: bytes, secret: bytes) -> ProjectRules:
+    """Return a project's rules, made ready; raise msgspec's errors where they cannot be read."""
+    rules = msgspec.json.decode(document, type=CollectionRules)
+    return ProjectRules(rules, Privacy(rules, secret))
 
 
 class WriteKeys:
-    """The live write keys of every project, read again every 2 s: a revoked key stops working within 3 s.
+    """The live write keys of every project and its rules, read again every 2 s: a change is in force within 3 s.
 
     While PostgreSQL is away the last known keys stay valid: refusing every event would lose them for good.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._owners: dict[str, KeyOwner] | None = None
+        self._owners: dict[str, KeyOwner | None] | None = None
+        self._rules: dict[tuple[str, bytes], ProjectRules] = {}
         self._read_at = -_REFRESH_AT_MOST_EVERY_S
         self._lock = asyncio.Lock()
 
@@ -60,6 +100,10 @@ class WriteKeys:
                 raise WriteKeysUnavailableError(
                     "The metadata database cannot be reached, or is not migrated yet.", headers={"Retry-After": "2"}
                 )
+            if key in self._owners and self._owners[key] is None:
+                raise WriteKeysUnavailableError(
+                    "The rules of the key's project cannot be read.", headers={"Retry-After": "10"}
+                )
             owner = self._owners.get(key)
         if owner is None and key.startswith("rk_"):
             raise UnknownWriteKeyError("This is an API key, for reading. Sending events takes a write key (wk_…).")
@@ -79,14 +123,34 @@ class WriteKeys:
                 return
             await asyncio.sleep(self._read_at + _REFRESH_AT_MOST_EVERY_S - time.monotonic())
             self._read_at = time.monotonic()
-            live = select(WriteKey.key, WriteKey.id, WriteKey.project_id).where(WriteKey.revoked_at.is_(None))
             try:
                 async with self._engine.connect() as connection:
-                    rows = (await connection.execute(live)).all()
+                    rows = (await connection.execute(_LIVE)).all()
             except (SQLAlchemyError, OSError) as error:
                 _logger.warning("write_keys_not_read", error=str(error).splitlines()[0])
                 return
-            self._owners = {row.key: KeyOwner(row.id, row.project_id) for row in rows}
+            self._take(rows)
+
+    def _take(self, rows: Sequence[Any]) -> None:
+        # Rules are made ready once: most of the time nobody changed them.
+        known, self._rules = self._rules, {}
+        owners: dict[str, KeyOwner | None] = {}
+        for row in rows:
+            said = (row.rules, row.hash_secret)
+            rules = self._rules.get(said) or known.get(said)
+            if rules is None:
+                try:
+                    rules = read_rules(row.rules.encode(), row.hash_secret)
+                except msgspec.MsgspecError as error:
+                    # Made by a newer version: what they would keep from the disk must not get there.
+                    _logger.warning("project_rules_not_read", project_id=row.project_id, error=str(error))
+                    owners[row.key] = None
+                    continue
+            self._rules[said] = rules
+            owners[row.key] = KeyOwner(
+                row.id, row.project_id, rules, frozenset(row.allowed_origins), row.events_per_second
+            )
+        self._owners = owners
 
     async def watch(self) -> None:
         """Keep reading until cancelled."""

@@ -1,9 +1,20 @@
 """Tables of the metadata database."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, ForeignKey, MetaData, SmallInteger, Text, func
+from sqlalchemy import (
+    DateTime,
+    FetchedValue,
+    ForeignKey,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -35,6 +46,10 @@ class Project(Base):
     """ISO weekday on which a week starts: 1 Monday … 7 Sunday."""
     session_gap_minutes: Mapped[int] = mapped_column(server_default="30")
     """A pause of this length or longer between two events of a person starts a new session."""
+    collection_rules: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    """What is done to its events at the collector: a `core.metadata.collection_rules.CollectionRules`."""
+    hash_secret: Mapped[bytes] = mapped_column(LargeBinary, server_default=FetchedValue())
+    """Key of the hashes that these rules ask for, 32 bytes. PostgreSQL makes it."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -49,6 +64,27 @@ class WriteKey(Base):
     name: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     revoked_at: Mapped[datetime | None]
+    """From this instant on it is refused; one that is replaced keeps working until then."""
+    allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    """Origins of pages that may use it, as `https://shop.example`; empty for every page."""
+    events_per_second: Mapped[int | None]
+    """Most events a second; None: the project's rules say."""
+
+
+class EventSchema(Base):
+    """One row per version of what an event's properties must look like. The latest that is not retired holds."""
+
+    __tablename__ = "event_schemas"
+    __table_args__ = (UniqueConstraint("project_id", "event", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    event: Mapped[str]
+    version: Mapped[int]
+    schema: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """JSON Schema of the event's properties."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    retired_at: Mapped[datetime | None]
 
 
 class ApiKey(Base):

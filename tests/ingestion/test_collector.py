@@ -39,7 +39,7 @@ def test_each_type_has_a_path_of_its_own(
     assert sender.post(f"/v1/{kind}", body).json() == SUCCESS
     line.wait_until_shipped()
     (landed,) = landed_events(client, project.id)
-    assert (landed["type"], landed["protocol"], landed["ip"]) == (kind, "segment", "127.0.0.1")
+    assert (landed["type"], landed["protocol"], landed["ip"]) == (kind, "segment", "127.0.0.0")
 
 
 def test_json_objects_land_as_they_came(line: Line, sender: Sender, client: Client, project: ProjectKeys) -> None:
