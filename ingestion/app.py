@@ -41,7 +41,13 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             max_pending_bytes=settings.max_pending_bytes,
         )
         state = CollectorState(
-            settings, CollectorMetrics(), WriteKeys(engine), writer, bounds, Reading(settings.max_reading_bytes)
+            settings,
+            settings.limits,
+            CollectorMetrics(),
+            WriteKeys(engine),
+            writer,
+            bounds,
+            Reading(settings.max_reading_bytes),
         )
         state.metrics.show_spool(bounds)
         app.state.collector = state
