@@ -32,3 +32,5 @@ class RejectReason(StrEnum):
     """An id that would melt many persons into one, such as `null` or `guest`, or one that is too long."""
     REFUSED_BY_WAREHOUSE = "refused_by_warehouse"
     """ClickHouse could not take this row although its neighbours were fine."""
+    REFUSED_BY_BROKERS = "refused_by_brokers"
+    """Kafka's brokers take no record of this row's size; its bytes are kept on the shipper's machine."""
