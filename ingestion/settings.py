@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from core.settings import CommonSettings, MetadataSettings, WarehouseSettings
+from core.settings import CommonSettings, MetadataSettings
 from ingestion.limits import Limits
 
 _MIB = 1024 * 1024
@@ -24,6 +24,11 @@ class SpoolSettings(CommonSettings):
     def spool_dir(self) -> Path:
         """Where accepted events wait until ClickHouse has them."""
         return self.data_dir / "spool"
+
+    @property
+    def damaged_dir(self) -> Path:
+        """Where bytes are kept that could not be delivered."""
+        return self.data_dir / "damaged"
 
 
 class CollectorSettings(SpoolSettings, MetadataSettings):
@@ -94,8 +99,8 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
         return self.port_base + 1 if self.port is None else self.port
 
 
-class ShipperSettings(SpoolSettings, WarehouseSettings):
-    """The shipper: `python -m ingestion.shipper`."""
+class ShipperSettings(SpoolSettings):
+    """The shipper: `python -m ingestion.shipper`. It needs ClickHouse's address too, unless it writes to Kafka."""
 
     model_config = SettingsConfigDict(env_prefix="RADIXINSIGHT_SHIPPER_", extra="ignore", frozen=True)
 

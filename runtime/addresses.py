@@ -25,6 +25,8 @@ class Addresses:
     dagster_database_url: str
     redis_url: str
     external: frozenset[str]
+    kafka_brokers: str
+    """Empty where there is no Kafka."""
 
 
 def resolve(settings: RuntimeSettings, credentials: Credentials, ports: Ports) -> Addresses:
@@ -68,6 +70,7 @@ def resolve(settings: RuntimeSettings, credentials: Credentials, ports: Ports) -
             for name, url in (("clickhouse", clickhouse_url), ("postgres", database_url), ("valkey", redis_url))
             if url
         ),
+        kafka_brokers=settings.kafka_brokers,
     )
 
 

@@ -37,6 +37,7 @@ _MODULES = {
     "migrate": "core.migrate",
     "collector": "ingestion.__main__",
     "shipper": "ingestion.shipper",
+    "consumer": "ingestion.kafka",
     "api": "api.__main__",
     "dagster-code": "orchestration.definitions",
     "dagster-web": "orchestration.definitions",
@@ -62,6 +63,7 @@ class Catalogue:
             self._migrate(),
             self._collector(),
             self._shipper(),
+            *([self._consumer()] if addresses.kafka_brokers else []),
             self._api(),
             *self._dagster(),
             self._trickle(),
@@ -212,10 +214,25 @@ class Catalogue:
 
     def _shipper(self) -> Service:
         port = self._ports.of("shipper")
+        # To Kafka it ships whether ClickHouse is there or not.
+        to_clickhouse = not self._addresses.kafka_brokers
         return Service(
             name="shipper",
             command=lambda: _module("ingestion.shipper"),
-            environment=self.environment("CLICKHOUSE_URL", RADIXINSIGHT_SHIPPER_PORT=str(port)),
+            environment=self.environment(
+                *(["CLICKHOUSE_URL"] if to_clickhouse else []), RADIXINSIGHT_SHIPPER_PORT=str(port)
+            ),
+            needs=("migrate",) if to_clickhouse else (),
+            address=f"http://{LOOPBACK}:{port}",
+            is_ready=partial(readiness.answers_http, port, "/readyz"),
+        )
+
+    def _consumer(self) -> Service:
+        port = self._ports.of("consumer")
+        return Service(
+            name="consumer",
+            command=lambda: _module("ingestion.kafka"),
+            environment=self.environment("CLICKHOUSE_URL", RADIXINSIGHT_CONSUMER_PORT=str(port)),
             needs=("migrate",),
             address=f"http://{LOOPBACK}:{port}",
             is_ready=partial(readiness.answers_http, port, "/readyz"),

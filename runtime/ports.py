@@ -18,6 +18,7 @@ OFFSETS = {
     "valkey": 5,
     "dagster-code": 6,
     "shipper": 7,
+    "consumer": 8,
 }
 _HIGHEST_BASE = 65000
 _STEP = 100

@@ -22,8 +22,8 @@ class RuntimeSettings(BaseSettings):
         default=7100,
         ge=1024,
         le=65000,
-        description="First of the eight ports in use: +0 page and API, +1 collector, +2 Dagster, +3 ClickHouse, "
-        "+4 PostgreSQL, +5 Valkey, +6 Dagster code server, +7 shipper. All on loopback.",
+        description="First of the nine ports in use: +0 page and API, +1 collector, +2 Dagster, +3 ClickHouse, "
+        "+4 PostgreSQL, +5 Valkey, +6 Dagster code server, +7 shipper, +8 consumer. All on loopback.",
     )
     start_timeout_s: float = Field(
         default=120.0, gt=0, description="How long a process may take to become ready before the start is given up."
@@ -52,4 +52,8 @@ class RuntimeSettings(BaseSettings):
         default=None,
         validation_alias=AliasChoices("REDIS_URL", "RADIXINSIGHT_REDIS_URL"),
         description="Address of your own Valkey or Redis; unset: the embedded one is started.",
+    )
+    kafka_brokers: str = Field(
+        default="",
+        description="Brokers of your own Kafka: the shipper writes there, and a consumer is started too. Empty: none.",
     )

@@ -37,3 +37,5 @@ class RejectReason(StrEnum):
     or has a NUL in it."""
     REFUSED_BY_WAREHOUSE = "refused_by_warehouse"
     """ClickHouse could not take this row although its neighbours were fine."""
+    REFUSED_BY_BROKERS = "refused_by_brokers"
+    """Kafka's brokers take no record of this row's size; its bytes are kept on the shipper's machine."""

@@ -1,41 +1,55 @@
-"""`python -m ingestion.shipper`: carries the spool into ClickHouse until SIGTERM or SIGINT."""
+"""`python -m ingestion.shipper`: carries the spool into ClickHouse, or to Kafka, until SIGTERM or SIGINT."""
 
-import signal
+from collections.abc import Callable
 from threading import Event
-from types import FrameType
 
 import structlog
 
 from core.logging import configure
+from core.settings import WarehouseSettings
+from ingestion.kafka.settings import KafkaProducerSettings
 from ingestion.settings import ShipperSettings
+from ingestion.shipper.destination import ClickHouse, Destination
 from ingestion.shipper.landing import Landing
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipper import Shipper
 from ingestion.shipper.status import StatusServer
+from ingestion.stopping import stop_on_signals
 
 
 def main() -> None:
     """Ship until told to stop; the segment in hand is finished first."""
-    settings = ShipperSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    settings = ShipperSettings()
     configure("shipper", settings)
-    stop = Event()
-
-    def stop_soon(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop_soon)
-    url = settings.clickhouse_url.get_secret_value()
+    stop = stop_on_signals()
     metrics = ShipperMetrics(settings.spool_dir)
-    # Connections of their own: a look at /readyz must not wait for an insert.
-    status = StatusServer((settings.host, settings.listen_port), Landing(url, timeout_s=5), metrics)
-    landing = Landing(url, timeout_s=settings.insert_timeout_s)
-    shipper = Shipper(
-        settings.spool_dir, settings.data_dir / "damaged", landing, metrics, max_backoff_s=settings.max_backoff_s
+    kafka = KafkaProducerSettings()
+    destination, trouble = (
+        _to_kafka(settings, kafka, metrics, stop) if kafka.brokers else _to_clickhouse(settings, metrics)
     )
-    structlog.get_logger().info("shipping", spool=str(settings.spool_dir))
+    status = StatusServer((settings.host, settings.listen_port), trouble, metrics.registry)
+    shipper = Shipper(
+        settings.spool_dir, settings.damaged_dir, destination, metrics, max_backoff_s=settings.max_backoff_s
+    )
+    structlog.get_logger().info("shipping", spool=str(settings.spool_dir), brokers=kafka.brokers)
     shipper.run(stop, poll_interval_s=settings.poll_interval_s)
     status.close()
+
+
+def _to_clickhouse(settings: ShipperSettings, metrics: ShipperMetrics) -> tuple[Destination, Callable[[], str | None]]:
+    url = WarehouseSettings().clickhouse_url.get_secret_value()  # pyright: ignore[reportCallIssue] - from the environment
+    # Connections of their own: a look at /readyz must not wait for an insert.
+    return ClickHouse(Landing(url, timeout_s=settings.insert_timeout_s), metrics), Landing(url, timeout_s=5).trouble
+
+
+def _to_kafka(
+    settings: ShipperSettings, kafka: KafkaProducerSettings, metrics: ShipperMetrics, stop: Event
+) -> tuple[Destination, Callable[[], str | None]]:
+    # Here, because whoever ships to ClickHouse need not have librdkafka.
+    from ingestion.kafka.client import Brokers  # noqa: PLC0415
+    from ingestion.kafka.producer import Kafka  # noqa: PLC0415
+
+    return Kafka(kafka, settings.damaged_dir, metrics, stop.is_set), Brokers(kafka).trouble
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Inserts lines into the landing tables, and tells what a refusal means."""
 
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 from clickhouse_connect.driver.client import Client
@@ -11,16 +11,13 @@ from urllib3.exceptions import HTTPError
 
 from core import warehouse
 from core.events import LandedEvent, Reject, RejectReason, columns
-from ingestion.spool.directory import made_at
+from ingestion.shipper.errors import DeliveryError, RefusedError, UnableError, UnreachableError
 from ingestion.spool.records import Kind
 
 _TABLES: dict[Kind, tuple[str, type[Struct]]] = {
     Kind.EVENTS: ("raw.events", LandedEvent),
     Kind.REJECTS: ("raw.rejects", Reject),
 }
-
-# An event is dated by its request's head: its segment may be begun when the body has come.
-_RECEIVED_BEFORE = timedelta(hours=1)
 
 # ClickHouse's error codes that speak of the rows, not of the server: sending the same rows again cannot help.
 _ROWS_ARE_WRONG = frozenset(
@@ -69,27 +66,6 @@ _SERVER_IS_UNABLE = frozenset(
 )
 
 
-class InsertError(Exception):
-    """An insert did not succeed. Whether its rows are in the table is not known: send them with the same token."""
-
-    code: int | None = None
-    """ClickHouse's error code, if it answered."""
-
-
-class UnreachableError(InsertError):
-    """ClickHouse did not answer."""
-
-
-class UnableError(InsertError):
-    """ClickHouse answered that it cannot take any rows now."""
-
-
-class RefusedError(InsertError):
-    """ClickHouse refused these rows. `is_certain` says that the rows are at fault, and not something unforeseen."""
-
-    is_certain: bool = False
-
-
 class Landing:
     """The landing tables, over one connection that is made when it is needed."""
 
@@ -126,12 +102,11 @@ class Landing:
         except (ClickHouseError, HTTPError, OSError) as error:
             raise _meaning(error) from error
 
-    def count(self, kind: Kind, batch_id: str, *, refused: bool = False, recent: bool = False) -> int:
-        """Return how many rows of this batch are in the table; raise `InsertError` when that cannot be found out.
+    def count(self, kind: Kind, batch_id: str, *, refused: bool = False, since: datetime | None = None) -> int:
+        """Return how many rows of this batch are in the table; raise `DeliveryError` when that cannot be found out.
 
-        Of the rejects these are the client's own, or with `refused` those rows that ClickHouse itself refused.
-        `recent` looks only where they are if the clock was not set back, so that ClickHouse skips all but the latest
-        parts.
+        Of the rejects these are the client's own, or with `refused` those rows that ClickHouse itself refused. With
+        `since` ClickHouse skips whatever was received before.
         """
         table, _ = _TABLES[kind]
         sql = f"select count() from {table} where batch_id = {{batch_id:String}}"  # noqa: S608 - a constant
@@ -139,21 +114,21 @@ class Landing:
         if kind == Kind.REJECTS:
             sql += f" and reason {'=' if refused else '!='} {{reason:String}}"
             parameters["reason"] = RejectReason.REFUSED_BY_WAREHOUSE
-        begun_at = made_at(batch_id) if recent else None
-        if begun_at is not None:
+        if since is not None:
             sql += " and received_at >= {since:DateTime64(3, 'UTC')}"
-            parameters["since"] = datetime.fromtimestamp(begun_at, UTC) - _RECEIVED_BEFORE
+            parameters["since"] = since
         try:
             return int(self._connection().query(sql, parameters=parameters).result_rows[0][0])
         except (ClickHouseError, HTTPError, OSError) as error:
             raise _meaning(error) from error
 
-    def is_reachable(self) -> bool:
-        """Say whether ClickHouse answers."""
+    def trouble(self) -> str | None:
+        """Say why rows cannot land: None while ClickHouse answers."""
         try:
-            return self._connection().ping()
+            is_there = self._connection().ping()
         except (ClickHouseError, HTTPError, OSError):
-            return False
+            is_there = False
+        return None if is_there else "ClickHouse does not answer"
 
     def close(self) -> None:
         """Close the connection."""
@@ -168,7 +143,7 @@ class Landing:
         return self._client
 
 
-def _meaning(error: Exception) -> InsertError:
+def _meaning(error: Exception) -> DeliveryError:
     text = str(error).splitlines()[0][:500] if str(error) else type(error).__name__
     code = error.code if isinstance(error, DatabaseError) else None
     if code is None:

@@ -1,23 +1,28 @@
-"""One segment on its way into ClickHouse."""
+"""One batch of lines on its way into ClickHouse: a segment of the spool, or a part of one that came through Kafka."""
 
 import os
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import structlog
-from msgspec import Raw
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
 
-from core.clock import utc_now
-from core.events import Reject, RejectReason
+from core.events import RejectReason
 from ingestion.json_text import json_string
-from ingestion.shipper.landing import InsertError, Landing, RefusedError, UnableError
-from ingestion.shipper.metrics import ShipperMetrics
-from ingestion.spool.directory import SPLIT, sync_directory
+from ingestion.shipper.errors import DeliveryError, RefusedError, UnableError
+from ingestion.shipper.landing import Landing
+from ingestion.shipper.metrics import LandingMetrics
+from ingestion.shipper.rejection import reject_of
+from ingestion.spool.directory import SPLIT, made_at, sync_directory
 from ingestion.spool.records import Damage, Kind, scan
 
 _logger = structlog.get_logger()
+# An event is dated by its request's head: its segment may be begun when the body has come.
+_RECEIVED_BEFORE = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -30,17 +35,6 @@ class Contents:
     """Bytes at the end that form no whole record, because the writer died: a write that was never acknowledged."""
     damaged_bytes: int
     """Other bytes that cannot be read."""
-
-
-class _RowFacts(msgspec.Struct):
-    """What a reject repeats of the event that ClickHouse refused."""
-
-    project_id: int
-    write_key_id: int
-    protocol: str
-    received_at: float
-    message_id: str = ""
-    ip: str = ""
 
 
 def read(segment: bytes, *, may_be_torn: bool) -> Contents:
@@ -60,38 +54,72 @@ def read(segment: bytes, *, may_be_torn: bool) -> Contents:
     return contents
 
 
-class Shipment:
-    """Lands one segment.
+class _Received(Struct):
+    received_at: float
 
-    Every insert has a token that depends on nothing but the segment, so that a shipment that was cut off can be
-    repeated from its start. What ClickHouse says it has is counted before it is believed: a MergeTree table writes the
+
+_decode_received = Decoder(_Received).decode_lines
+
+
+def _oldest(lines: bytes) -> datetime | None:
+    """Return when the oldest of these rows was received, just before it; None when not every row says so."""
+    try:
+        received_at = min(row.received_at for row in _decode_received(lines))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return datetime.fromtimestamp(received_at - 1, UTC)
+
+
+class Shipment:
+    """Lands one batch, whose id stands in each of its rows.
+
+    Every insert has a token that depends on nothing but the batch, so that a shipment that was cut off can be repeated
+    from its start. What ClickHouse says it has is counted before it is believed: a MergeTree table writes the
     token down before the rows, so that one that is killed in between ignores the rows when they come again.
+
+    `directory` holds what has to be remembered of a batch that lands in parts. With `is_elsewhere` it may have begun to
+    land, or have landed, where neither this directory nor ClickHouse's memory of tokens reaches: on another machine, or
+    days ago. Then what is there is counted first.
     """
 
-    def __init__(self, landing: Landing, metrics: ShipperMetrics, segment: Path) -> None:
+    def __init__(
+        self, landing: Landing, metrics: LandingMetrics, batch_id: str, directory: Path, *, is_elsewhere: bool = False
+    ) -> None:
         self._landing = landing
         self._metrics = metrics
-        self._batch_id = segment.stem
-        self._segment = segment
+        self._batch_id = batch_id
+        self._directory = directory
+        self._is_elsewhere = is_elsewhere
+        begun_at = made_at(batch_id)
+        self._since = None if begun_at is None else datetime.fromtimestamp(begun_at, UTC) - _RECEIVED_BEFORE
+        """Where rows are looked for first: right unless the clock was set back, or they are replayed ones."""
 
-    def land(self, contents: Contents, *, split: bool) -> None:
-        """Insert everything; raise `InsertError` when it has to be tried again.
+    def land(self, contents: Contents, *, split: bool) -> int:
+        """Insert what is not there; raise `DeliveryError` when it has to be tried again.
 
         When ClickHouse says that rows are at fault, or with `split`, they are halved until those that it refuses are
-        alone; these land in `raw.rejects`.
+        alone; these land in `raw.rejects`. Returns how many rows were there before, as far as it was looked for.
         """
+        found = 0
         for kind in sorted(contents.lines):
             lines, rows = contents.lines[kind], contents.rows[kind]
-            self._insert_or_split(kind, lines, rows, split=split)
+            if self._is_elsewhere:
+                self._since = _oldest(lines)
+            landed = self._landed(kind, since=self._since) if self._is_elsewhere else 0
+            found += min(landed, rows)
+            if landed >= rows:
+                continue
+            self._insert_or_split(kind, lines, rows, split=split, is_begun=landed > 0)
             missing = self._missing(kind, rows)
             if missing > 0:
                 _logger.error("rows_missing", batch_id=self._batch_id, table=kind.name.lower(), missing=missing)
                 self._insert_again(kind, lines, rows)
                 self._metrics.repeated_rows.inc(missing)
+        return found
 
-    def _insert_or_split(self, kind: Kind, lines: bytes, rows: int, *, split: bool) -> None:
-        # Once begun, splitting is not given up, not even by another shipper: parts of it may have landed.
-        if self._mark(kind).exists() or (split and not self._landed(kind)):
+    def _insert_or_split(self, kind: Kind, lines: bytes, rows: int, *, split: bool, is_begun: bool) -> None:
+        # Once begun, splitting is not given up, not even by another process: parts of it may have landed.
+        if is_begun or self._mark(kind).exists() or (split and not self._landed(kind)):
             self._split(kind, lines, self._batch_id)
             return
         try:
@@ -115,18 +143,25 @@ class Shipment:
 
     def _missing(self, kind: Kind, rows: int) -> int:
         """Count the rows that are neither in their table nor, because of ClickHouse, among the rejects."""
-        missing = rows - self._landed(kind, recent=True)
+        missing = rows - self._landed(kind, since=self._since)
         return missing if missing <= 0 else rows - self._landed(kind)
 
-    def _landed(self, kind: Kind, *, recent: bool = False) -> int:
-        landed = self._landing.count(kind, self._batch_id, recent=recent)
-        if self._mark(kind).exists():
-            landed += self._landing.count(Kind.REJECTS, self._batch_id, refused=True, recent=recent)
+    def _landed(self, kind: Kind, *, since: datetime | None = None) -> int:
+        landed = self._count(kind, since=since)
+        if self._is_elsewhere or self._mark(kind).exists():
+            landed += self._count(Kind.REJECTS, refused=True, since=since)
         return landed
 
+    def _count(self, kind: Kind, *, refused: bool = False, since: datetime | None) -> int:
+        try:
+            return self._landing.count(kind, self._batch_id, refused=refused, since=since)
+        except DeliveryError as error:
+            self._metrics.failures.labels(error.code or 0).inc()
+            raise
+
     def _mark(self, kind: Kind) -> Path:
-        """Return the file which says that this segment's lines of this kind are landed in parts, and which are."""
-        return self._segment.with_suffix(f"{SPLIT}-{kind.name.lower()}")
+        """Return the file which says that this batch's lines of this kind are landed in parts, and which are."""
+        return self._directory / f"{self._batch_id}{SPLIT}-{kind.name.lower()}"
 
     def _split(self, kind: Kind, lines: bytes, token: str) -> None:
         rows = lines.splitlines(keepends=True)
@@ -134,7 +169,7 @@ class Shipment:
         doubtful: list[tuple[int, RefusedError]] = []
         is_any_accepted = False
         with self._mark(kind).open("a+b") as mark:
-            sync_directory(self._segment.parent)
+            sync_directory(self._directory)
             mark.seek(0)
             done = set(mark.read().splitlines())
 
@@ -181,21 +216,11 @@ class Shipment:
     def _reject(self, kind: Kind, line: bytes, error: RefusedError, token: str) -> None:
         _logger.error("row_refused", batch_id=self._batch_id, token=token, code=error.code, error=str(error))
         self._metrics.refused_rows.inc()
-        try:
-            facts = msgspec.json.decode(line, type=_RowFacts)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            now = utc_now().timestamp()
-            facts = _RowFacts(project_id=0, write_key_id=0, protocol="", received_at=now)
-        reject = Reject(
-            project_id=facts.project_id,
-            write_key_id=facts.write_key_id,
-            received_at=facts.received_at,
+        reject = reject_of(
+            line,
             reason=RejectReason.REFUSED_BY_WAREHOUSE,
             detail=str(error),
             payload=json_string(line.rstrip(b"\n")) if kind == Kind.EVENTS else Raw(b'""'),
-            message_id=facts.message_id,
-            protocol=facts.protocol,
-            ip=facts.ip,
             batch_id=self._batch_id,
         )
         self._insert(Kind.REJECTS, msgspec.json.encode(reject), 1, f"{token}:reject")
@@ -204,7 +229,7 @@ class Shipment:
         try:
             with self._metrics.insert_seconds.time():
                 self._landing.insert(kind, lines, token)
-        except InsertError as error:
+        except DeliveryError as error:
             self._metrics.failures.labels(error.code or 0).inc()
             raise
         self._metrics.rows.labels(kind.name.lower()).inc(rows)

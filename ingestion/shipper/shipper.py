@@ -1,28 +1,18 @@
 """Finds what can be shipped, and decides when to try again."""
 
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 import structlog
 
-from ingestion.shipper.landing import InsertError, Landing, RefusedError, UnreachableError
+from ingestion.shipper.backoff import BackOff, Pause
+from ingestion.shipper.destination import Destination
+from ingestion.shipper.errors import DeliveryError
 from ingestion.shipper.metrics import ShipperMetrics
-from ingestion.shipper.shipment import Shipment, read
+from ingestion.shipper.shipment import read
 from ingestion.spool.directory import ADOPTED, adopt, forget_marks, segments, sweep, try_lock, writers
 
-_FIRST_BACKOFF_S = 0.2
-_PATIENCE = 8
-"""Refusals for an unforeseen reason after which a batch is split, although nothing says that a row is at fault."""
 _logger = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _Pause:
-    failures: int = 0
-    refusals: int = 0
-    until: float = 0.0
 
 
 class Shipper:
@@ -32,22 +22,21 @@ class Shipper:
     """
 
     def __init__(
-        self, spool: Path, damaged: Path, landing: Landing, metrics: ShipperMetrics, *, max_backoff_s: float
+        self, spool: Path, damaged: Path, destination: Destination, metrics: ShipperMetrics, *, max_backoff_s: float
     ) -> None:
         self._spool = spool
         self._damaged = damaged
-        self._landing = landing
+        self._destination = destination
         self._metrics = metrics
-        self._max_backoff_s = max_backoff_s
-        self._pauses: dict[Path, _Pause] = {}
-        self._server_pause = _Pause()
+        self._back_off = BackOff(max_backoff_s)
+        self._pauses: dict[Path, Pause] = {}
 
     def run(self, stop: Event, *, poll_interval_s: float) -> None:
         """Ship until `stop` is set; then finish the segment in hand."""
         while not stop.is_set():
             if not self.ship_available(stop):
                 stop.wait(poll_interval_s)
-        self._landing.close()
+        self._destination.close()
 
     def ship_available(self, stop: Event | None = None) -> int:
         """Ship every segment that is sealed and due now, and return how many were done."""
@@ -58,11 +47,10 @@ class Shipper:
         found = {path for writer in writers(self._spool) for path in segments(writer)}
         self._pauses = {path: pause for path, pause in self._pauses.items() if path in found}
         for segment in sorted(found, key=self._turn):
-            now = time.monotonic()
-            if now < self._server_pause.until or (stop is not None and stop.is_set()):
+            if not self._back_off.server.is_over or (stop is not None and stop.is_set()):
                 break
             pause = self._pauses.get(segment)
-            if pause is None or now >= pause.until:
+            if pause is None or pause.is_over:
                 done += self._ship(segment)
         return done
 
@@ -75,15 +63,17 @@ class Shipper:
         with try_lock(segment) as locked:
             if not locked:
                 return False
-            pause = self._pauses.setdefault(segment, _Pause())
+            pause = self._pauses.setdefault(segment, Pause())
             contents = read(segment.read_bytes(), may_be_torn=segment.suffix == ADOPTED)
             try:
-                shipment = Shipment(self._landing, self._metrics, segment)
-                shipment.land(contents, split=pause.refusals >= _PATIENCE)
-            except InsertError as error:
-                self._back_off(segment, pause, error)
+                self._destination.deliver(segment, contents, split=pause.is_patience_lost)
+            except DeliveryError as error:
+                seconds = round(self._back_off.failed(pause, error), 2)
+                _logger.warning(
+                    "segment_not_shipped", batch_id=segment.stem, code=error.code, error=str(error), again_in_s=seconds
+                )
                 return False
-            self._server_pause = _Pause()
+            self._back_off.succeeded()
             self._metrics.segments.inc()
             if contents.torn_bytes:
                 _logger.info("torn_write_dropped", batch_id=segment.stem, torn_bytes=contents.torn_bytes)
@@ -91,30 +81,8 @@ class Shipper:
                 self._keep_damaged(segment, contents.damaged_bytes)
             else:
                 segment.unlink()
-            forget_marks(segment)
+            forget_marks(segment.parent, segment.stem)
             return True
-
-    def _back_off(self, segment: Path, pause: _Pause, error: InsertError) -> None:
-        pauses = [pause]
-        if isinstance(error, UnreachableError):
-            # No segment can get through: wait once for all of them.
-            pauses = [self._server_pause]
-        elif isinstance(error, RefusedError):
-            pause.refusals += 1
-        else:
-            # Probably none can; but where only this one is too much for the server, the others have their turn first.
-            pauses.append(self._server_pause)
-        for longer in pauses:
-            self._lengthen(longer)
-        seconds = round(pauses[0].until - time.monotonic(), 2)
-        _logger.warning(
-            "segment_not_shipped", batch_id=segment.stem, code=error.code, error=str(error), again_in_s=seconds
-        )
-
-    def _lengthen(self, pause: _Pause) -> None:
-        pause.failures += 1
-        seconds = min(self._max_backoff_s, _FIRST_BACKOFF_S * 2 ** min(pause.failures - 1, 16))
-        pause.until = time.monotonic() + seconds
 
     def _keep_damaged(self, segment: Path, damaged_bytes: int) -> None:
         self._metrics.damaged_bytes.inc(damaged_bytes)

@@ -1,27 +1,28 @@
-"""The shipper's own small HTTP interface: /healthz, /readyz, /metrics."""
+"""The small HTTP interface of a program without one: /healthz, /readyz, /metrics."""
 
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
-from ingestion.shipper.landing import Landing
-from ingestion.shipper.metrics import ShipperMetrics
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 _logger = structlog.get_logger()
 
 
 class StatusServer:
-    """Answers in threads of its own. A port that is taken (a second shipper) is logged, and shipping goes on."""
+    """Answers in threads of its own. A port that is taken (a second shipper) is logged, and its work goes on.
 
-    def __init__(self, address: tuple[str, int], landing: Landing, metrics: ShipperMetrics) -> None:
-        handler = type("Handler", (_Handler,), {"landing": landing, "metrics": metrics})
-        self._server: ThreadingHTTPServer | None = None
+    `trouble` says why it is not ready, None when it is.
+    """
+
+    def __init__(
+        self, address: tuple[str, int], trouble: Callable[[], str | None], registry: CollectorRegistry
+    ) -> None:
+        self._server: _Server | None = None
         try:
-            self._server = ThreadingHTTPServer(address, handler)
+            self._server = _Server(address, trouble, registry)
         except OSError as error:
             _logger.warning("status_port_taken", address=f"{address[0]}:{address[1]}", error=str(error))
             return
@@ -34,23 +35,31 @@ class StatusServer:
             self._server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(
+        self, address: tuple[str, int], trouble: Callable[[], str | None], registry: CollectorRegistry
+    ) -> None:
+        self.trouble = trouble
+        self.registry = registry
+        super().__init__(address, _Handler)
+
+
 class _Handler(BaseHTTPRequestHandler):
-    landing: ClassVar[Landing]
-    metrics: ClassVar[ShipperMetrics]
     protocol_version = "HTTP/1.1"
     timeout = 10
 
     def do_GET(self) -> None:
-        """Answer a look at the shipper's state."""
+        """Answer a look at the program's state."""
+        assert isinstance(self.server, _Server)  # noqa: S101 - which made this handler
         match self.path:
             case "/healthz":
                 self._answer(200, "application/json", json.dumps({"status": "alive"}).encode())
             case "/readyz":
-                is_ready = self.landing.is_reachable()
-                status = "ready" if is_ready else "ClickHouse does not answer"
-                self._answer(200 if is_ready else 503, "application/json", json.dumps({"status": status}).encode())
+                trouble = self.server.trouble()
+                status = trouble or "ready"
+                self._answer(503 if trouble else 200, "application/json", json.dumps({"status": status}).encode())
             case "/metrics":
-                self._answer(200, CONTENT_TYPE_LATEST, generate_latest(self.metrics.registry))
+                self._answer(200, CONTENT_TYPE_LATEST, generate_latest(self.server.registry))
             case _:
                 self._answer(404, "application/json", json.dumps({"status": "unknown path"}).encode())
 

@@ -97,9 +97,9 @@ def sweep(spool: Path) -> None:
                 hidden.rmdir()
 
 
-def forget_marks(segment: Path) -> None:
-    """Remove the marks beside a segment that is done."""
-    for mark in segment.parent.glob(f"{segment.stem}{SPLIT}-*"):
+def forget_marks(directory: Path, batch_id: str) -> None:
+    """Remove the marks of a batch that is done."""
+    for mark in directory.glob(f"{batch_id}{SPLIT}-*"):
         mark.unlink(missing_ok=True)
 
 

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 from ingestion.spool.directory import usage
 
 _EMPTY_LOOKS = 3
+_SERVICES = {"ingestion": "COLLECTOR", "ingestion.shipper": "SHIPPER", "ingestion.kafka": "CONSUMER"}
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Program:
 
     def start(self, **more: str) -> Self:
         """Start it and wait until it answers."""
-        own = {f"RADIXINSIGHT_{'SHIPPER' if 'shipper' in self.module else 'COLLECTOR'}_PORT": str(self.port)}
+        own = {f"RADIXINSIGHT_{_SERVICES[self.module]}_PORT": str(self.port)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module], env=os.environ | self.environment | own | more, stderr=log

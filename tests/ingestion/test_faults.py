@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
 from tests.ingestion.harness import Line, Program, Sender, landed_events
-from tests.ingestion.load import Load, verify
+from tests.ingestion.storm import Load, verify
 
 DAY_S = 86_400
 # Loaded by every Python that finds it: adds what stands in a file to the clock, as an administrator would set it.

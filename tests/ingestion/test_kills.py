@@ -1,7 +1,5 @@
 """kill -9 under load: what was acknowledged is stored, and stored once."""
 
-import random
-import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -13,8 +11,8 @@ from core.warehouse.migrate import migrate
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
 from tests.contract.clickhouse.harness import PASSWORDS, Server
-from tests.ingestion.harness import Line, Program, Sender
-from tests.ingestion.load import Load, verify
+from tests.ingestion.harness import Line
+from tests.ingestion.storm import storm, verify
 
 pytestmark = pytest.mark.slow
 
@@ -27,20 +25,6 @@ def line(runtime: Instance, tmp_path: Path) -> Generator[Line]:
     line.shipper.start()
     yield line
     line.stop()
-
-
-def storm(line: Line, victim: Program | Server, project: ProjectKeys, kills: int = 3) -> Load:
-    """Send while killing the victim again and again, then let everything be shipped."""
-    load = Load(Sender(line.collector.url, project.write_key))
-    generator = random.Random(7)  # noqa: S311 - a load, not a secret
-    for _ in range(kills):
-        time.sleep(generator.uniform(0.2, 0.8))
-        victim.kill()
-        victim.start()
-    time.sleep(0.3)
-    load.stop()
-    line.wait_until_shipped()
-    return load
 
 
 def test_a_killed_collector_loses_and_doubles_nothing(line: Line, project: ProjectKeys, client: Client) -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from ingestion.shipper.destination import ClickHouse
 from ingestion.shipper.landing import Landing
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipper import Shipper
@@ -79,7 +80,9 @@ def ship(runtime: Instance) -> None:
     """Ship what lies in the spool of the session's engines, which no shipper watches."""
     spool = runtime.data_dir / "spool"
     landing = Landing(runtime.clickhouse_url, timeout_s=30)
-    shipper = Shipper(spool, runtime.data_dir / "damaged", landing, ShipperMetrics(spool), max_backoff_s=0.1)
+    metrics = ShipperMetrics(spool)
+    destination = ClickHouse(landing, metrics)
+    shipper = Shipper(spool, runtime.data_dir / "damaged", destination, metrics, max_backoff_s=0.1)
     while shipper.ship_available():
         pass
     landing.close()

@@ -1,5 +1,7 @@
 import pytest
+from pydantic import ValidationError
 
+from ingestion.kafka.settings import ConsumerSettings, KafkaProducerSettings
 from ingestion.settings import CollectorSettings, ShipperSettings
 
 ENGINES = ("CLICKHOUSE_URL", "DATABASE_URL", "REDIS_URL")
@@ -20,7 +22,15 @@ def test_the_collector_has_to_know_postgresql_only(monkeypatch: pytest.MonkeyPat
     assert settings.database_url.get_secret_value() == "postgresql://u:p@host/d"
 
 
-def test_the_shipper_has_to_know_clickhouse_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shipper_that_writes_to_kafka_has_to_know_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands on machines from which ClickHouse cannot be reached."""
+    monkeypatch.setenv("RADIXINSIGHT_KAFKA_BROKERS", "a:9092,b:9092")
+    assert ShipperSettings().listen_port == 7107
+    assert KafkaProducerSettings().brokers == "a:9092,b:9092"
+
+
+def test_a_consumer_without_brokers_is_no_consumer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKHOUSE_URL", "http://u:p@host:8123/")
-    settings = ShipperSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
-    assert settings.clickhouse_url.get_secret_value() == "http://u:p@host:8123/"
+    monkeypatch.delenv("RADIXINSIGHT_KAFKA_BROKERS", raising=False)
+    with pytest.raises(ValidationError, match="RADIXINSIGHT_KAFKA_BROKERS"):
+        ConsumerSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment

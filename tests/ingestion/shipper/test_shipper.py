@@ -1,84 +1,20 @@
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
-import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from core.events import LandedEvent
-from ingestion.shipper.landing import Landing, RefusedError, UnableError, UnreachableError
+from ingestion.shipper.errors import RefusedError, UnableError, UnreachableError
+from ingestion.shipper.landing import Landing
 from ingestion.shipper.metrics import ShipperMetrics
-from ingestion.shipper.shipper import Shipper
-from ingestion.spool.directory import ADOPTED, SEALED, WriterDirectory, new_id, usage, writers
-from ingestion.spool.records import HEADER_BYTES, Kind, frame
+from ingestion.spool.directory import ADOPTED, usage, writers
+from ingestion.spool.records import HEADER_BYTES, Kind
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
-from tests.ingestion.harness import free_port, landed_events, rejects
-
-
-@dataclass
-class Yard:
-    """A spool of dead writers, a shipper over it, and the project whose events lie in it."""
-
-    root: Path
-    landing: Landing
-    client: Client
-    project_id: int
-    batch_id: str = field(default_factory=new_id)
-    """The segment that is put next: its lines carry it."""
-
-    @property
-    def spool(self) -> Path:
-        """The spool's directory."""
-        return self.root / "spool"
-
-    def line(self, message_id: str, **members: object) -> bytes:
-        """Return a line for `raw.events`, with members that may be wrong."""
-        event = LandedEvent(
-            project_id=self.project_id,
-            message_id=message_id,
-            type="track",
-            event="buy",
-            timestamp=1_700_000_000.5,
-            received_at=1_700_000_000.5,
-            protocol="segment",
-            write_key_id=3,
-            batch_id=self.batch_id,
-        )
-        return msgspec.json.encode(msgspec.to_builtins(event) | members) + b"\n"
-
-    def record(self, *lines: bytes) -> bytes:
-        """Return a record with these lines."""
-        payload = b"".join(lines)
-        return frame(Kind.EVENTS, len(lines), payload) + payload
-
-    def put(self, segment: bytes, batch_id: str | None = None, suffix: str = SEALED) -> Path:
-        """Put a segment that can be shipped into a directory of its own."""
-        directory = WriterDirectory.create(self.spool)
-        path = directory.path / f"{batch_id or self.batch_id}{suffix}"
-        self.batch_id = new_id()
-        path.write_bytes(segment)
-        directory.close()
-        return path
-
-    def shipper(self) -> Shipper:
-        """Return a new shipper that hardly waits between tries."""
-        return Shipper(self.spool, self.root / "damaged", self.landing, ShipperMetrics(self.spool), max_backoff_s=0.01)
-
-    def ship(self) -> int:
-        """Let a new shipper look once."""
-        return self.shipper().ship_available()
-
-    def landed(self) -> list[str]:
-        """Return the ids of the events that landed."""
-        return sorted(row["message_id"] for row in landed_events(self.client, self.project_id))
-
-    def rejected(self) -> list[tuple[str, str, bytes]]:
-        """Return the rejects."""
-        return rejects(self.client, self.project_id)
+from tests.ingestion.harness import free_port
+from tests.ingestion.yard import Yard
 
 
 @pytest.fixture
@@ -296,7 +232,7 @@ def test_two_shippers_on_one_spool_do_not_collide(yard: Yard, runtime: Instance)
 
     def ship() -> None:
         landing = Landing(runtime.clickhouse_url, timeout_s=30)
-        shipper = Shipper(yard.spool, yard.root / "damaged", landing, ShipperMetrics(yard.spool), max_backoff_s=0.01)
+        shipper = yard.shipper_to(landing)
         while usage(yard.spool).segments:
             shipper.ship_available()
         landing.close()
@@ -313,10 +249,10 @@ def test_while_clickhouse_is_away_segments_are_kept_and_the_wait_grows(yard: Yar
     path = yard.put(yard.record(yard.line("a")))
     metrics = ShipperMetrics(yard.spool)
     away = Landing(f"http://u:p@127.0.0.1:{free_port()}/", timeout_s=1)
-    shipper = Shipper(yard.spool, yard.root / "damaged", away, metrics, max_backoff_s=60)
+    shipper = yard.shipper_to(away, metrics=metrics, max_backoff_s=60)
     assert [shipper.ship_available() for _ in range(5)] == [0] * 5
     assert path.exists()
     assert metrics.registry.get_sample_value("radixinsight_shipper_inserts_failed_total", {"code": "0"}) == 1
     back = Landing(runtime.clickhouse_url, timeout_s=30)
-    assert Shipper(yard.spool, yard.root / "damaged", back, metrics, max_backoff_s=60).ship_available() == 1
+    assert yard.shipper_to(back).ship_available() == 1
     assert yard.landed() == ["a"]

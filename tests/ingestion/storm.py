@@ -1,4 +1,4 @@
-"""Clients that send without pause, and the comparison of what they were told with what is stored."""
+"""Load on a line whose parts are killed, and what must have become of it."""
 
 import random
 import threading
@@ -8,7 +8,8 @@ import httpx
 from clickhouse_connect.driver.client import Client
 
 from runtime.project_keys import ProjectKeys
-from tests.ingestion.harness import Sender, landed_events
+from tests.contract.clickhouse.harness import Server
+from tests.ingestion.harness import Line, Program, Sender, landed_events
 
 SENDERS = 4
 
@@ -46,6 +47,20 @@ class Load:
                 time.sleep(0.1)
             else:
                 (self.acknowledged if answer.status_code == 200 else self.unknown).update(ids)
+
+
+def storm(line: Line, victim: Program | Server, project: ProjectKeys, kills: int = 3) -> Load:
+    """Send while killing the victim again and again, then let everything be shipped."""
+    load = Load(Sender(line.collector.url, project.write_key))
+    generator = random.Random(7)  # noqa: S311 - a load, not a secret
+    for _ in range(kills):
+        time.sleep(generator.uniform(0.2, 0.8))
+        victim.kill()
+        victim.start()
+    time.sleep(0.3)
+    load.stop()
+    line.wait_until_shipped()
+    return load
 
 
 def verify(client: Client, project: ProjectKeys, load: Load) -> None:
