@@ -13,6 +13,7 @@ from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
 from ingestion.metrics import CollectorMetrics
 from ingestion.protocols import posthog_answers
+from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
@@ -40,13 +41,17 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             min_free_bytes=settings.spool_min_free_bytes,
             max_pending_bytes=settings.max_pending_bytes,
         )
+        rates = SenderRates(settings)
         state = CollectorState(
-            settings, CollectorMetrics(), WriteKeys(engine), writer, bounds, Reading(settings.max_reading_bytes)
+            settings, CollectorMetrics(), WriteKeys(engine), writer, bounds, Reading(settings.max_reading_bytes), rates
         )
         state.metrics.show_spool(bounds)
         app.state.collector = state
         await state.write_keys.refresh()
         watchers = [asyncio.create_task(state.write_keys.watch()), asyncio.create_task(bounds.watch())]
+        if rates.sharing is not None:
+            state.metrics.show_sharing(rates.sharing)
+            watchers.append(asyncio.create_task(rates.sharing.run()))
         try:
             yield
         finally:
@@ -78,6 +83,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         allow_credentials=True,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
+        expose_headers=["Retry-After"],
         max_age=_PREFLIGHT_S,
     )
     openapi.install(app)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from core.errors import RadixError
 from ingestion.metrics import CollectorMetrics
+from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
@@ -21,6 +22,7 @@ class CollectorState:
     writer: SpoolWriter
     bounds: SpoolBounds
     reading: Reading
+    rates: SenderRates
 
     def checks(self) -> dict[str, str]:
         """Return for each thing that events need `ok` or what is wrong with it."""

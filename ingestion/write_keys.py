@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.metadata import Project, WriteKey
 from core.metadata.collection_rules import CollectionRules
-from ingestion.errors import UnknownWriteKeyError, WriteKeysUnavailableError
+from core.metadata.origins import AllowedOrigins
+from ingestion.errors import OriginNotAllowedError, UnknownWriteKeyError, WriteKeysUnavailableError
 from ingestion.privacy import Privacy
 
 _REFRESH_EVERY_S = 2.0
 _FIRST_REFRESH_EVERY_S = 0.5
 _REFRESH_AT_MOST_EVERY_S = 0.25
+_SHOWN_CHARACTERS = 100
 _logger = structlog.get_logger()
 
 
@@ -53,10 +55,16 @@ class KeyOwner:
     write_key_id: int
     project_id: int
     project: ProjectRules
-    allowed_origins: frozenset[str] = frozenset()
-    """Origins of pages that may use the key; empty for every page."""
+    allowed_origins: AllowedOrigins | None = None
+    """Whose pages may use the key; None: everybody's."""
     events_per_second: int | None = None
     """The key's own rate; None: the project's, or the collector's."""
+
+    def demand_origin(self, origin: str | None) -> None:
+        """Raise `OriginNotAllowedError` for a page that may not use the key. A server names no origin."""
+        if self.allowed_origins is None or origin is None or self.allowed_origins.allow(origin):
+            return
+        raise OriginNotAllowedError(f"The write key is not for pages of {origin[:_SHOWN_CHARACTERS]!r}.")
 
 
 def read_rules(document: bytes, secret: bytes) -> ProjectRules:
@@ -148,7 +156,11 @@ class WriteKeys:
                     continue
             self._rules[said] = rules
             owners[row.key] = KeyOwner(
-                row.id, row.project_id, rules, frozenset(row.allowed_origins), row.events_per_second
+                row.id,
+                row.project_id,
+                rules,
+                AllowedOrigins(row.allowed_origins) if row.allowed_origins else None,
+                row.events_per_second,
             )
         self._owners = owners
 
