@@ -12,6 +12,7 @@ from ingestion import openapi, operation
 from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
 from ingestion.metrics import CollectorMetrics
+from ingestion.prefixes import EVERY_PROTOCOL
 from ingestion.protocols import posthog_answers
 from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
@@ -71,10 +72,11 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.include_router(operation.router)
-    for prefix in ("", "/posthog"):
+    prefixes = settings.prefixes
+    for prefix in [*prefixes.of(EVERY_PROTOCOL), *prefixes.of("posthog")]:
         app.include_router(posthog_answers.router, prefix=prefix)
     problem.install(app)
-    app.add_middleware(EventRoutes, endpoints=endpoints())
+    app.add_middleware(EventRoutes, endpoints=endpoints(prefixes))
     # Trackers run on any page. Nothing here looks at cookies, so that any origin may be answered; some trackers insist
     # on sending theirs, which browsers allow only to an origin that is named.
     app.add_middleware(

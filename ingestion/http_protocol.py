@@ -91,7 +91,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request on; its body is still to come."""
-        version = self.parser.get_http_version()
+        version = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess] - it is what calls
         if version not in _VERSIONS:
             self._refuse(_BAD_REQUEST, f"HTTP/{version} is not spoken here.")
         self._stop_waiting()

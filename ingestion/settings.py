@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from core.settings import CommonSettings, MetadataSettings, WarehouseSettings
+from ingestion.prefixes import Prefixes, parse_prefixes
 
 _MIB = 1024 * 1024
 
@@ -81,6 +82,14 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     max_connections: int = Field(
         default=2000, gt=0, description="Most connections at once: 503 above, whatever is asked for."
     )
+    path_prefixes: str = Field(
+        default="",
+        description="Further prefixes of the protocols' paths, as `segment=/s1,posthog=/ph`; `any=/data` serves all "
+        "protocols below it, as they are at the root.",
+    )
+    well_known_paths: bool = Field(
+        default=True, description="Whether events are also taken at the root and under the protocols' names."
+    )
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("REDIS_URL", "RADIXINSIGHT_REDIS_URL"),
@@ -101,6 +110,17 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     rate_burst_s: float = Field(
         default=10.0, gt=0, description="So many seconds' worth of a rate may come at once after a pause."
     )
+
+    @field_validator("path_prefixes")
+    @classmethod
+    def _can_be_read(cls, value: str) -> str:
+        parse_prefixes(value)
+        return value
+
+    @property
+    def prefixes(self) -> Prefixes:
+        """Where the protocols are served."""
+        return Prefixes(parse_prefixes(self.path_prefixes), self.well_known_paths)
 
     @property
     def listen_port(self) -> int:

@@ -202,3 +202,26 @@ async def test_without_valkey_a_collector_counts_alone(collector: Collector, pro
 
         await eventually(says_so)
         assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_renamed_prefix_is_served_in_full(collector: Collector, project: ProjectKeys) -> None:
+    """Whether a proxy takes it away or not."""
+    prefixes = "posthog=/ph,segment=/assets/s1,any=/data"
+    async with collector(path_prefixes=prefixes) as client:
+        key = basic(project.write_key)
+        for path in ("/v1/track", "/assets/s1/v1/track", "/data/v1/track", "/segment/v1/track/"):
+            assert (await client.post(path, json=EVENT, headers=key)).json() == {"success": True}
+        body = {"event": "buy", "distinct_id": "ada", "api_key": project.write_key}
+        for path in ("/ph/e/", "/data/e/", "/posthog/e/"):
+            assert (await client.post(path, json=body)).status_code == 200
+            assert (await client.post(path.replace("/e/", "/flags/"), json={})).json()["flags"] == {}
+        assert (await client.get(f"/ph/array/{project.write_key}/config.js")).status_code == 200
+
+
+async def test_the_well_known_paths_may_be_gone(collector: Collector, project: ProjectKeys) -> None:
+    async with collector(path_prefixes="segment=/s1,posthog=/ph", well_known_paths=False) as client:
+        key = basic(project.write_key)
+        assert (await client.post("/s1/v1/track", json=EVENT, headers=key)).status_code == 200
+        for path in ("/v1/track", "/segment/v1/track", "/e/", "/flags/"):
+            assert (await client.post(path, json=EVENT, headers=key)).status_code == 404
+        assert (await client.get("/healthz")).status_code == 200
