@@ -44,7 +44,14 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         )
         rates = SenderRates(settings)
         state = CollectorState(
-            settings, CollectorMetrics(), WriteKeys(engine), writer, bounds, Reading(settings.max_reading_bytes), rates
+            settings,
+            settings.limits,
+            CollectorMetrics(),
+            WriteKeys(engine),
+            writer,
+            bounds,
+            Reading(settings.max_reading_bytes),
+            rates,
         )
         state.metrics.show_spool(bounds)
         app.state.collector = state

@@ -106,8 +106,9 @@ async def _collect(
         user_agent=wire.headers.get("user-agent", ""),
         path=wire.path,
         privacy=owner.project.privacy,
+        limits=state.limits,
     )
-    outcome = take(delivery, received, state.writer, max_event_bytes=state.settings.max_event_bytes)
+    outcome = take(delivery, received, state.writer)
     await state.writer.commit()
     state.bounds.add(outcome.size)
     return delivery.reply(outcome.rejected), outcome

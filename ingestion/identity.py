@@ -44,7 +44,7 @@ def as_text(value: str | float | None) -> str | None:
 
 def is_legal(identifier: str) -> bool:
     """Say whether `identifier` can name one person (or group)."""
-    if exceeds_bytes(identifier, MAX_ID_BYTES):
+    if "\0" in identifier or exceeds_bytes(identifier, MAX_ID_BYTES):
         return False
     return identifier.strip().lower() not in _ILLEGAL
 

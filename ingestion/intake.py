@@ -26,7 +26,7 @@ class Outcome:
     """Bytes appended to the spool."""
 
 
-def take(delivery: Delivery, received: Received, writer: SpoolWriter, *, max_event_bytes: int) -> Outcome:
+def take(delivery: Delivery, received: Received, writer: SpoolWriter) -> Outcome:
     """Judge every event of a request and append what lands, and what is rejected, to the spool.
 
     Durable only after `writer.commit()`. Runs without a pause, so that every row carries the id of the segment that it
@@ -38,10 +38,11 @@ def take(delivery: Delivery, received: Received, writer: SpoolWriter, *, max_eve
     validator = Validator(received, delivery.sent_at, delivery.context)
     batch_id = writer.batch_id
     decode = delivery.decode
+    most = received.limits.event_bytes
     for index, raw in enumerate(delivery.events):
         message_id = ""
         try:
-            demand_size(raw, max_event_bytes)
+            demand_size(raw, most)
             event = decode(raw)
             message_id = event.message_id or ""
             landed.append(validator.land(event, index, batch_id))

@@ -10,7 +10,6 @@ from msgspec import DecodeError, Raw, ValidationError
 
 from core.events import RejectReason
 from ingestion.errors import MalformedRequestError
-from ingestion.json_text import mend_surrogates
 from ingestion.validation import RejectedEventError
 
 _T = TypeVar("_T")
@@ -21,6 +20,10 @@ NOT_JSON = (DecodeError, RecursionError, UnicodeDecodeError)
 # body, and nothing is tried twice ("possessive"): otherwise every quote in it would be a start for another try.
 _STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.?+)*+"?|[\[\]{},]', re.DOTALL)
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
+# A `\ud83d` without its second half, as JavaScript writes an emoji that was cut in two.
+_SURROGATES = re.compile(
+    rb"\\\\|(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 
 
 def is_plain(body: bytes) -> bool:
@@ -42,6 +45,11 @@ def is_utf8(body: bytes) -> bool:
 def on_one_line(json: bytes) -> bytes:
     """Blank out line breaks: a line of the spool is a row. Strings within JSON contain none."""
     return json.translate(_LINE_BREAKS)
+
+
+def mend_surrogates(body: bytes) -> bytes:
+    """Put U+FFFD in place of each half of a character whose other half is missing."""
+    return _SURROGATES.sub(lambda match: rb"\ufffd" if match.group(2) else match.group(), body)
 
 
 def decode_event(raw: Raw, decode: Callable[[Raw], _T], *, plain: bool) -> _T:

@@ -11,7 +11,6 @@ from msgspec.json import Decoder, Encoder
 
 from core.metadata.collection_rules import ID_NAMES, Action, Addresses, CollectionRules, PropertyRule
 from ingestion.addresses import anonymise_mentions, anonymised, is_address
-from ingestion.json_text import mend_surrogates
 
 MASK = "***"
 HASHED = "hashed:"
@@ -19,6 +18,8 @@ HASHED = "hashed:"
 _EMPTY = b'""'
 _OPENING_BRACE, _OPENING_BRACKET, _QUOTE, _N = b'{["n'
 _HASH = re.compile(HASHED + "[0-9a-f]{64}")
+# Base64 of what begins with `{"`, `{ `, `[{` or `["`: Snowplow's clients send their events so.
+_ENCODED_JSON = re.compile(rb'"(?:e[yw]|W[3y])[A-Za-z0-9+/_-]{6,}={0,2}"')
 _ADDRESS_NAMES = frozenset({"ip", "$ip"})
 _MAX_REMEMBERED_PATHS = 50_000
 # By our name of an id: what the protocols call it, in the bytes of an event that was refused.
@@ -30,6 +31,7 @@ _FOREIGN_IDS = {
 }
 _decode_object = Decoder(dict[str, Raw]).decode
 _decode_list = Decoder(list[Raw]).decode
+_decode_text = Decoder(str).decode
 _encode = Encoder().encode
 
 
@@ -77,13 +79,15 @@ class Privacy:
         """
         if self._changes:
             try:
-                cleaned = self._member(Raw(payload), _ANY_ROOT)
+                cleaned = self._member(Raw(payload), _ANY_ROOT) if payload else None
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
                 return None
-            # Text alone may be anything: a query, or JSON within Base64.
+            # Text alone may be anything, a query for one.
             if cleaned is None or memoryview(cleaned)[0] != _OPENING_BRACE:
                 return None
             payload = bytes(cleaned)
+            if _ENCODED_JSON.search(payload):
+                return None
         return anonymise_mentions(payload, self.addresses)
 
     def _mentions_address(self, raw: Raw) -> bool:
@@ -198,10 +202,3 @@ def _expressions(names: list[str]) -> Iterator[str]:
             yield ".+" if is_last else r"(?:[^.]+\.)*"
         else:
             yield re.escape(name).replace(r"\*", "[^.]*") + ("" if is_last else r"\.")
-
-
-def _decode_text(raw: Raw) -> str:
-    try:
-        return msgspec.json.decode(raw, type=str)
-    except msgspec.DecodeError:
-        return msgspec.json.decode(mend_surrogates(bytes(raw)), type=str)

@@ -28,11 +28,13 @@ from core.warehouse import ProjectScope
 from ingestion.endpoints import endpoint_of
 from ingestion.errors import MalformedRequestError
 from ingestion.intake import demand_size
+from ingestion.limits import Limits
 from ingestion.settings import CollectorSettings
 from ingestion.spool.records import Kind
 from ingestion.spool.writer import SpoolWriter
 from ingestion.validation import Received, RejectedEventError, Validator
 from ingestion.wire import Wire
+from ingestion.write_keys import ProjectRules, load_rules
 
 _logger = structlog.get_logger()
 _PAGE = 10_000
@@ -90,12 +92,14 @@ class Judgement:
 class Replay:
     """Judges the rejects of one project."""
 
-    def __init__(self, client: Client, project_id: int) -> None:
+    def __init__(self, client: Client, project_id: int, rules: ProjectRules, limits: Limits) -> None:
         self._client = client
+        self._rules = rules
+        self._limits = limits
         self._scope = ProjectScope(project_id)
         self._encode_lines = Encoder().encode_lines
 
-    async def run(self, writer: SpoolWriter | None, *, reason: str, since: datetime, max_event_bytes: int) -> Judgement:
+    async def run(self, writer: SpoolWriter | None, *, reason: str, since: datetime) -> Judgement:
         """Judge what was received since `since`, with this reason or any (''); without a writer nothing is kept."""
         judgement = Judgement()
         after = 0
@@ -105,7 +109,7 @@ class Replay:
             for reject in rejects:
                 try:
                     batch_id = "" if writer is None else writer.batch_id
-                    accepted.append((reject, self._judge(reject, batch_id, max_event_bytes)))
+                    accepted.append((reject, self._judge(reject, batch_id)))
                 except RejectedEventError as error:
                     judgement.refused[error.reason] += 1
                 except Exception:  # one reject's fault must not keep the others from being judged
@@ -122,11 +126,11 @@ class Replay:
         rows = self._scope.run(self._client, _FIND, parameters).named_results()
         return [_Reject(payload=bytes.fromhex(row.pop("payload_hex")), **row) for row in rows]
 
-    def _judge(self, reject: _Reject, batch_id: str, max_event_bytes: int) -> LandedEvent:
+    def _judge(self, reject: _Reject, batch_id: str) -> LandedEvent:
         endpoint = endpoint_of(reject.protocol, reject.path)
         if endpoint is None:
             raise RejectedEventError(RejectReason.INVALID_SHAPE, f"no protocol is spoken at {reject.path}")
-        demand_size(reject.payload, max_event_bytes)
+        demand_size(reject.payload, self._limits.event_bytes)
         if "POST" in endpoint.methods:
             wire = Wire("POST", reject.path, b"", {}, reject.ip, endpoint.wrap(reject.payload))
         else:
@@ -148,6 +152,8 @@ class Replay:
             received_ms=round(reject.received_at.timestamp() * 1000),
             ip=reject.ip,
             user_agent="",
+            privacy=self._rules.privacy,
+            limits=self._limits,
         )
         return Validator(received).land(event, 0, batch_id)
 
@@ -165,9 +171,12 @@ class Replay:
 
 async def _replay(settings: ReplaySettings, arguments: argparse.Namespace) -> Judgement:
     with warehouse.connect(settings.clickhouse_url.get_secret_value()) as client:
-        replay = Replay(client, arguments.project_id)
+        rules = load_rules(settings.database_url.get_secret_value(), arguments.project_id)
+        if rules is None:
+            raise SystemExit(f"There is no project {arguments.project_id}.")
+        replay = Replay(client, arguments.project_id, rules, settings.limits)
         since = datetime.fromisoformat(arguments.since).astimezone(UTC)
-        run = partial(replay.run, reason=arguments.reason, since=since, max_event_bytes=settings.max_event_bytes)
+        run = partial(replay.run, reason=arguments.reason, since=since)
         if arguments.dry_run:
             return await run(None)
         writer = SpoolWriter(

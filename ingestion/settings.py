@@ -6,6 +6,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from core.settings import CommonSettings, MetadataSettings, WarehouseSettings
+from ingestion.limits import Limits
 from ingestion.prefixes import Prefixes, parse_prefixes
 
 _MIB = 1024 * 1024
@@ -38,6 +39,15 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
         description="Addresses, separated by commas, whose X-Forwarded-For is believed; `*` for every one.",
     )
     max_event_bytes: int = Field(default=32 * 1024, gt=0, description="Most bytes of one event.")
+    max_event_depth: int = Field(
+        default=32, gt=0, le=200, description="Most levels of objects and lists within properties, traits or context."
+    )
+    max_event_members: int = Field(
+        default=2_000, gt=0, description="Most members of all objects within properties, traits or context."
+    )
+    max_text_bytes: int = Field(
+        default=16 * 1024, gt=0, description="Most bytes of one text within properties, traits or context."
+    )
     max_request_bytes: int = Field(
         default=20 * _MIB, gt=0, description="Most bytes of one request, as sent and unpacked."
     )
@@ -121,6 +131,11 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     def prefixes(self) -> Prefixes:
         """Where the protocols are served."""
         return Prefixes(parse_prefixes(self.path_prefixes), self.well_known_paths)
+
+    @property
+    def limits(self) -> Limits:
+        """The most that one event may hold."""
+        return Limits(self.max_event_bytes, self.max_event_depth, self.max_event_members, self.max_text_bytes)
 
     @property
     def listen_port(self) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.errors import RadixError
+from ingestion.limits import Limits
 from ingestion.metrics import CollectorMetrics
 from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
@@ -17,6 +18,7 @@ class CollectorState:
     """The parts that requests share, for as long as the application lives."""
 
     settings: CollectorSettings
+    limits: Limits
     metrics: CollectorMetrics
     write_keys: WriteKeys
     writer: SpoolWriter

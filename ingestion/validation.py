@@ -10,6 +10,7 @@ from core.events import Event, EventType, LandedEvent, RejectReason
 from core.events.event import EVENT_NAMES
 from ingestion.identity import MAX_ID_BYTES, as_text, exceeds_bytes, is_legal
 from ingestion.instants import InvalidInstantError, correct, parse
+from ingestion.limits import DEFAULT_LIMITS, Limits
 from ingestion.privacy import KEEP_EVERYTHING, Privacy
 
 _EMPTY = Raw(b'""')
@@ -46,6 +47,7 @@ class Received:
     path: str = ""
     privacy: Privacy = KEEP_EVERYTHING
     """What is done to whatever of an event is kept; `ip` and `user_agent` are still as they came."""
+    limits: Limits = DEFAULT_LIMITS
 
 
 class _Library(Struct):
@@ -83,6 +85,7 @@ class Validator:
         privacy = received.privacy
         self._privacy = privacy
         self._clean = privacy.clean
+        self._exceeded = received.limits.exceeded
         self._ip = privacy.address(received.ip)
         self._user_agent = privacy.text(received.user_agent, "context.userAgent")
         # Events of one request mostly carry the same context: read it once.
@@ -161,6 +164,11 @@ class Validator:
         return traits if traits is _EMPTY else self._kept(traits, "traits")
 
     def _kept(self, value: Raw, root: str) -> Raw:
+        """Return what the project's rules keep of a JSON object; raise `RejectedEventError` where it holds too much."""
+        exceeded = self._exceeded(value)
+        if exceeded is not None:
+            reason, detail = exceeded
+            raise RejectedEventError(reason, f"{root}: {detail}")
         try:
             return self._clean(value, root)
         except (DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -177,6 +185,8 @@ def _message_id(value: str | None) -> str:
         return str(uuid4())
     if exceeds_bytes(value, MAX_ID_BYTES):
         raise RejectedEventError(RejectReason.INVALID_MESSAGE_ID, f"messageId is longer than {MAX_ID_BYTES} bytes")
+    if "\0" in value:
+        raise RejectedEventError(RejectReason.INVALID_MESSAGE_ID, "messageId has a NUL in it")
     return value
 
 
@@ -185,6 +195,8 @@ def _name(name: str | None) -> str:
         raise RejectedEventError(RejectReason.INVALID_EVENT_NAME, "a track needs the name of its event")
     if exceeds_bytes(name, MAX_ID_BYTES):
         raise RejectedEventError(RejectReason.INVALID_EVENT_NAME, f"the name is longer than {MAX_ID_BYTES} bytes")
+    if "\0" in name:
+        raise RejectedEventError(RejectReason.INVALID_EVENT_NAME, "the name has a NUL in it")
     return name
 
 
@@ -227,6 +239,8 @@ def _group_type(event: Event) -> str:
     group_type = event.group_type or "group"
     if exceeds_bytes(group_type, MAX_ID_BYTES):
         raise RejectedEventError(RejectReason.INVALID_SHAPE, f"groupType is longer than {MAX_ID_BYTES} bytes")
+    if "\0" in group_type:
+        raise RejectedEventError(RejectReason.INVALID_SHAPE, "groupType has a NUL in it")
     return group_type
 
 

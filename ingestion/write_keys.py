@@ -12,6 +12,7 @@ from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from core import metadata
 from core.metadata import Project, WriteKey
 from core.metadata.collection_rules import CollectionRules
 from core.metadata.origins import AllowedOrigins
@@ -71,6 +72,18 @@ def read_rules(document: bytes, secret: bytes) -> ProjectRules:
     """Return a project's rules, made ready; raise msgspec's errors where they cannot be read."""
     rules = msgspec.json.decode(document, type=CollectionRules)
     return ProjectRules(rules, Privacy(rules, secret))
+
+
+def load_rules(database_url: str, project_id: int) -> ProjectRules | None:
+    """Return what a project wants at this moment, None when there is no such project."""
+    engine = metadata.connect(database_url)
+    said = select(cast(Project.collection_rules, Text), Project.hash_secret).where(Project.id == project_id)
+    try:
+        with engine.connect() as connection:
+            row = connection.execute(said).first()
+    finally:
+        engine.dispose()
+    return None if row is None else read_rules(row[0].encode(), row[1])
 
 
 class WriteKeys:

@@ -92,7 +92,7 @@ def parse_rules(document: bytes) -> CollectionRules:
     try:
         rules = msgspec.json.decode(document, type=CollectionRules)
     except msgspec.MsgspecError as error:
-        raise InvalidRulesError(f"{error}.") from error
+        raise InvalidRulesError(f"The JSON document cannot be read as rules: {error}.") from error
     if rules.events_per_second is not None and rules.events_per_second < 1:
         raise InvalidRulesError(f"events_per_second is {rules.events_per_second}; it must be 1 or more.")
     for index, rule in enumerate(rules.properties):

@@ -15,7 +15,6 @@ from core.events.event import Instant
 from core.metadata.projects import WRITE_KEY_PREFIX
 from ingestion import lenient_json
 from ingestion.errors import MalformedRequestError, UnsupportedEncodingError
-from ingestion.json_text import mend_surrogates
 from ingestion.protocols.posthog_events import Common, milliseconds, translate
 from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, header_write_key, problem, rejection_members
 
@@ -259,7 +258,7 @@ def _open(body: bytes) -> _Opened:
             b'{"batch":%b}' % body if is_list else body, _decode_envelope, "batch"
         )
     except MalformedRequestError:
-        mended = mend_surrogates(body)
+        mended = lenient_json.mend_surrogates(body)
         if mended == body:
             raise
         return _open(mended)
@@ -320,7 +319,7 @@ def _guessed_key(body: bytes) -> str | None:
 
 def _uuid(raw: Raw) -> str | None:
     event = bytes(raw)
-    for form in (event, mend_surrogates(event)):
+    for form in (event, lenient_json.mend_surrogates(event)):
         try:
             return _decode_uuid(form).uuid
         except msgspec.ValidationError:

@@ -12,7 +12,6 @@ from core.events import Event, EventType
 from core.events.event import Instant, JsonObject
 from ingestion import lenient_json
 from ingestion.errors import MalformedRequestError, SlowRequestError
-from ingestion.json_text import mend_surrogates
 from ingestion.wire import Delivery, Endpoint, Rejection, Reply, Wire, rejection_members
 
 NAME = "segment"
@@ -84,7 +83,7 @@ def parse_single(body: bytes, kind: EventType) -> Delivery:
     except ValidationError as error:
         raise MalformedRequestError(f"The body is not an event: {error}.") from error
     except lenient_json.NOT_JSON as error:
-        mended = mend_surrogates(body)
+        mended = lenient_json.mend_surrogates(body)
         if mended == body:
             raise MalformedRequestError(f"The body is not JSON: {error}.") from error
         return parse_single(mended, kind)

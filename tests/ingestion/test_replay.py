@@ -54,7 +54,10 @@ def test_the_latest_rejects_are_shown_with_their_reasons(runtime: Instance, proj
 def test_what_is_accepted_by_the_rules_of_today_lands_once_and_the_rest_stays(
     runtime: Instance, project: ProjectKeys, client: Client
 ) -> None:
-    settings = {"RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES": "100000"}
+    settings = {
+        "RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES": "100000",
+        "RADIXINSIGHT_COLLECTOR_MAX_TEXT_BYTES": "100000",
+    }
 
     def replay(*flags: str, **more: str) -> list[str]:
         return command(runtime, "replay", str(project.id), *flags, **more).splitlines()
@@ -88,7 +91,10 @@ def test_a_reject_that_cannot_be_judged_keeps_no_other_from_it(
     broken = b'{"batch":[,{"type":"track","event":"buy","userId":"ada","properties":{"t":"%b"}}]}' % (b"x" * 40_000)
     assert sender.post("/v1/batch", broken).status_code == 200
     line.wait_until_shipped()
-    settings = {"RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES": "100000"}
+    settings = {
+        "RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES": "100000",
+        "RADIXINSIGHT_COLLECTOR_MAX_TEXT_BYTES": "100000",
+    }
     said = command(runtime, "replay", str(project.id), **settings).splitlines()
     assert said == ["1 accepted", "1 still refused: invalid_json"]
     ship(runtime)

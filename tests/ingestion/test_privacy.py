@@ -1,0 +1,179 @@
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from core.metadata.collection_rules import Action, Addresses, CollectionRules, PropertyRule
+from ingestion.addresses import anonymise_mentions, anonymised
+from ingestion.privacy import HASHED, MASK, Privacy
+
+EMAIL = r"[^\s@]+@[^\s@]+\.[a-z]+"
+
+
+def privacy(*rules: tuple[str, Action] | tuple[str, Action, str], addresses: Addresses = Addresses.KEEP) -> Privacy:
+    """Make the rules of a project out of path, action and expression."""
+    made = [PropertyRule(path=rule[0], action=rule[1], value="".join(rule[2:])) for rule in rules]
+    return Privacy(CollectionRules(addresses=addresses, properties=made), b"a secret")
+
+
+def clean(rules: Privacy, value: dict[str, Any], root: str = "properties") -> Any:
+    """Return what is left of a member after the rules."""
+    return json.loads(bytes(rules.clean(Raw(json.dumps(value).encode()), root)))
+
+
+def test_a_member_is_dropped_masked_or_hashed_by_its_path() -> None:
+    rules = privacy(
+        ("properties.card.number", Action.DROP), ("properties.card.*", Action.MASK), ("properties.phone", Action.HASH)
+    )
+    cleaned = clean(rules, {"card": {"number": 4111, "holder": "Ada"}, "phone": "123", "price": 9.50})
+    assert cleaned["card"] == {"holder": MASK}
+    assert cleaned["phone"].startswith(HASHED)
+    assert cleaned["price"] == 9.5
+
+
+def test_the_first_rule_that_matches_decides() -> None:
+    rules = privacy(("properties.card.brand", Action.KEEP), ("properties.card", Action.DROP))
+    assert clean(rules, {"card": {"brand": "visa", "number": 1}, "x": 1}) == {"x": 1}
+    rules = privacy(("properties.card.brand", Action.KEEP), ("properties.card.*", Action.DROP))
+    assert clean(rules, {"card": {"brand": "visa", "number": 1}}) == {"card": {"brand": "visa"}}
+
+
+def test_two_stars_match_at_any_depth_and_in_lists() -> None:
+    rules = privacy(("**.email", Action.MASK))
+    value = {"email": "a", "users": [{"email": "b", "n": 1}, {"n": 2}], "deep": {"er": {"email": ["c", "d"]}}}
+    assert clean(rules, value) == {
+        "email": MASK,
+        "users": [{"email": MASK, "n": 1}, {"n": 2}],
+        "deep": {"er": {"email": MASK}},
+    }
+
+
+def test_a_list_is_named_with_brackets_as_the_scan_for_personal_data_does() -> None:
+    rules = privacy(("properties.users[].name", Action.DROP))
+    assert clean(rules, {"users": [{"name": "Ada", "n": 1}]}) == {"users": [{"n": 1}]}
+
+
+def test_of_a_text_only_what_matches_is_masked_or_hashed_and_other_rules_still_look() -> None:
+    rules = privacy(("**", Action.MASK, EMAIL), ("**", Action.HASH, r"\d{4,}"))
+    cleaned = clean(rules, {"note": "ada@example.org called 5551234", "n": 4111111111111111, "m": 12})
+    assert cleaned["note"].startswith(f"{MASK} called {HASHED}")
+    assert cleaned["n"].startswith(HASHED)
+    assert cleaned["m"] == 12
+
+
+def test_a_member_is_dropped_by_its_value() -> None:
+    rules = privacy(("properties.**", Action.DROP, EMAIL))
+    assert clean(rules, {"a": "ada@example.org", "b": ["x", "y@z.org"], "c": None}) == {"b": ["x"], "c": None}
+
+
+def test_everything_within_a_hashed_object_is_hashed_and_null_stays_null() -> None:
+    cleaned = clean(privacy(("properties.who", Action.HASH)), {"who": {"name": "Ada", "tags": ["x"], "age": None}})
+    assert cleaned["who"]["name"].startswith(HASHED)
+    assert cleaned["who"]["tags"][0].startswith(HASHED)
+    assert cleaned["who"]["age"] is None
+
+
+def test_equal_values_have_equal_hashes_that_differ_between_projects_and_are_not_hashed_again() -> None:
+    rule = PropertyRule(path="userId", action=Action.HASH)
+    one, other = (Privacy(CollectionRules(properties=[rule]), secret) for secret in (b"one", b"other"))
+    hashed = one.identifier("userId", "ada")
+    assert hashed == one.identifier("userId", "ada") == one.identifier("userId", hashed) != "ada"
+    assert hashed != other.identifier("userId", "ada")
+    assert one.identifier("anonymousId", "ada") == "ada"
+
+
+def test_numbers_that_no_rule_names_stay_digit_for_digit() -> None:
+    text = b'{"big":12345678901234567890123,"price":1.10,"email":"x"}'
+    cleaned = privacy(("properties.email", Action.DROP)).clean(Raw(text), "properties")
+    assert bytes(cleaned) == b'{"big":12345678901234567890123,"price":1.10}'
+
+
+def test_rules_of_one_root_leave_the_others_alone() -> None:
+    rules = privacy(("traits.email", Action.DROP))
+    assert clean(rules, {"email": "x"}) == {"email": "x"}
+    assert clean(rules, {"email": "x"}, "traits") == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0"),
+        ("2001:db8:7:8::9", "2001:db8:7::"),
+        ("::ffff:203.0.113.77", "203.0.113.0"),
+        ("unknown", ""),
+        ("", ""),
+    ],
+)
+def test_of_an_address_the_network_is_kept(address: str, network: str) -> None:
+    assert anonymised(address, Addresses.TRUNCATE) == network
+    assert anonymised(address, Addresses.DROP) == ""
+    assert anonymised(address, Addresses.KEEP) == address
+
+
+def test_addresses_within_an_event_follow_the_same_rule() -> None:
+    value = {"ip": "203.0.113.77", "$ip": "2001:db8:7:8::9", "title": "ip", "server": {"ip": "Star Wars"}}
+    assert clean(privacy(addresses=Addresses.TRUNCATE), value) == value | {"ip": "203.0.113.0", "$ip": "2001:db8:7::"}
+    assert clean(privacy(addresses=Addresses.DROP), value) == {"title": "ip", "server": {"ip": "Star Wars"}}
+    kept = privacy(("context", Action.KEEP), ("**", Action.MASK), addresses=Addresses.TRUNCATE)
+    assert clean(kept, {"ip": "203.0.113.77", "a": 1}, "context") == {"ip": "203.0.113.0", "a": 1}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"properties":{"$ip":"203.0.113.77"}',
+        b'{"context":{"ip": "203.0.113.77"}}',
+        b"e=pv&ip=203.0.113.77&p=web",
+        b'{"ip_address":"203.0.113.77"}',
+        b'"{\\"ip\\":\\"203.0.113.77\\"}"',
+    ],
+)
+def test_addresses_in_refused_bytes_of_any_shape_are_truncated(payload: bytes) -> None:
+    assert anonymise_mentions(payload, Addresses.TRUNCATE) == payload.replace(b"203.0.113.77", b"203.0.113.0")
+
+
+def test_what_is_no_address_stays_in_refused_bytes() -> None:
+    for payload in (b'{"ip":"DEAD"}', b'{"ship":"203.0.113.77"}', b'{"zip":"90210"}'):
+        assert anonymise_mentions(payload, Addresses.TRUNCATE) == payload
+
+
+def test_refused_bytes_of_any_protocol_follow_the_rules() -> None:
+    rules = privacy(("traits.email", Action.MASK), ("userId", Action.HASH), ("properties.card.number", Action.DROP))
+    payload = {"distinct_id": "ada", "properties": {"$set": {"email": "a@b.c"}, "card": {"number": 1, "n": 2}}}
+    cleaned = json.loads(rules.clean_reject(json.dumps(payload).encode()) or b"")
+    assert cleaned["properties"] == {"$set": {"email": MASK}, "card": {"n": 2}}
+    assert cleaned["distinct_id"].startswith(HASHED)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"e=pv&uid=ada", b'{"broken', b'"text"', b"[1]", b"", b"\xff{", b'{"ue_px":"eyJtYWlsIjoiYUBiLmMifQ"}']
+)
+def test_refused_bytes_to_which_the_rules_cannot_be_applied_are_withheld(payload: bytes) -> None:
+    assert privacy(("traits.email", Action.MASK)).clean_reject(payload) is None
+    assert privacy().clean_reject(payload) == payload
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(st.text(max_size=5), _JSON, max_size=4), st.text(min_size=8, max_size=20))
+def test_a_secret_is_nowhere_after_a_rule_for_all_texts(value: dict[str, Any], secret: str) -> None:
+    planted = value | {"at": {"some": [secret, {"place": f"{secret}!"}]}}
+    raw = Raw(msgspec.json.encode(planted))
+    for action in (Action.DROP, Action.MASK, Action.HASH):
+        cleaned = bytes(privacy(("**", action)).clean(raw, "properties"))
+        assert msgspec.json.encode(secret)[1:-1] not in cleaned
+
+
+@given(st.dictionaries(st.text(max_size=5), _JSON, max_size=4))
+def test_rules_that_match_nothing_change_nothing(value: dict[str, Any]) -> None:
+    raw = Raw(msgspec.json.encode(value))
+    rules = privacy(("properties.a-name-that-no-event-has", Action.DROP))
+    assert msgspec.json.decode(rules.clean(raw, "properties")) == msgspec.json.decode(raw)
