@@ -12,6 +12,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import RadixError
+from core.metadata.collection_rules import Bots
 from ingestion import body as bodies
 from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
 from ingestion.intake import Outcome, take
@@ -107,6 +108,7 @@ async def _collect(
         path=wire.path,
         privacy=owner.project.privacy,
         limits=state.limits,
+        rejects_bots=owner.project.rules.bots is Bots.REJECT,
     )
     outcome = take(delivery, received, state.writer)
     await state.writer.commit()

@@ -1,5 +1,6 @@
 """Who is kept from sending too much, or from where."""
 
+import time
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ from core import metadata
 from core.metadata import Project, WriteKey
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys, create_project
-from tests.ingestion.harness import Collector, Line, Sender, basic, eventually, free_port, landed_events
+from tests.ingestion.harness import Collector, Line, Sender, basic, eventually, free_port, landed_events, rejects
 
 EVENT = {"event": "buy", "userId": "ada"}
 SHOP = {"origin": "https://shop.example"}
@@ -225,3 +226,38 @@ async def test_the_well_known_paths_may_be_gone(collector: Collector, project: P
         for path in ("/v1/track", "/segment/v1/track", "/e/", "/flags/"):
             assert (await client.post(path, json=EVENT, headers=key)).status_code == 404
         assert (await client.get("/healthz")).status_code == 200
+
+
+BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
+
+
+def test_events_of_bots_become_rejects_where_the_project_says_so(
+    line: Line, runtime: Instance, sender: Sender, client: Client, project: ProjectKeys
+) -> None:
+    """What the event's context says goes before the request's head: that is the server's that passes it on."""
+    change(runtime, project, {"bots": "reject"})
+    events: list[dict[str, Any]] = [
+        {"messageId": "bot", "context": {"userAgent": BOT}},
+        {"messageId": "person", "context": {"userAgent": PERSON}},
+        {"messageId": "server"},
+    ]
+    # A rule is in force within three seconds.
+    deadline = time.monotonic() + 10
+    while "rejects" not in sender.batch({"messageId": "probe", "context": {"userAgent": BOT}}).json():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    answer = sender.batch(*events).json()
+    assert [reject["index"] for reject in answer["rejects"]] == [0]
+    body = {"event": "buy", "userId": "ada", "messageId": "head"}
+    assert sender.post("/v1/track", body, **{"user-agent": BOT}).json()["rejects"][0]["reason"] == "bot"
+    line.wait_until_shipped()
+    assert {row["message_id"] for row in landed_events(client, project.id)} - {"probe"} == {"person", "server"}
+    refused = {(reason, message_id) for reason, message_id, _ in rejects(client, project.id)}
+    assert refused == {("bot", "bot"), ("bot", "head"), ("bot", "probe")}
+
+
+async def test_events_of_bots_are_kept_otherwise(collector: Collector, project: ProjectKeys) -> None:
+    async with collector() as client:
+        answer = await client.post("/v1/track", json=EVENT, headers=basic(project.write_key) | {"user-agent": BOT})
+        assert answer.json() == {"success": True}
