@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Text, cast, func, or_, select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,6 +16,7 @@ from core import metadata
 from core.metadata import Project, WriteKey
 from core.metadata.collection_rules import CollectionRules
 from core.metadata.origins import AllowedOrigins
+from core.metadata.projects import is_live
 from ingestion.errors import OriginNotAllowedError, UnknownWriteKeyError, WriteKeysUnavailableError
 from ingestion.privacy import Privacy
 
@@ -37,7 +38,7 @@ _LIVE = (
         Project.hash_secret,
     )
     .join(Project, Project.id == WriteKey.project_id)
-    .where(or_(WriteKey.revoked_at.is_(None), WriteKey.revoked_at > func.now()))
+    .where(is_live(WriteKey))
 )
 
 

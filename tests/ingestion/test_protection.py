@@ -1,6 +1,7 @@
 """Who is kept from sending too much, or from where."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -9,10 +10,9 @@ from clickhouse_connect.driver.client import Client
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from core import metadata
-from core.metadata import Project, WriteKey
+from core.metadata import Project, WriteKey, keys
 from runtime.instance import Instance
-from runtime.project_keys import ProjectKeys, create_project
+from runtime.project_keys import ProjectKeys, create_project, in_transaction
 from tests.ingestion.harness import Collector, Line, Sender, basic, eventually, free_port, landed_events, rejects
 
 EVENT = {"event": "buy", "userId": "ada"}
@@ -22,13 +22,14 @@ REFUSED = 'radixinsight_collector_requests_refused_total{code="rate_limited"}'
 
 def change(runtime: Instance, project: ProjectKeys, rules: dict[str, Any] | None = None, **key: Any) -> None:
     """Change a project's rules and columns of its write key."""
-    engine = metadata.connect(runtime.database_url)
-    with Session(engine) as session, session.begin():
+
+    def apply(session: Session) -> None:
         if rules is not None:
             session.execute(update(Project).where(Project.id == project.id).values(collection_rules=rules))
         if key:
             session.execute(update(WriteKey).where(WriteKey.key == project.write_key).values(**key))
-    engine.dispose()
+
+    in_transaction(runtime.database_url, apply)
 
 
 def batch(count: int) -> dict[str, Any]:
@@ -261,3 +262,21 @@ async def test_events_of_bots_are_kept_otherwise(collector: Collector, project: 
     async with collector() as client:
         answer = await client.post("/v1/track", json=EVENT, headers=basic(project.write_key) | {"user-agent": BOT})
         assert answer.json() == {"success": True}
+
+
+def test_a_replaced_key_works_until_it_is_revoked_which_takes_less_than_five_seconds(
+    line: Line, runtime: Instance, sender: Sender, project: ProjectKeys
+) -> None:
+    def replace(session: Session) -> str:
+        return keys.rotate_key(session, keys.find_key(session, project.write_key), timedelta(days=7))
+
+    new = in_transaction(runtime.database_url, replace)
+    time.sleep(3)
+    assert sender.batch({}).status_code == 200
+    assert Sender(line.collector.url, new).batch({}).status_code == 200
+    in_transaction(runtime.database_url, lambda session: keys.revoke_key(keys.find_key(session, project.write_key)))
+    deadline = time.monotonic() + 5
+    while sender.batch({}).status_code != 401:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert Sender(line.collector.url, new).batch({}).status_code == 200
