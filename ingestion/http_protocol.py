@@ -35,10 +35,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _reading = _Reading.NOTHING
     _timer: TimerHandle | None = None
-    _head_bytes = 0
-    """Of the address and the headers that are complete."""
+    _part_bytes = 0
+    """Size of what came last."""
     _waiting_bytes = 0
-    """That came since the head began, without completing it; those in which it began are not counted."""
+    """Of what came since the head began; of the part in which it began nothing."""
     _refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -53,7 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read. Where the head or the body is still incomplete after that, time runs."""
-        self._waiting_bytes += len(data)
+        self._part_bytes = len(data)
+        self._waiting_bytes += self._part_bytes
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -73,30 +74,29 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._reading = _Reading.HEAD
-        self._head_bytes = self._waiting_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """Take a part of the request's address."""
-        super().on_url(url)
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        super().on_header(name, value)
-        self._count(len(name) + len(value))
-        if len(self.headers) > _MAX_HEADERS:
-            self._refuse(_HEAD_TOO_LARGE, f"A request may have {_MAX_HEADERS} headers.")
-        if self.headers[-1][0] == b"transfer-encoding" and value.lower() != b"chunked":
-            self._refuse(_BAD_REQUEST, "No transfer encoding but chunked is known here.")
+        self._waiting_bytes = 0
 
     def on_headers_complete(self) -> None:
         """Hand the request on; its body is still to come."""
-        version = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess] - it is what calls
-        if version not in _VERSIONS:
-            self._refuse(_BAD_REQUEST, f"HTTP/{version} is not spoken here.")
+        self._judge_head()
         self._stop_waiting()
         self._reading = _Reading.BODY
         super().on_headers_complete()
+
+    def _judge_head(self) -> None:
+        version = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess] - it is what calls
+        if version not in _VERSIONS:
+            self._refuse(_BAD_REQUEST, f"HTTP/{version} is not spoken here.")
+        if len(self.headers) > _MAX_HEADERS:
+            self._refuse(_HEAD_TOO_LARGE, f"A request may have {_MAX_HEADERS} headers.")
+        for name, value in self.headers:
+            if name == b"transfer-encoding" and value.lower() != b"chunked":
+                self._refuse(_BAD_REQUEST, "No transfer encoding but chunked is known here.")
+        # Counted only where there can be so much: this is done for every request.
+        if self._waiting_bytes + self._part_bytes > self.max_head_bytes:
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > self.max_head_bytes:
+                self._refuse(_HEAD_TOO_LARGE, "The head of the request is too large.")
 
     def on_message_complete(self) -> None:
         """End a request."""
@@ -119,11 +119,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_answered(self) -> bool:
         """Say whether nobody waits for an answer."""
         return not self.cycle or self.cycle.response_complete
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.max_head_bytes:
-            self._refuse(_HEAD_TOO_LARGE, "The head of the request is too large.")
 
     def _refuse(self, status: int, text: str) -> None:
         self._refusal = (status, text)

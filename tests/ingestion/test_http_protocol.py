@@ -206,7 +206,9 @@ def test_others_are_served_while_hundreds_of_connections_say_nothing(collector: 
     idle = [connect(collector) for _ in range(300)]
     try:
         for number, connection in enumerate(idle):
-            connection.sendall((b"", POST, POST + b"Content-Length: 9\r\n\r\n{")[number % 3])
+            # On a busy machine the time of the first may be over by then.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall((b"", POST, POST + b"Content-Length: 9\r\n\r\n{")[number % 3])
         answer = Sender(collector.collector.url, project.write_key).batch({})
         assert answer.status_code == 200
         assert answer.elapsed.total_seconds() < 5
@@ -268,9 +270,10 @@ def test_a_bomb_is_refused_without_being_unpacked(collector: Line, project: Proj
 def test_many_bombs_at_once_neither_fill_memory_nor_stop_the_others(collector: Line, project: ProjectKeys) -> None:
     body = BOMBS["gzip"][0]
     request = POST + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    connections = [connect(collector) for _ in range(20)]
-    for connection in connections:
-        connection.sendall(request)
+    connections: list[socket.socket] = []
+    for _ in range(20):
+        connections.append(connect(collector))
+        connections[-1].sendall(request)
     answer = Sender(collector.collector.url, project.write_key).batch({})
     assert answer.status_code == 200
     assert answer.elapsed.total_seconds() < 10
