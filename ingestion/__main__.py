@@ -4,6 +4,7 @@ import uvicorn
 
 from core.logging import configure
 from ingestion.app import create_app
+from ingestion.http_protocol import bounded
 from ingestion.settings import CollectorSettings
 
 
@@ -15,6 +16,13 @@ def main() -> None:
         create_app(settings),
         host=settings.host,
         port=settings.listen_port,
+        http=bounded(
+            max_head_bytes=settings.max_head_bytes,
+            head_timeout_s=settings.head_timeout_s,
+            body_timeout_s=settings.body_timeout_s,
+        ),
+        ws="none",
+        timeout_keep_alive=settings.keep_alive_s,
         log_config=None,
         access_log=False,
         server_header=False,

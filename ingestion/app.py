@@ -12,7 +12,9 @@ from ingestion import openapi, operation
 from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
 from ingestion.metrics import CollectorMetrics
+from ingestion.prefixes import EVERY_PROTOCOL
 from ingestion.protocols import posthog_answers
+from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
@@ -40,6 +42,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             min_free_bytes=settings.spool_min_free_bytes,
             max_pending_bytes=settings.max_pending_bytes,
         )
+        rates = SenderRates(settings)
         state = CollectorState(
             settings,
             settings.limits,
@@ -48,11 +51,15 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             writer,
             bounds,
             Reading(settings.max_reading_bytes),
+            rates,
         )
         state.metrics.show_spool(bounds)
         app.state.collector = state
         await state.write_keys.refresh()
         watchers = [asyncio.create_task(state.write_keys.watch()), asyncio.create_task(bounds.watch())]
+        if rates.sharing is not None:
+            state.metrics.show_sharing(rates.sharing)
+            watchers.append(asyncio.create_task(rates.sharing.run()))
         try:
             yield
         finally:
@@ -72,10 +79,11 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.include_router(operation.router)
-    for prefix in ("", "/posthog"):
+    prefixes = settings.prefixes
+    for prefix in [*prefixes.of(EVERY_PROTOCOL), *prefixes.of("posthog")]:
         app.include_router(posthog_answers.router, prefix=prefix)
     problem.install(app)
-    app.add_middleware(EventRoutes, endpoints=endpoints())
+    app.add_middleware(EventRoutes, endpoints=endpoints(prefixes))
     # Trackers run on any page. Nothing here looks at cookies, so that any origin may be answered; some trackers insist
     # on sending theirs, which browsers allow only to an origin that is named.
     app.add_middleware(
@@ -84,6 +92,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         allow_credentials=True,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
+        expose_headers=["Retry-After"],
         max_age=_PREFLIGHT_S,
     )
     openapi.install(app)

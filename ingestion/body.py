@@ -12,6 +12,7 @@ from ingestion.reading import Share
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZLIB_OR_GZIP, _BARE_DEFLATE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
+_MAX_MEMBERS, _PIECE_BYTES = 1000, 64 * 1024
 _ZLIB_METHOD_MASK, _ZLIB_METHOD = 0x0F, 8
 
 
@@ -82,17 +83,23 @@ def _inflate(body: bytes, most: int) -> bytes:
     # "deflate" means zlib's format (RFC 9110), but some clients send bare deflate. gzip may have several members.
     is_framed = body.startswith(_GZIP) or body[0] & _ZLIB_METHOD_MASK == _ZLIB_METHOD
     parts: list[bytes] = []
-    while body and most > 0:
+    at = 0
+    for _ in range(_MAX_MEMBERS):
         inflater = zlib.decompressobj(_ZLIB_OR_GZIP if is_framed else _BARE_DEFLATE)
-        part = inflater.decompress(body, most)
-        parts.append(part)
-        most -= len(part)
-        if not inflater.eof and most > 0:
-            raise zlib.error("it ends too early")
-        body = inflater.unused_data
-        if not body.startswith(_GZIP):
-            break
-    return b"".join(parts)
+        while not inflater.eof:
+            if most <= 0:
+                return b"".join(parts)
+            # By the piece: what is left after a member is copied each time.
+            piece = body[at : at + _PIECE_BYTES]
+            if not piece:
+                raise zlib.error("it ends too early")
+            part = inflater.decompress(piece, most)
+            parts.append(part)
+            most -= len(part)
+            at += len(piece) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
+        if not body.startswith(_GZIP, at):
+            return b"".join(parts)
+    raise zlib.error(f"it has more than {_MAX_MEMBERS} members")
 
 
 def _unpack_zstd(body: bytes, most: int) -> bytes:

@@ -12,6 +12,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import RadixError
+from core.metadata.collection_rules import Bots
 from ingestion import body as bodies
 from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
 from ingestion.intake import Outcome, take
@@ -73,10 +74,11 @@ async def _read(
     """Return the request with its body, and whose key its header holds."""
     if wire.method not in endpoint.methods:
         raise MethodNotAllowedError(wire.method, endpoint.methods)
+    state.rates.demand_address(wire.ip)
     state.bounds.check(state.writer.pending_bytes)
     # A key in the header is judged before the body is read, one in the body before its events are looked at.
     key = wire.header_key if endpoint.head_key is None else endpoint.head_key(wire)
-    owner = await state.write_keys.find(key) if key else None
+    owner = await _owner(state, key, wire) if key else None
     settings = state.settings
     body = await bodies.read(receive, wire.headers, settings.max_request_bytes, share, settings.body_timeout_s)
     return owner, replace(wire, body=body)
@@ -87,14 +89,15 @@ async def _collect(
 ) -> tuple[Reply, Outcome]:
     """Put the request's events on disk."""
     if owner is None and endpoint.find_key is not None:
-        await state.write_keys.find(endpoint.find_key(wire))
+        await _owner(state, endpoint.find_key(wire), wire)
     delivery = endpoint.parse(wire)
     if owner is None:
-        owner = await state.write_keys.find(delivery.write_key)
+        owner = await _owner(state, delivery.write_key, wire)
     if len(delivery.events) > state.settings.max_request_events:
         raise RequestTooLargeError(
             f"The request has {len(delivery.events)} events; {state.settings.max_request_events} are allowed."
         )
+    state.rates.demand_key(owner, len(delivery.events))
     received = Received(
         project_id=owner.project_id,
         write_key_id=owner.write_key_id,
@@ -105,11 +108,20 @@ async def _collect(
         path=wire.path,
         privacy=owner.project.privacy,
         limits=state.limits,
+        rejects_bots=owner.project.rules.bots is Bots.REJECT,
     )
     outcome = take(delivery, received, state.writer)
     await state.writer.commit()
     state.bounds.add(outcome.size)
     return delivery.reply(outcome.rejected), outcome
+
+
+async def _owner(state: CollectorState, key: str | None, wire: Wire) -> KeyOwner:
+    """Return whose key it is, if this request may use it now."""
+    owner = await state.write_keys.find(key)
+    owner.demand_origin(wire.headers.get("origin"))
+    state.rates.demand_key(owner)
+    return owner
 
 
 async def _send(send: Send, reply: Reply) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from ingestion.prefixes import EVERY_PROTOCOL, Prefixes
 from ingestion.protocols import amplitude, mixpanel, posthog, segment, snowplow
 from ingestion.wire import Claimant, Endpoint, shared
 
-_PREFIXES = {
+_BY_PROTOCOL = {
     "segment": segment.ENDPOINTS,
     "rudderstack": segment.ENDPOINTS,
     "posthog": posthog.ENDPOINTS | posthog.SHARED,
@@ -13,7 +14,7 @@ _PREFIXES = {
     "amplitude": amplitude.ENDPOINTS | amplitude.SHARED,
     "mixpanel": mixpanel.ENDPOINTS | mixpanel.SHARED,
 }
-"""Each protocol's own prefix, for those who want no guessing."""
+"""What is served under each protocol's own prefixes, for those who want no guessing."""
 _CLAIMANTS: dict[str, Sequence[Claimant]] = {
     # Amplitude's clients need an answer of their own also where the body was not read: it comes last.
     "/batch": [(posthog.claims, posthog.SHARED["/batch"]), (amplitude.claims, amplitude.SHARED["/batch"])],
@@ -28,17 +29,27 @@ _CLAIMANTS: dict[str, Sequence[Claimant]] = {
 
 def endpoint_of(protocol: str, path: str) -> Endpoint | None:
     """Return the endpoint of a protocol under a path, with or without a prefix; None when there is none any more."""
-    prefix, _, rest = path.rstrip("/").lstrip("/").partition("/")
-    own = f"/{rest}" if prefix in _PREFIXES else path.rstrip("/")
-    return next(
-        (served[own] for served in _PREFIXES.values() if own in served and served[own].protocol == protocol), None
-    )
+    names = path.strip("/").split("/")
+    # Any prefix, since it may have been renamed again; what is left is the longest path that the protocol has.
+    for start in range(len(names)):
+        own = "/" + "/".join(names[start:])
+        for served in _BY_PROTOCOL.values():
+            if own in served and served[own].protocol == protocol:
+                return served[own]
+    return None
 
 
-def endpoints() -> dict[str, Endpoint]:
-    """Return every endpoint by its path, with and without a slash at its end."""
-    served = segment.ENDPOINTS | snowplow.ENDPOINTS | posthog.ENDPOINTS | amplitude.ENDPOINTS | mixpanel.ENDPOINTS
-    served |= {path: shared(claimants) for path, claimants in _CLAIMANTS.items()}
-    for prefix, own in _PREFIXES.items():
-        served |= {f"/{prefix}{path}": endpoint for path, endpoint in own.items()}
+def endpoints(prefixes: Prefixes | None = None) -> dict[str, Endpoint]:
+    """Return every endpoint by its path, with and without a slash at its end.
+
+    Raises ValueError where two protocols would be served under one path.
+    """
+    unprefixed = segment.ENDPOINTS | snowplow.ENDPOINTS | posthog.ENDPOINTS | amplitude.ENDPOINTS | mixpanel.ENDPOINTS
+    unprefixed |= {path: shared(claimants) for path, claimants in _CLAIMANTS.items()}
+    served: dict[str, Endpoint] = {}
+    for protocol, own in {EVERY_PROTOCOL: unprefixed, **_BY_PROTOCOL}.items():
+        for prefix in (prefixes or Prefixes()).of(protocol):
+            for path, endpoint in own.items():
+                if served.setdefault(prefix + path, endpoint) is not endpoint:
+                    raise ValueError(f"two protocols would be served at {prefix}{path}: choose another prefix")
     return served | {f"{path}/": endpoint for path, endpoint in served.items()}

@@ -69,6 +69,22 @@ class CollectorBusyError(RadixError):
     title: ClassVar[str] = "Too many requests are being read"
 
 
+class RateLimitedError(RadixError):
+    """A write key or an address sends more than it may."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "rate_limited"
+    title: ClassVar[str] = "Too much is being sent"
+
+
+class OriginNotAllowedError(RadixError):
+    """The write key is not for pages of this origin."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "origin_not_allowed"
+    title: ClassVar[str] = "The write key is not for pages of this origin"
+
+
 class SpoolBusyError(RadixError):
     """The spool is nearly full: the sender should slow down."""
 

@@ -5,6 +5,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingestion.intake import Outcome
+from ingestion.rates.sharing import Sharing
 from ingestion.spool.bounds import SpoolBounds
 
 
@@ -39,6 +40,15 @@ class CollectorMetrics:
             "Age of the oldest segment that ClickHouse does not have; 0 when there is none.",
             registry=self.registry,
         )
+
+    def show_sharing(self, sharing: Sharing) -> None:
+        """Add a gauge that shows whether Valkey answers."""
+        gauge = Gauge(
+            "radixinsight_collector_rates_shared",
+            "1 when rates are shared with other collectors, 0 while Valkey is away and each has the whole rate.",
+            registry=self.registry,
+        )
+        gauge.set_function(lambda: float(sharing.is_reached))
 
     def count(self, outcome: Outcome, seconds: float) -> None:
         """Count a request that was taken, and how long that took."""

@@ -72,9 +72,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         for status, text in (
             (400, "The body cannot be read."),
             (401, "The write key is missing, unknown or revoked."),
+            (403, "The write key is not for pages of this origin."),
             (413, "The request is too large."),
             (415, "The body cannot be unpacked."),
-            (429, "The spool is nearly full, or too much is being read at once; see Retry-After."),
+            (429, "A rate is used up, the spool is nearly full, or too much is being read at once; see Retry-After."),
             (503, "Nothing can be stored right now (see Retry-After), or the body did not come in time."),
         )
     },

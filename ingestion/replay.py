@@ -56,6 +56,8 @@ where
     and path != ''
     -- Alone, such an event would be judged by its own key: it is not this project's to take.
     and reason != {other_key:String}
+    -- Of a bot nothing but the request's head may tell, which was not kept.
+    and reason != {bot:String}
     and reject_id > {after:UInt64}
     and reject_id not in (select reject_id from raw.replays where project_id = {project_id:UInt32})
 order by reject_id
@@ -122,7 +124,7 @@ class Replay:
 
     def _find(self, reason: str, since: datetime, after: int) -> list[_Reject]:
         parameters = {"reason": reason, "since": since, "after": after, "page": _PAGE}
-        parameters["other_key"] = RejectReason.OTHER_WRITE_KEY
+        parameters |= {"other_key": RejectReason.OTHER_WRITE_KEY, "bot": RejectReason.BOT}
         rows = self._scope.run(self._client, _FIND, parameters).named_results()
         return [_Reject(payload=bytes.fromhex(row.pop("payload_hex")), **row) for row in rows]
 

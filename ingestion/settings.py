@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from core.settings import CommonSettings, MetadataSettings
 from ingestion.limits import Limits
+from ingestion.prefixes import Prefixes, parse_prefixes
 
 _MIB = 1024 * 1024
 
@@ -84,9 +85,57 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     body_timeout_s: float = Field(
         default=60.0, gt=0, description="Seconds in which a client has to send its body: refused after that."
     )
+    head_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds in which a client has to send a request's head: disconnected after that.",
+    )
+    keep_alive_s: int = Field(default=5, gt=0, description="Seconds that a connection stays open between two requests.")
+    max_head_bytes: int = Field(
+        default=64 * 1024, gt=0, description="Most bytes of a request's address and headers: 431 above."
+    )
     max_connections: int = Field(
         default=2000, gt=0, description="Most connections at once: 503 above, whatever is asked for."
     )
+    path_prefixes: str = Field(
+        default="",
+        description="Further prefixes of the protocols' paths, as `segment=/s1,posthog=/ph`; `any=/data` serves all "
+        "protocols below it, as they are at the root.",
+    )
+    well_known_paths: bool = Field(
+        default=True, description="Whether events are also taken at the root and under the protocols' names."
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("REDIS_URL", "RADIXINSIGHT_REDIS_URL"),
+        description="Valkey or Redis address, by which several collectors share the rates; unset: each has its own.",
+    )
+    key_events_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Most events a second of a write key that has no rate of its own, and whose project has none: 429 "
+        "above. Unset: any number.",
+    )
+    address_requests_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Most requests with events a second from one address (of IPv6, one network of 64 bits): 429 above. "
+        "Unset: any number.",
+    )
+    rate_burst_s: float = Field(
+        default=10.0, gt=0, description="So many seconds' worth of a rate may come at once after a pause."
+    )
+
+    @field_validator("path_prefixes")
+    @classmethod
+    def _can_be_read(cls, value: str) -> str:
+        parse_prefixes(value)
+        return value
+
+    @property
+    def prefixes(self) -> Prefixes:
+        """Where the protocols are served."""
+        return Prefixes(parse_prefixes(self.path_prefixes), self.well_known_paths)
 
     @property
     def limits(self) -> Limits:

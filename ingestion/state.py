@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from core.errors import RadixError
 from ingestion.limits import Limits
 from ingestion.metrics import CollectorMetrics
+from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
@@ -23,6 +24,7 @@ class CollectorState:
     writer: SpoolWriter
     bounds: SpoolBounds
     reading: Reading
+    rates: SenderRates
 
     def checks(self) -> dict[str, str]:
         """Return for each thing that events need `ok` or what is wrong with it."""

@@ -1,11 +1,13 @@
 """From what a client says to what lands, or to the reason why not."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
 from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType, ValidationError
 from msgspec.json import Decoder, Encoder
 
+from core.enrichment.bots import is_bot
 from core.events import Event, EventType, LandedEvent, RejectReason
 from core.events.event import EVENT_NAMES
 from ingestion.identity import MAX_ID_BYTES, as_text, exceeds_bytes, is_legal
@@ -14,6 +16,7 @@ from ingestion.limits import DEFAULT_LIMITS, Limits
 from ingestion.privacy import KEEP_EVERYTHING, Privacy
 
 _EMPTY = Raw(b'""')
+_SHOWN_CHARACTERS = 200
 _OPENING_BRACE, _N = b"{n"
 # Plain strings: comparing with a member of an enumeration costs three times as much.
 _TYPES = frozenset(str(kind) for kind in EventType)
@@ -48,6 +51,7 @@ class Received:
     privacy: Privacy = KEEP_EVERYTHING
     """What is done to whatever of an event is kept; `ip` and `user_agent` are still as they came."""
     limits: Limits = DEFAULT_LIMITS
+    rejects_bots: bool = False
 
 
 class _Library(Struct):
@@ -104,6 +108,8 @@ class Validator:
         context_json = _object(event.context, "context")
         if context_json is _EMPTY:
             context_json = _object(self._context, "context")
+        if received.rejects_bots:
+            self._demand_person(context_json)
         context_json, context = self._read_context(context_json)
         anonymous_id, user_id, previous_id = _persons(event, kind)
         group_id = _group(event) if kind == _GROUP else ""
@@ -144,6 +150,17 @@ class Validator:
             write_key_id=received.write_key_id,
             batch_id=batch_id,
         )
+
+    def _demand_person(self, context: Raw) -> None:
+        """Raise `RejectedEventError` for a bot's event, by its context as it came: rules may mask the user agent."""
+        user_agent = None
+        if context is not _EMPTY:
+            with suppress(ValidationError, DecodeError):
+                user_agent = _decode_context(context).user_agent
+        user_agent = user_agent or self._received.user_agent
+        if user_agent and is_bot(user_agent):
+            shown = self._privacy.text(user_agent[:_SHOWN_CHARACTERS], "context.userAgent")
+            raise RejectedEventError(RejectReason.BOT, f"the user agent {shown!r} is a bot's")
 
     def _read_context(self, context: Raw) -> tuple[Raw, _Context]:
         """Return what is kept of a context, and its members that have a column of their own."""

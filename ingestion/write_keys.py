@@ -8,19 +8,22 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Text, cast, func, or_, select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core import metadata
 from core.metadata import Project, WriteKey
 from core.metadata.collection_rules import CollectionRules
-from ingestion.errors import UnknownWriteKeyError, WriteKeysUnavailableError
+from core.metadata.origins import AllowedOrigins
+from core.metadata.projects import is_live
+from ingestion.errors import OriginNotAllowedError, UnknownWriteKeyError, WriteKeysUnavailableError
 from ingestion.privacy import Privacy
 
 _REFRESH_EVERY_S = 2.0
 _FIRST_REFRESH_EVERY_S = 0.5
 _REFRESH_AT_MOST_EVERY_S = 0.25
+_SHOWN_CHARACTERS = 100
 _logger = structlog.get_logger()
 
 
@@ -35,7 +38,7 @@ _LIVE = (
         Project.hash_secret,
     )
     .join(Project, Project.id == WriteKey.project_id)
-    .where(or_(WriteKey.revoked_at.is_(None), WriteKey.revoked_at > func.now()))
+    .where(is_live(WriteKey))
 )
 
 
@@ -54,10 +57,16 @@ class KeyOwner:
     write_key_id: int
     project_id: int
     project: ProjectRules
-    allowed_origins: frozenset[str] = frozenset()
-    """Origins of pages that may use the key; empty for every page."""
+    allowed_origins: AllowedOrigins | None = None
+    """Whose pages may use the key; None: everybody's."""
     events_per_second: int | None = None
     """The key's own rate; None: the project's, or the collector's."""
+
+    def demand_origin(self, origin: str | None) -> None:
+        """Raise `OriginNotAllowedError` for a page that may not use the key. A server names no origin."""
+        if self.allowed_origins is None or origin is None or self.allowed_origins.allow(origin):
+            return
+        raise OriginNotAllowedError(f"The write key is not for pages of {origin[:_SHOWN_CHARACTERS]!r}.")
 
 
 def read_rules(document: bytes, secret: bytes) -> ProjectRules:
@@ -161,7 +170,11 @@ class WriteKeys:
                     continue
             self._rules[said] = rules
             owners[row.key] = KeyOwner(
-                row.id, row.project_id, rules, frozenset(row.allowed_origins), row.events_per_second
+                row.id,
+                row.project_id,
+                rules,
+                AllowedOrigins(row.allowed_origins) if row.allowed_origins else None,
+                row.events_per_second,
             )
         self._owners = owners
 

@@ -204,10 +204,10 @@ class Catalogue:
         return Service(
             name="collector",
             command=lambda: _module("ingestion"),
-            environment=self.environment("DATABASE_URL", RADIXINSIGHT_COLLECTOR_PORT=str(port)),
+            environment=self.environment("DATABASE_URL", "REDIS_URL", RADIXINSIGHT_COLLECTOR_PORT=str(port)),
             # Not "migrate": events are taken, and wait in the spool, while ClickHouse is what is broken.
             needs=("postgres",),
-            companions=("migrate",),
+            companions=("migrate", "valkey"),
             address=f"http://{LOOPBACK}:{port}",
             is_ready=partial(readiness.answers_http, port, "/readyz"),
         )

@@ -5,10 +5,12 @@ from typing import TypeVar
 
 import msgspec
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from core import metadata
 from core.metadata import projects
+from runtime.errors import OperationError
 
 _Result = TypeVar("_Result")
 
@@ -26,10 +28,17 @@ class ProjectKeys(msgspec.Struct, frozen=True, kw_only=True):
         return f"ProjectKeys(id={self.id}, name={self.name!r})"
 
 
-def create_project(database_url: str, name: str, *, key_name: str, timezone: str = "UTC") -> ProjectKeys:
-    """Store a new project with one write key and one API key, both named `key_name`."""
+def create_project(
+    database_url: str, name: str, *, key_name: str, timezone: str = "UTC", allow_same_name: bool = True
+) -> ProjectKeys:
+    """Store a new project with one write key and one API key, both named `key_name`.
+
+    Raises `InvalidProjectError` for a name that another project has, unless that is allowed.
+    """
 
     def make(session: Session) -> ProjectKeys:
+        if not allow_same_name:
+            projects.demand_new_name(session, name)
         made = projects.create_project(session, name, timezone=timezone)
         return ProjectKeys(
             id=made.id,
@@ -38,7 +47,7 @@ def create_project(database_url: str, name: str, *, key_name: str, timezone: str
             api_key=projects.create_api_key(session, made.id, key_name),
         )
 
-    return _in_transaction(database_url, make)
+    return in_transaction(database_url, make)
 
 
 def project_of_api_key(database_url: str, api_key: str) -> int | None:
@@ -48,13 +57,18 @@ def project_of_api_key(database_url: str, api_key: str) -> int | None:
         found = projects.find_project_by_api_key(session, api_key)
         return found.id if found is not None else None
 
-    return _in_transaction(database_url, look_up)
+    return in_transaction(database_url, look_up)
 
 
-def _in_transaction(database_url: str, work: Callable[[Session], _Result]) -> _Result:
+def in_transaction(database_url: str, work: Callable[[Session], _Result]) -> _Result:
+    """Do `work` in a transaction; raise OperationError when the database does not answer."""
     engine: Engine = metadata.connect(database_url)
     try:
         with Session(engine) as session, session.begin():
             return work(session)
+    except OperationalError as error:
+        raise OperationError(
+            "The metadata database does not answer. Start the system with `radixinsight up`."
+        ) from error
     finally:
         engine.dispose()

@@ -35,6 +35,8 @@ class RejectReason(StrEnum):
     ILLEGAL_ID = "illegal_id"
     """An id that would melt many persons into one, such as `null` or `guest`, or one that is too long
     or has a NUL in it."""
+    BOT = "bot"
+    """The user agent is a bot's, and the project wants no events of bots."""
     REFUSED_BY_WAREHOUSE = "refused_by_warehouse"
     """ClickHouse could not take this row although its neighbours were fine."""
     REFUSED_BY_BROKERS = "refused_by_brokers"

@@ -11,7 +11,7 @@ import string
 from typing import ClassVar
 from zoneinfo import available_timezones
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.clock import utc_now
@@ -60,6 +60,13 @@ def create_project(
     return project
 
 
+def demand_new_name(session: Session, name: str) -> None:
+    """Raise `InvalidProjectError` when a project has this name already: people would take one for the other."""
+    known = session.scalar(select(Project.id).where(Project.name == name.strip()))
+    if known is not None:
+        raise InvalidProjectError(f"Project {known} has the name {name.strip()!r} already.")
+
+
 def time_zones() -> set[str]:
     """Return the IANA names that a project's time zone may have.
 
@@ -84,7 +91,7 @@ def create_write_key(session: Session, project_id: int, name: str) -> str:
 
 def revoke_write_key(session: Session, key: str) -> bool:
     """Stop a write key from being accepted, at the collectors within 3 s. False when no live key has that value."""
-    statement = update(WriteKey).where(WriteKey.key == key, WriteKey.revoked_at.is_(None)).values(revoked_at=utc_now())
+    statement = update(WriteKey).where(WriteKey.key == key, is_live(WriteKey)).values(revoked_at=utc_now())
     return session.execute(statement.returning(WriteKey.id)).first() is not None
 
 
@@ -104,7 +111,7 @@ def create_api_key(session: Session, project_id: int, name: str) -> str:
 
 def revoke_api_key(session: Session, key: str) -> bool:
     """Stop an API key from being accepted. False when no live key has that value."""
-    live = (ApiKey.key_hash == hash_api_key(key), ApiKey.revoked_at.is_(None))
+    live = (ApiKey.key_hash == hash_api_key(key), is_live(ApiKey))
     statement = update(ApiKey).where(*live).values(revoked_at=utc_now())
     return session.execute(statement.returning(ApiKey.id)).first() is not None
 
@@ -114,9 +121,15 @@ def find_project_by_api_key(session: Session, key: str) -> Project | None:
     statement = (
         select(Project)
         .join(ApiKey, ApiKey.project_id == Project.id)
-        .where(ApiKey.key_hash == hash_api_key(key), ApiKey.revoked_at.is_(None))
+        .where(ApiKey.key_hash == hash_api_key(key), is_live(ApiKey))
     )
     return session.scalars(statement).one_or_none()
+
+
+def is_live(kind: type[WriteKey | ApiKey]) -> ColumnElement[bool]:
+    """Return the condition under which a key is accepted; one that was replaced is for a while yet."""
+    # Not now(), which is when the transaction began.
+    return or_(kind.revoked_at.is_(None), kind.revoked_at > func.clock_timestamp())
 
 
 def hash_api_key(key: str) -> str:

@@ -3,10 +3,8 @@
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import OperationalError
 
 from runtime.commands.options import DataDirOption, PortBaseOption, settings_of_existing
-from runtime.errors import OperationError
 from runtime.instance import Instance
 from runtime.project_keys import create_project
 
@@ -14,17 +12,16 @@ from runtime.project_keys import create_project
 def project(
     name: Annotated[str, typer.Argument(help="What the page calls it.")],
     timezone: Annotated[str, typer.Option(help="IANA zone in which its days are cut.")] = "UTC",
+    *,
+    same_name: Annotated[bool, typer.Option("--same-name", help="Though another project has this name.")] = False,
     data_dir: DataDirOption = None,
     port_base: PortBaseOption = None,
 ) -> None:
     """Make a project with a key for writing and one for reading, and print them. The read key is shown only once."""
     instance = Instance.of(settings_of_existing(data_dir, port_base))
-    try:
-        made = create_project(instance.database_url, name, key_name="radixinsight project", timezone=timezone)
-    except OperationalError as error:
-        raise OperationError(
-            "The metadata database does not answer. Start the system with `radixinsight up`."
-        ) from error
+    made = create_project(
+        instance.database_url, name, key_name="radixinsight project", timezone=timezone, allow_same_name=same_name
+    )
     for what, value in (
         ("Project", f"{made.id}  {made.name}"),
         ("Write key", made.write_key),

@@ -1,14 +1,20 @@
 """A collector and a shipper that run for all tests of a worker."""
 
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from core import warehouse
+from ingestion.app import create_app
+from ingestion.settings import CollectorSettings
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
-from tests.ingestion.harness import Line, Sender
+from tests.ingestion.harness import Collector, Line, Sender
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +25,24 @@ def line(runtime: Instance, tmp_path_factory: pytest.TempPathFactory) -> Generat
     line.shipper.start()
     yield line
     line.stop()
+
+
+@pytest.fixture
+def collector(runtime: Instance, tmp_path: Path) -> Collector:
+    """Return a maker of collectors in this process, with settings of their own."""
+
+    @asynccontextmanager
+    async def run(**settings: Any) -> AsyncGenerator[httpx.AsyncClient]:
+        given: dict[str, Any] = {"database_url": runtime.database_url, "data_dir": tmp_path}
+        app = create_app(CollectorSettings(**(given | settings)))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://collector") as client,
+        ):
+            yield client
+
+    return run
 
 
 @pytest.fixture

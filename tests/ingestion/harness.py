@@ -1,5 +1,6 @@
 """The collector and the shipper as processes of their own, to be talked to, killed and started again."""
 
+import asyncio
 import base64
 import os
 import signal
@@ -7,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +22,8 @@ from ingestion.spool.directory import usage
 
 _EMPTY_LOOKS = 3
 _SERVICES = {"ingestion": "COLLECTOR", "ingestion.shipper": "SHIPPER", "ingestion.kafka": "CONSUMER"}
+Collector = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+"""Makes collectors in this process, with settings of their own."""
 
 
 @dataclass
@@ -118,6 +123,13 @@ class Sender:
         """Send events, tracks of `buy` by `ada` unless they say otherwise, as one batch."""
         common = {"type": "track", "event": "buy", "userId": "ada"}
         return self.post("/v1/batch", {"batch": [common | event for event in events]} | members)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], timeout_s: float = 20) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(timeout_s):
+        while not await condition():  # noqa: ASYNC110 - other processes make it true
+            await asyncio.sleep(0.05)
 
 
 def basic(user: str) -> dict[str, str]:

@@ -1,43 +1,20 @@
 """What the collector does while something that it needs is missing."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from msgspec import Raw
 
 from ingestion import lenient_json
-from ingestion.app import create_app
-from ingestion.settings import CollectorSettings
 from ingestion.spool.directory import usage, writers
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
-from tests.ingestion.harness import basic, free_port
+from tests.ingestion.harness import Collector, basic, free_port
 
 EVENT = {"event": "buy", "userId": "ada", "properties": {"text": "x" * 700}}
-Collector = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
-
-
-@pytest.fixture
-def collector(runtime: Instance, tmp_path: Path) -> Collector:
-    """Return a maker of collectors in this process, with settings of their own."""
-
-    @asynccontextmanager
-    async def run(**settings: Any) -> AsyncGenerator[httpx.AsyncClient]:
-        given: dict[str, Any] = {"database_url": runtime.database_url, "data_dir": tmp_path}
-        app = create_app(CollectorSettings(**(given | settings)))
-        transport = httpx.ASGITransport(app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://collector") as client,
-        ):
-            yield client
-
-    return run
 
 
 async def test_without_postgresql_nobody_is_told_that_his_key_is_wrong(collector: Collector) -> None:

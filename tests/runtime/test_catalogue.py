@@ -62,7 +62,7 @@ def test_a_process_is_told_the_passwords_that_it_needs_and_no_others(
         assert "inherited" not in values
         return {engine for engine, password in passwords.items() if password in values}
 
-    assert told("collector") == {"postgres"}
+    assert told("collector") == {"postgres", "valkey"}
     assert told("shipper") == {"clickhouse"}
     assert told("api") == {"reader", "postgres", "valkey"}
     assert told("migrate") == {"clickhouse", "postgres"}

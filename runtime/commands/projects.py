@@ -1,0 +1,38 @@
+"""`radixinsight projects`: which projects there are."""
+
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from core.metadata.projects import list_projects
+from runtime.commands.options import DataDirOption, JsonOption, PortBaseOption, settings_of_existing
+from runtime.instance import Instance
+from runtime.project_keys import in_transaction
+
+projects = typer.Typer(no_args_is_help=True, help="Which projects there are; `project` makes one.")
+
+
+@projects.command(name="list")
+def list_all(*, as_json: JsonOption = False, data_dir: DataDirOption = None, port_base: PortBaseOption = None) -> None:
+    """Show every project: its number, name and time zone."""
+    instance = Instance.of(settings_of_existing(data_dir, port_base))
+    rows = in_transaction(instance.database_url, _read)
+    if as_json:
+        for row in rows:
+            typer.echo(msgspec.json.encode(row).decode())
+        return
+    table = Table("Number", "Name", "Time zone", "Made (UTC)")
+    for row in rows:
+        table.add_row(str(row["id"]), row["name"], row["timezone"], f"{row['created_at']:%Y-%m-%d %H:%M}")
+    Console().print(table if rows else "No projects.", markup=False)
+
+
+def _read(session: Session) -> list[dict[str, Any]]:
+    return [
+        {"id": found.id, "name": found.name, "timezone": found.timezone, "created_at": found.created_at}
+        for found in list_projects(session)
+    ]

@@ -1,0 +1,107 @@
+"""`radixinsight keys` and `projects`, as a person types them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from runtime.instance import Instance
+from runtime.project_keys import ProjectKeys, project_of_api_key
+
+
+class Command:
+    """`radixinsight` on the session's engines."""
+
+    def __init__(self, runtime: Instance) -> None:
+        self._place = ("--data-dir", str(runtime.data_dir), "--port-base", str(runtime.port_base))
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command."""
+        command = [sys.executable, "-m", "runtime", *arguments, *self._place]
+        # Wide enough for a table.
+        environment = os.environ | {"COLUMNS": "200"}
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+
+    def say(self, *arguments: str) -> str:
+        """Run a command that has to succeed; return what it prints."""
+        ran = self.run(*arguments)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout.strip()
+
+    def keys(self, project: ProjectKeys, *flags: str) -> dict[str, dict[str, object]]:
+        """Return a project's keys by how they are shown."""
+        rows = [json.loads(row) for row in self.say("keys", "list", str(project.id), "--json", *flags).splitlines()]
+        return {row["key"]: row for row in rows}
+
+
+@pytest.fixture
+def command(runtime: Instance) -> Command:
+    """Return the command."""
+    return Command(runtime)
+
+
+def test_write_keys_are_shown_whole_and_api_keys_by_their_beginning(command: Command, project: ProjectKeys) -> None:
+    assert set(command.keys(project)) == {project.write_key, project.api_key[:9] + "…"}
+    table = command.say("keys", "list", str(project.id))
+    assert project.write_key in table
+    assert project.api_key not in table
+
+
+def test_a_key_is_made_changed_replaced_and_revoked(command: Command, project: ProjectKeys) -> None:
+    number = str(project.id)
+    key = command.say("keys", "create", number, "Web", "--origin", "https://Shop.example", "--events-per-second", "5")
+    command.say("keys", "set", key[:12], "--name", "Shop", "--any-origin", "--events-per-second", "0")
+    shown = command.keys(project)[key]
+    assert (shown["name"], shown["allowed_origins"], shown["events_per_second"]) == ("Shop", [], None)
+    new = command.say("keys", "rotate", key, "--overlap-days", "1")
+    listed = command.keys(project)
+    assert (listed[new]["name"], listed[new]["revoked_at"]) == ("Shop", None)
+    assert listed[key]["revoked_at"] is not None
+    command.say("keys", "revoke", key)
+    assert key not in command.keys(project)
+    assert key in command.keys(project, "--revoked")
+
+
+def test_an_api_key_is_made_and_replaced(command: Command, runtime: Instance, project: ProjectKeys) -> None:
+    key = command.say("keys", "create", str(project.id), "Page", "--kind", "api")
+    new = command.say("keys", "rotate", key[:9], "--overlap-days", "0")
+    assert project_of_api_key(runtime.database_url, key) is None
+    assert project_of_api_key(runtime.database_url, new) == project.id
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("keys", "list", "999999999"), "no project"),
+        (("keys", "create", "999999999", "Web"), "no project"),
+        (("keys", "revoke", "wk_00000000"), "No live key"),
+        (("keys", "set", "wk_"), "nine characters"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(command: Command, arguments: tuple[str, ...], said: str) -> None:
+    ran = command.run(*arguments)
+    assert ran.returncode == 1
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_wrong_origin_makes_no_key(command: Command, project: ProjectKeys) -> None:
+    ran = command.run("keys", "create", str(project.id), "Web", "--origin", "shop.example")
+    assert ran.returncode == 1
+    assert "shop.example" in ran.stderr
+    assert len(command.keys(project)) == 2
+
+
+def test_projects_are_listed(command: Command, project: ProjectKeys) -> None:
+    rows = [json.loads(row) for row in command.say("projects", "list", "--json").splitlines()]
+    assert {"id": project.id, "name": project.name}.items() <= {row["id"]: row for row in rows}[project.id].items()
+    assert project.name in command.say("projects", "list")
+
+
+def test_a_second_project_of_a_name_is_made_only_when_that_is_wanted(command: Command, project: ProjectKeys) -> None:
+    ran = command.run("project", project.name)
+    assert ran.returncode == 1
+    assert str(project.id) in ran.stderr
+    assert "Write key" in command.say("project", project.name, "--same-name")
