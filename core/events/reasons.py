@@ -35,5 +35,7 @@ class RejectReason(StrEnum):
     ILLEGAL_ID = "illegal_id"
     """An id that would melt many persons into one, such as `null` or `guest`, or one that is too long
     or has a NUL in it."""
+    SCHEMA_VIOLATION = "schema_violation"
+    """Properties or traits that do not fit the schema of the event, where the project enforces schemas."""
     REFUSED_BY_WAREHOUSE = "refused_by_warehouse"
     """ClickHouse could not take this row although its neighbours were fine."""
