@@ -7,7 +7,21 @@ import typer
 
 from core.errors import RadixError
 
-_COMMANDS = ("up", "down", "status", "logs", "doctor", "demo", "project", "rules", "rejects", "env", "migrate", "reset")
+_COMMANDS = (
+    "up",
+    "down",
+    "status",
+    "logs",
+    "doctor",
+    "demo",
+    "project",
+    "rules",
+    "schemas",
+    "rejects",
+    "env",
+    "migrate",
+    "reset",
+)
 
 
 def build(arguments: list[str]) -> typer.Typer:

@@ -1,22 +1,18 @@
 """`radixinsight rules`: what a project wants done to its events at the collector."""
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
-from core import metadata
 from core.metadata.collection_rules import CollectionRules, parse_rules, read_rules, set_rules
 from runtime.commands.options import DataDirOption, PortBaseOption, settings_of_existing
 from runtime.errors import OperationError
 from runtime.instance import Instance
+from runtime.transactions import in_transaction
 
 rules = typer.Typer(no_args_is_help=True, help="What is kept of a project's events, and what is refused.")
 
-_Result = TypeVar("_Result")
 _ProjectArgument = Annotated[int, typer.Argument(help="Number of the project.")]
 
 
@@ -24,7 +20,7 @@ _ProjectArgument = Annotated[int, typer.Argument(help="Number of the project.")]
 def show(*, project: _ProjectArgument, data_dir: DataDirOption = None, port_base: PortBaseOption = None) -> None:
     """Print the rules in force, as a JSON document that `set` takes."""
     instance = Instance.of(settings_of_existing(data_dir, port_base))
-    found = _in_transaction(instance, lambda session: read_rules(session, project))
+    found = in_transaction(instance, lambda session: read_rules(session, project))
     if found is None:
         raise OperationError(f"There is no project {project}.")
     # Defaults too: whoever edits the document sees what there is to say.
@@ -43,19 +39,6 @@ def put(
     """Put the rules of a JSON document in force, in place of those that there are, within 3 seconds."""
     instance = Instance.of(settings_of_existing(data_dir, port_base))
     parsed = parse_rules(document.read())
-    if not _in_transaction(instance, lambda session: set_rules(session, project, parsed)):
+    if not in_transaction(instance, lambda session: set_rules(session, project, parsed)):
         raise OperationError(f"There is no project {project}.")
     typer.echo(f"The rules of project {project} are in force in 3 seconds.")
-
-
-def _in_transaction(instance: Instance, work: Callable[[Session], _Result]) -> _Result:
-    engine = metadata.connect(instance.database_url)
-    try:
-        with Session(engine) as session, session.begin():
-            return work(session)
-    except OperationalError as error:
-        raise OperationError(
-            "The metadata database does not answer. Start the system with `radixinsight up`."
-        ) from error
-    finally:
-        engine.dispose()
