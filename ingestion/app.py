@@ -54,6 +54,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             rates,
         )
         state.metrics.show_spool(bounds)
+        state.metrics.show_schemas(state.write_keys)
         app.state.collector = state
         await state.write_keys.refresh()
         watchers = [asyncio.create_task(state.write_keys.watch()), asyncio.create_task(bounds.watch())]

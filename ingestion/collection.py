@@ -106,6 +106,7 @@ async def _collect(
         ip=wire.ip if delivery.uses_ip else "",
         user_agent=wire.headers.get("user-agent", ""),
         path=wire.path,
+        schemas=owner.schemas,
         privacy=owner.project.privacy,
         limits=state.limits,
         rejects_bots=owner.project.rules.bots is Bots.REJECT,

@@ -22,6 +22,8 @@ class Outcome:
 
     accepted: int = 0
     rejected: list[Rejection] = field(default_factory=list[Rejection])
+    deviating: int = 0
+    """How many of the accepted ones do not fit the schema of their event."""
     size: int = 0
     """Bytes appended to the spool."""
 
@@ -50,6 +52,8 @@ def take(delivery: Delivery, received: Received, writer: SpoolWriter) -> Outcome
             outcome.rejected.append(Rejection(index, error.reason, error.detail))
             rejects.append(_reject(raw, error, received, message_id, batch_id))
     outcome.accepted = len(landed)
+    if received.schemas is not None:
+        outcome.deviating = sum(1 for row in landed if row.schema_deviations)
     for table, rows in ((Kind.EVENTS, landed), (Kind.REJECTS, rejects)):
         if rows:
             lines = _encode_lines(rows)

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from ingestion.intake import Outcome
 from ingestion.rates.sharing import Sharing
 from ingestion.spool.bounds import SpoolBounds
+from ingestion.write_keys import WriteKeys
 
 
 class CollectorMetrics:
@@ -18,6 +19,16 @@ class CollectorMetrics:
         self.accepted = Counter(f"{prefix}events_accepted", "Events made durable.", registry=self.registry)
         self.rejected = Counter(
             f"{prefix}events_rejected", "Events made durable as rejects.", ["reason"], registry=self.registry
+        )
+        self.deviating = Counter(
+            f"{prefix}events_deviating",
+            "Events made durable that do not fit their schema, where schemas only warn.",
+            registry=self.registry,
+        )
+        self.broken_schemas = Gauge(
+            f"{prefix}schemas_broken",
+            "Event schemas in force that cannot be read; their events are not judged.",
+            registry=self.registry,
         )
         self.refused = Counter(
             f"{prefix}requests_refused", "Requests answered with an error.", ["code"], registry=self.registry
@@ -53,10 +64,15 @@ class CollectorMetrics:
     def count(self, outcome: Outcome, seconds: float) -> None:
         """Count a request that was taken, and how long that took."""
         self.accepted.inc(outcome.accepted)
+        self.deviating.inc(outcome.deviating)
         self.spooled_bytes.inc(outcome.size)
         self.acknowledgement.observe(seconds)
         for rejection in outcome.rejected:
             self.rejected.labels(rejection.reason).inc()
+
+    def show_schemas(self, write_keys: WriteKeys) -> None:
+        """Let the gauge show what `write_keys` found."""
+        self.broken_schemas.set_function(lambda: write_keys.broken_schemas)
 
     def show_spool(self, bounds: SpoolBounds) -> None:
         """Let the gauges show what `bounds` measures."""

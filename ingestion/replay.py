@@ -27,6 +27,7 @@ from core.settings import WarehouseSettings
 from core.warehouse import ProjectScope
 from ingestion.endpoints import endpoint_of
 from ingestion.errors import MalformedRequestError
+from ingestion.event_schemas import ProjectSchemas
 from ingestion.intake import demand_size
 from ingestion.limits import Limits
 from ingestion.settings import CollectorSettings
@@ -94,9 +95,12 @@ class Judgement:
 class Replay:
     """Judges the rejects of one project."""
 
-    def __init__(self, client: Client, project_id: int, rules: ProjectRules, limits: Limits) -> None:
+    def __init__(
+        self, client: Client, project_id: int, rules: ProjectRules, schemas: ProjectSchemas | None, limits: Limits
+    ) -> None:
         self._client = client
         self._rules = rules
+        self._schemas = schemas
         self._limits = limits
         self._scope = ProjectScope(project_id)
         self._encode_lines = Encoder().encode_lines
@@ -154,7 +158,9 @@ class Replay:
             received_ms=round(reject.received_at.timestamp() * 1000),
             ip=reject.ip,
             user_agent="",
+            schemas=self._schemas,
             privacy=self._rules.privacy,
+            is_cleaned=True,
             limits=self._limits,
         )
         return Validator(received).land(event, 0, batch_id)
@@ -173,10 +179,10 @@ class Replay:
 
 async def _replay(settings: ReplaySettings, arguments: argparse.Namespace) -> Judgement:
     with warehouse.connect(settings.clickhouse_url.get_secret_value()) as client:
-        rules = load_rules(settings.database_url.get_secret_value(), arguments.project_id)
-        if rules is None:
+        loaded = load_rules(settings.database_url.get_secret_value(), arguments.project_id)
+        if loaded is None:
             raise SystemExit(f"There is no project {arguments.project_id}.")
-        replay = Replay(client, arguments.project_id, rules, settings.limits)
+        replay = Replay(client, arguments.project_id, *loaded, settings.limits)
         since = datetime.fromisoformat(arguments.since).astimezone(UTC)
         run = partial(replay.run, reason=arguments.reason, since=since)
         if arguments.dry_run:

@@ -9,7 +9,9 @@ from msgspec.json import Decoder, Encoder
 
 from core.enrichment.bots import is_bot
 from core.events import Event, EventType, LandedEvent, RejectReason
+from core.events.deviations import describe
 from core.events.event import EVENT_NAMES
+from ingestion.event_schemas import ProjectSchemas, judges_traits
 from ingestion.identity import MAX_ID_BYTES, as_text, exceeds_bytes, is_legal
 from ingestion.instants import InvalidInstantError, correct, parse
 from ingestion.limits import DEFAULT_LIMITS, Limits
@@ -17,6 +19,7 @@ from ingestion.privacy import KEEP_EVERYTHING, Privacy
 
 _EMPTY = Raw(b'""')
 _SHOWN_CHARACTERS = 200
+_NOT_JUDGED: tuple[int, list[str]] = (0, [])
 _OPENING_BRACE, _N = b"{n"
 # Plain strings: comparing with a member of an enumeration costs three times as much.
 _TYPES = frozenset(str(kind) for kind in EventType)
@@ -48,8 +51,12 @@ class Received:
     ip: str
     user_agent: str
     path: str = ""
+    schemas: ProjectSchemas | None = None
+    """What events must look like; None where nobody looks at it."""
     privacy: Privacy = KEEP_EVERYTHING
     """What is done to whatever of an event is kept; `ip` and `user_agent` are still as they came."""
+    is_cleaned: bool = False
+    """Whether that was done before: the events were rejects."""
     limits: Limits = DEFAULT_LIMITS
     rejects_bots: bool = False
 
@@ -88,6 +95,7 @@ class Validator:
         self._context = context
         privacy = received.privacy
         self._privacy = privacy
+        self._schemas = received.schemas
         self._clean = privacy.clean
         self._exceeded = received.limits.exceeded
         self._ip = privacy.address(received.ip)
@@ -109,7 +117,7 @@ class Validator:
         if context_json is _EMPTY:
             context_json = _object(self._context, "context")
         if received.rejects_bots:
-            self._demand_person(context_json)
+            self._demand_no_bot(context_json)
         context_json, context = self._read_context(context_json)
         anonymous_id, user_id, previous_id = _persons(event, kind)
         group_id = _group(event) if kind == _GROUP else ""
@@ -122,11 +130,14 @@ class Validator:
         properties = _object(event.properties, "properties")
         if kind in _NAMED_TYPES:
             properties = _named(event, properties)
+        name = _name(event.event) if kind == _TRACK else _NAMES[kind]
+        # Before the rules on personal data change anything: a hashed address is no e-mail address any more.
+        version, deviations = _NOT_JUDGED if self._schemas is None else self._judge(event, kind, name, properties)
         return LandedEvent(
             project_id=received.project_id,
             message_id=_message_id(event.message_id),
             type=kind,
-            event=_name(event.event) if kind == _TRACK else _NAMES[kind],
+            event=name,
             anonymous_id=anonymous_id,
             user_id=user_id,
             previous_id=previous_id,
@@ -149,9 +160,11 @@ class Validator:
             library=_library(context),
             write_key_id=received.write_key_id,
             batch_id=batch_id,
+            schema_version=version,
+            schema_deviations=deviations,
         )
 
-    def _demand_person(self, context: Raw) -> None:
+    def _demand_no_bot(self, context: Raw) -> None:
         """Raise `RejectedEventError` for a bot's event, by its context as it came: rules may mask the user agent."""
         user_agent = None
         if context is not _EMPTY:
@@ -161,6 +174,28 @@ class Validator:
         if user_agent and is_bot(user_agent):
             shown = self._privacy.text(user_agent[:_SHOWN_CHARACTERS], "context.userAgent")
             raise RejectedEventError(RejectReason.BOT, f"the user agent {shown!r} is a bot's")
+
+    def _judge(self, event: Event, kind: str, name: str, properties: Raw) -> tuple[int, list[str]]:
+        """Return the version of the schema that the event was judged by, 0 for none, and how it deviates from it.
+
+        Raises `RejectedEventError` for one that deviates where the schemas are enforced.
+        """
+        schemas = self._schemas
+        schema = None if schemas is None else schemas.find(kind, name)
+        if schemas is None or schema is None:
+            return _NOT_JUDGED
+        said = properties
+        if judges_traits(kind):
+            said = _object(event.traits, "traits")
+            if said is _EMPTY and not (event.traits_once is UNSET and event.traits_increment is UNSET):
+                # It changes single traits: nothing says that it ought to name the others.
+                return _NOT_JUDGED
+        said = b"{}" if said is _EMPTY else said
+        deviations = schema.deviations(said, is_cleaned=self._received.is_cleaned)
+        if deviations and schemas.is_enforced:
+            detail = describe(schema.version, name, deviations)
+            raise RejectedEventError(RejectReason.SCHEMA_VIOLATION, detail)
+        return schema.version, deviations
 
     def _read_context(self, context: Raw) -> tuple[Raw, _Context]:
         """Return what is kept of a context, and its members that have a column of their own."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -18,6 +18,8 @@ from core.metadata.collection_rules import CollectionRules
 from core.metadata.origins import AllowedOrigins
 from core.metadata.projects import is_live
 from ingestion.errors import OriginNotAllowedError, UnknownWriteKeyError, WriteKeysUnavailableError
+from ingestion.event_schemas import ProjectSchemas
+from ingestion.loaded_schemas import LoadedSchemas, load_schemas
 from ingestion.privacy import Privacy
 
 _REFRESH_EVERY_S = 2.0
@@ -61,6 +63,8 @@ class KeyOwner:
     """Whose pages may use the key; None: everybody's."""
     events_per_second: int | None = None
     """The key's own rate; None: the project's, or the collector's."""
+    schemas: ProjectSchemas | None = None
+    """What the project's events must look like; None where it has no schemas or does not want them looked at."""
 
     def demand_origin(self, origin: str | None) -> None:
         """Raise `OriginNotAllowedError` for a page that may not use the key. A server names no origin."""
@@ -75,16 +79,19 @@ def read_rules(document: bytes, secret: bytes) -> ProjectRules:
     return ProjectRules(rules, Privacy(rules, secret))
 
 
-def load_rules(database_url: str, project_id: int) -> ProjectRules | None:
-    """Return what a project wants at this moment, None when there is no such project."""
+def load_rules(database_url: str, project_id: int) -> tuple[ProjectRules, ProjectSchemas | None] | None:
+    """Return what a project wants at this moment, its schemas too; None when there is no such project."""
     engine = metadata.connect(database_url)
     said = select(cast(Project.collection_rules, Text), Project.hash_secret).where(Project.id == project_id)
     try:
         with engine.connect() as connection:
             row = connection.execute(said).first()
+            if row is None:
+                return None
+            rules = read_rules(row[0].encode(), row[1])
+            return rules, load_schemas(connection, project_id, rules.rules.schemas)
     finally:
         engine.dispose()
-    return None if row is None else read_rules(row[0].encode(), row[1])
 
 
 class WriteKeys:
@@ -97,6 +104,7 @@ class WriteKeys:
         self._engine = engine
         self._owners: dict[str, KeyOwner | None] | None = None
         self._rules: dict[tuple[str, bytes], ProjectRules] = {}
+        self._schemas = LoadedSchemas()
         self._read_at = -_REFRESH_AT_MOST_EVERY_S
         self._lock = asyncio.Lock()
 
@@ -104,6 +112,11 @@ class WriteKeys:
     def is_loaded(self) -> bool:
         """Whether the keys were read at least once."""
         return self._owners is not None
+
+    @property
+    def broken_schemas(self) -> int:
+        """How many event schemas that ought to be in force cannot be read."""
+        return self._schemas.broken
 
     async def find(self, key: str | None) -> KeyOwner:
         """Return the owner of a live key.
@@ -148,12 +161,19 @@ class WriteKeys:
             try:
                 async with self._engine.connect() as connection:
                     rows = (await connection.execute(_LIVE)).all()
+                    owners = self._owners_of(rows)
+                    modes = {each.project_id: each.project.rules.schemas for each in owners.values() if each}
+                    # Before the keys are taken: no event may get in between them and its schema.
+                    await self._schemas.refresh(connection, modes)
             except (SQLAlchemyError, OSError) as error:
                 _logger.warning("write_keys_not_read", error=str(error).splitlines()[0])
                 return
-            self._take(rows)
+            self._owners = {
+                key: owner and replace(owner, schemas=self._schemas.of(owner.project_id))
+                for key, owner in owners.items()
+            }
 
-    def _take(self, rows: Sequence[Any]) -> None:
+    def _owners_of(self, rows: Sequence[Any]) -> dict[str, KeyOwner | None]:
         # Rules are made ready once: most of the time nobody changed them.
         known, self._rules = self._rules, {}
         owners: dict[str, KeyOwner | None] = {}
@@ -176,7 +196,7 @@ class WriteKeys:
                 AllowedOrigins(row.allowed_origins) if row.allowed_origins else None,
                 row.events_per_second,
             )
-        self._owners = owners
+        return owners
 
     async def watch(self) -> None:
         """Keep reading until cancelled."""

@@ -5,6 +5,7 @@ import dagster as dg
 from orchestration import dbt_manifest
 from orchestration.dbt_translation import freshness
 from orchestration.defs.governance.assets import pii_findings
+from orchestration.defs.governance.properties import event_properties, events_as_agreed
 from orchestration.defs.landing.assets import events, projects
 from orchestration.defs.landing.checks import landing_expectations
 from orchestration.defs.models.assets import build_model_assets
@@ -24,9 +25,10 @@ def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
             events,
             projects.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
             pii_findings.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
+            event_properties.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
             build_model_assets(parsed, stale_after=settings.stale_after),
         ],
-        asset_checks=[landing_expectations],
+        asset_checks=[landing_expectations, events_as_agreed],
         jobs=[refresh, history],
         schedules=[build_refresh_schedule(settings), history_schedule],
         resources={

@@ -18,6 +18,7 @@ _COMMANDS = (
     "projects",
     "keys",
     "rules",
+    "schemas",
     "rejects",
     "env",
     "migrate",

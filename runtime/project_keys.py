@@ -1,18 +1,10 @@
 """A project with a key for writing and one for reading."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import msgspec
-from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from core import metadata
 from core.metadata import projects
-from runtime.errors import OperationError
-
-_Result = TypeVar("_Result")
+from runtime.transactions import in_transaction
 
 
 class ProjectKeys(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,17 +50,3 @@ def project_of_api_key(database_url: str, api_key: str) -> int | None:
         return found.id if found is not None else None
 
     return in_transaction(database_url, look_up)
-
-
-def in_transaction(database_url: str, work: Callable[[Session], _Result]) -> _Result:
-    """Do `work` in a transaction; raise OperationError when the database does not answer."""
-    engine: Engine = metadata.connect(database_url)
-    try:
-        with Session(engine) as session, session.begin():
-            return work(session)
-    except OperationalError as error:
-        raise OperationError(
-            "The metadata database does not answer. Start the system with `radixinsight up`."
-        ) from error
-    finally:
-        engine.dispose()

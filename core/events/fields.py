@@ -13,6 +13,7 @@ LOW_CARDINALITY = "LowCardinality(String)"
 NUMBER = "UInt32"
 INSTANT = "DateTime64(3, 'UTC')"
 OPTIONAL_INSTANT = f"Nullable({INSTANT})"
+LIST_OF_WORDS = "Array(LowCardinality(String))"
 COLUMN = "clickhouse_type"
 """Key of the ClickHouse type in a field's `Meta.extra`."""
 
@@ -52,6 +53,10 @@ Protocol = Annotated[str, _column(LOW_CARDINALITY, "Wire protocol, e.g. segment.
 Library = Annotated[str, _column(LOW_CARDINALITY, "Client library and its version, e.g. analytics-python/2.3.2.")]
 WriteKeyId = Annotated[int, _column(NUMBER, "Write key that was used.")]
 BatchId = Annotated[str, _column(LOW_CARDINALITY, "Spool segment in which it was made durable.")]
+SchemaVersion = Annotated[int, _column(NUMBER, "Version of the event schema that it was judged by; 0 when by none.")]
+SchemaDeviations = Annotated[
+    list[str], _column(LIST_OF_WORDS, "Where it does not fit that schema and by which rule, e.g. /amount type.")
+]
 Path = Annotated[str, _column(LOW_CARDINALITY, "Path that it was sent to; empty for what ClickHouse refused.")]
 Reason = Annotated[str, _column(LOW_CARDINALITY, "Stable code of why, e.g. illegal_id.")]
 Detail = Annotated[str, _column(STRING, "What was wrong, for people.")]

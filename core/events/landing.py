@@ -42,6 +42,8 @@ class LandedEvent(Struct, kw_only=True, omit_defaults=True, gc=False):
     library: fields.Library = ""
     write_key_id: fields.WriteKeyId
     batch_id: fields.BatchId
+    schema_version: fields.SchemaVersion = 0
+    schema_deviations: fields.SchemaDeviations = []
 
 
 class Reject(Struct, kw_only=True, omit_defaults=True, gc=False):

@@ -37,6 +37,8 @@ class RejectReason(StrEnum):
     or has a NUL in it."""
     BOT = "bot"
     """The user agent is a bot's, and the project wants no events of bots."""
+    SCHEMA_VIOLATION = "schema_violation"
+    """Properties or traits that do not fit the schema of the event, where the project enforces schemas."""
     REFUSED_BY_WAREHOUSE = "refused_by_warehouse"
     """ClickHouse could not take this row although its neighbours were fine."""
     REFUSED_BY_BROKERS = "refused_by_brokers"

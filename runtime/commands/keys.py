@@ -26,7 +26,7 @@ from core.metadata.projects import create_api_key, create_write_key
 from runtime.commands.options import DataDirOption, JsonOption, PortBaseOption, settings_of_existing
 from runtime.errors import OperationError
 from runtime.instance import Instance
-from runtime.project_keys import in_transaction
+from runtime.transactions import in_transaction
 
 keys = typer.Typer(no_args_is_help=True, help="Look at a project's keys, make, change, replace and revoke them.")
 

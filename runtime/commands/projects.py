@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core.metadata.projects import list_projects
 from runtime.commands.options import DataDirOption, JsonOption, PortBaseOption, settings_of_existing
 from runtime.instance import Instance
-from runtime.project_keys import in_transaction
+from runtime.transactions import in_transaction
 
 projects = typer.Typer(no_args_is_help=True, help="Which projects there are; `project` makes one.")
 

@@ -9,7 +9,7 @@ from core.metadata.collection_rules import CollectionRules, parse_rules, read_ru
 from runtime.commands.options import DataDirOption, PortBaseOption, settings_of_existing
 from runtime.errors import OperationError
 from runtime.instance import Instance
-from runtime.project_keys import in_transaction
+from runtime.transactions import in_transaction
 
 rules = typer.Typer(no_args_is_help=True, help="What is kept of a project's events, and what is refused.")
 

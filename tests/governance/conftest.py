@@ -25,21 +25,22 @@ def client(runtime: Instance) -> Iterator[Client]:
 
 @pytest.fixture
 def landing(client: Client) -> Iterator[str]:
-    """Create a database with an empty landing table and return its name."""
+    """Create a database with empty landing tables and return its name."""
     name = f"landing_{os.urandom(6).hex()}"
     client.command(f"create database {name}")
-    client.command(f"create table {name}.events as raw.events")
+    for table in ("events", "rejects"):
+        client.command(f"create table {name}.{table} as raw.{table}")
     yield name
     client.command(f"drop database {name}")
 
 
 @pytest.fixture
 def governance(client: Client) -> Iterator[str]:
-    """Create a database with empty tables of findings and scans and return its name."""
+    """Create a database with empty governance tables and return its name."""
     name = f"governance_{os.urandom(6).hex()}"
     client.command(f"create database {name}")
-    client.command(f"create table {name}.pii_findings as governance.pii_findings")
-    client.command(f"create table {name}.pii_scans as governance.pii_scans")
+    for table in ("pii_findings", "pii_scans", "event_properties", "schema_changes"):
+        client.command(f"create table {name}.{table} as governance.{table}")
     yield name
     client.command(f"drop database {name}")
 

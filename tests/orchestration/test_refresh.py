@@ -110,7 +110,7 @@ def first(pipeline: Pipeline) -> dg.ExecuteInProcessResult:
 def create_databases(client: Client) -> None:
     for database, tables in {
         "raw": ("events", "rejects", "projects"),
-        "governance": ("pii_findings", "pii_scans"),
+        "governance": ("pii_findings", "pii_scans", "event_properties", "schema_changes"),
     }.items():
         client.command(f"create database if not exists {PREFIX}{database}")
         for table in tables:
