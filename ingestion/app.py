@@ -31,6 +31,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         engine = metadata.connect_async(settings.database_url.get_secret_value(), pool_size=1)
         writer = SpoolWriter(
             settings.spool_dir,
+            settings.ledger_dir,
             segment_max_bytes=settings.segment_max_bytes,
             segment_max_age_s=settings.segment_max_age_s,
         )

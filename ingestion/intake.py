@@ -19,10 +19,16 @@ _encode_lines = Encoder().encode_lines
 class Outcome:
     """What became of a request's events."""
 
-    accepted: int = 0
+    message_ids: list[str] = field(default_factory=list[str])
+    """Of the accepted events."""
     rejected: list[Rejection] = field(default_factory=list[Rejection])
     size: int = 0
     """Bytes appended to the spool."""
+
+    @property
+    def accepted(self) -> int:
+        """How many events were accepted."""
+        return len(self.message_ids)
 
 
 def take(delivery: Delivery, received: Received, writer: SpoolWriter, *, max_event_bytes: int) -> Outcome:
@@ -47,11 +53,11 @@ def take(delivery: Delivery, received: Received, writer: SpoolWriter, *, max_eve
         except RejectedEventError as error:
             outcome.rejected.append(Rejection(index, error.reason, error.detail))
             rejects.append(_reject(raw, error, received, message_id, batch_id))
-    outcome.accepted = len(landed)
+    outcome.message_ids = [row.message_id for row in landed]
     for table, rows in ((Kind.EVENTS, landed), (Kind.REJECTS, rejects)):
         if rows:
             lines = _encode_lines(rows)
-            writer.append(table, len(rows), lines)
+            writer.append(table, len(rows), lines, project_id=received.project_id)
             outcome.size += len(lines)
     return outcome
 

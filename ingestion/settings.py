@@ -24,6 +24,11 @@ class SpoolSettings(CommonSettings):
         """Where accepted events wait until ClickHouse has them."""
         return self.data_dir / "spool"
 
+    @property
+    def ledger_dir(self) -> Path:
+        """Where collectors count what they acknowledged."""
+        return self.data_dir / "ledger"
+
 
 class CollectorSettings(SpoolSettings, MetadataSettings):
     """The collector: `python -m ingestion`. It takes events whether ClickHouse is there or not."""
@@ -73,6 +78,10 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
         default=2000, gt=0, description="Most connections at once: 503 above, whatever is asked for."
     )
 
+    canary_interval_s: float = Field(
+        default=60.0, ge=0, description="Seconds between two canary events of each project; 0 sends none."
+    )
+
     @property
     def listen_port(self) -> int:
         """The port, given or derived."""
@@ -90,6 +99,9 @@ class ShipperSettings(SpoolSettings, WarehouseSettings):
         description="Port of the shipper's /metrics, /healthz, /readyz. Default: RADIXINSIGHT_PORT_BASE + 7.",
     )
     poll_interval_s: float = Field(default=0.1, gt=0, description="Seconds between two looks into the spool.")
+    ledger_interval_s: float = Field(
+        default=10.0, gt=0, description="Seconds between two reports of what collectors acknowledged."
+    )
     insert_timeout_s: int = Field(default=120, gt=0, description="Seconds after which an insert counts as failed.")
     max_backoff_s: float = Field(default=15.0, gt=0, description="Longest pause between two tries of a segment.")
 

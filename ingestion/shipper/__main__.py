@@ -9,6 +9,7 @@ import structlog
 from core.logging import configure
 from ingestion.settings import ShipperSettings
 from ingestion.shipper.landing import Landing
+from ingestion.shipper.ledger import LedgerReport
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipper import Shipper
 from ingestion.shipper.status import StatusServer
@@ -30,11 +31,13 @@ def main() -> None:
     # Connections of their own: a look at /readyz must not wait for an insert.
     status = StatusServer((settings.host, settings.listen_port), Landing(url, timeout_s=5), metrics)
     landing = Landing(url, timeout_s=settings.insert_timeout_s)
-    shipper = Shipper(
-        settings.spool_dir, settings.data_dir / "damaged", landing, metrics, max_backoff_s=settings.max_backoff_s
+    damaged = settings.data_dir / "damaged"
+    shipper = Shipper(settings.spool_dir, damaged, landing, metrics, max_backoff_s=settings.max_backoff_s)
+    ledger = LedgerReport(
+        settings.spool_dir, settings.ledger_dir, damaged, landing, metrics, interval_s=settings.ledger_interval_s
     )
     structlog.get_logger().info("shipping", spool=str(settings.spool_dir))
-    shipper.run(stop, poll_interval_s=settings.poll_interval_s)
+    shipper.run(stop, ledger, poll_interval_s=settings.poll_interval_s)
     status.close()
 
 

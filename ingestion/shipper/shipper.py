@@ -7,6 +7,7 @@ from threading import Event
 
 import structlog
 
+from ingestion.shipper.ledger import LedgerReport, report_found
 from ingestion.shipper.landing import InsertError, Landing, RefusedError, UnreachableError
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipment import Shipment, read
@@ -42,10 +43,13 @@ class Shipper:
         self._pauses: dict[Path, _Pause] = {}
         self._server_pause = _Pause()
 
-    def run(self, stop: Event, *, poll_interval_s: float) -> None:
-        """Ship until `stop` is set; then finish the segment in hand."""
+    def run(self, stop: Event, ledger: LedgerReport, *, poll_interval_s: float) -> None:
+        """Ship, and report the ledger, until `stop` is set; then finish the segment in hand."""
         while not stop.is_set():
-            if not self.ship_available(stop):
+            done = self.ship_available(stop)
+            if time.monotonic() >= self._server_pause.until:
+                ledger.report_due()
+            if not done:
                 stop.wait(poll_interval_s)
         self._landing.close()
 
@@ -80,6 +84,8 @@ class Shipper:
             try:
                 shipment = Shipment(self._landing, self._metrics, segment)
                 shipment.land(contents, split=pause.refusals >= _PATIENCE)
+                if segment.suffix == ADOPTED:
+                    report_found(self._landing, segment.stem, contents)
             except InsertError as error:
                 self._back_off(segment, pause, error)
                 return False

@@ -68,6 +68,11 @@ def segments(writer: Path, *suffixes: str) -> list[Path]:
         return []
 
 
+def segment_ids(spool: Path) -> set[str]:
+    """Return the ids of all segments of all writers, also of those that are being written."""
+    return {path.stem for writer in writers(spool) for path in segments(writer, OPEN, SEALED, ADOPTED)}
+
+
 def adopt(writer: Path) -> bool:
     """Seal what a dead writer left open, and remove its directory once it is empty.
 

@@ -78,6 +78,8 @@ class Line:
         environment = variables | {
             "RADIXINSIGHT_DATA_DIR": str(data_dir),
             "RADIXINSIGHT_COLLECTOR_SEGMENT_MAX_AGE_S": "0.05",
+            "RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S": "0",
+            "RADIXINSIGHT_SHIPPER_LEDGER_INTERVAL_S": "0.2",
             "RADIXINSIGHT_SHIPPER_POLL_INTERVAL_S": "0.02",
             "RADIXINSIGHT_SHIPPER_MAX_BACKOFF_S": "0.5",
             **more,
