@@ -9,11 +9,13 @@ from starlette.middleware.cors import CORSMiddleware
 
 from core import metadata, problem
 from ingestion import openapi, operation
+from ingestion.canary import Canaries
 from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
 from ingestion.metrics import CollectorMetrics
 from ingestion.protocols import posthog_answers
 from ingestion.reading import Reading
+from ingestion.request_ids import HEADER
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
 from ingestion.spool.writer import SpoolWriter
@@ -48,6 +50,9 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         app.state.collector = state
         await state.write_keys.refresh()
         watchers = [asyncio.create_task(state.write_keys.watch()), asyncio.create_task(bounds.watch())]
+        if settings.canary_interval_s:
+            canaries = Canaries(settings, state.write_keys, state.metrics)
+            watchers.append(asyncio.create_task(canaries.run()))
         try:
             yield
         finally:
@@ -79,6 +84,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         allow_credentials=True,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
+        expose_headers=[HEADER],
         max_age=_PREFLIGHT_S,
     )
     openapi.install(app)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ingestion.protocols import amplitude, mixpanel, posthog, segment, snowplow
+from ingestion.protocols import amplitude, canary, mixpanel, posthog, segment, snowplow
 from ingestion.wire import Claimant, Endpoint, shared
 
 _PREFIXES = {
@@ -30,14 +30,14 @@ def endpoint_of(protocol: str, path: str) -> Endpoint | None:
     """Return the endpoint of a protocol under a path, with or without a prefix; None when there is none any more."""
     prefix, _, rest = path.rstrip("/").lstrip("/").partition("/")
     own = f"/{rest}" if prefix in _PREFIXES else path.rstrip("/")
-    return next(
-        (served[own] for served in _PREFIXES.values() if own in served and served[own].protocol == protocol), None
-    )
+    known = (*_PREFIXES.values(), canary.ENDPOINTS)
+    return next((served[own] for served in known if own in served and served[own].protocol == protocol), None)
 
 
 def endpoints() -> dict[str, Endpoint]:
     """Return every endpoint by its path, with and without a slash at its end."""
     served = segment.ENDPOINTS | snowplow.ENDPOINTS | posthog.ENDPOINTS | amplitude.ENDPOINTS | mixpanel.ENDPOINTS
+    served |= canary.ENDPOINTS
     served |= {path: shared(claimants) for path, claimants in _CLAIMANTS.items()}
     for prefix, own in _PREFIXES.items():
         served |= {f"/{prefix}{path}": endpoint for path, endpoint in own.items()}

@@ -102,6 +102,9 @@ class ShipperSettings(SpoolSettings, WarehouseSettings):
     ledger_interval_s: float = Field(
         default=10.0, gt=0, description="Seconds between two reports of what collectors acknowledged."
     )
+    watch_interval_s: float = Field(
+        default=15.0, gt=0, description="Seconds between two looks for canaries, and for the last reconciliation."
+    )
     insert_timeout_s: int = Field(default=120, gt=0, description="Seconds after which an insert counts as failed.")
     max_backoff_s: float = Field(default=15.0, gt=0, description="Longest pause between two tries of a segment.")
 

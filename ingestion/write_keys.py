@@ -43,6 +43,10 @@ class WriteKeys:
         """Whether the keys were read at least once."""
         return self._owners is not None
 
+    def one_of_each_project(self) -> dict[int, str]:
+        """Return a live key of each project that has one."""
+        return {owner.project_id: key for key, owner in (self._owners or {}).items()}
+
     async def find(self, key: str | None) -> KeyOwner:
         """Return the owner of a live key.
 

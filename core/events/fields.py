@@ -70,9 +70,7 @@ RejectedEvents = Annotated[int, _column(NUMBER, "Events that were made durable a
 LedgerId = Annotated[str, _column(LOW_CARDINALITY, "Ledger of the collector process; empty from the shipper.")]
 Page = Annotated[
     int,
-    _column(
-        NUMBER, "Which page of its ledger, from 1 on without a gap, one for each segment; 0 from the shipper."
-    ),
+    _column(NUMBER, "Which page of its ledger, from 1 on without a gap, one for each segment; 0 from the shipper."),
 ]
 IsInSpool = Annotated[int, _column(FLAG, "1 while the segment waits in the spool, 0 once it is gone from there.")]
 BegunAt = Annotated[float, _column(INSTANT, "When the segment was begun: the day to which it counts.")]

@@ -1,7 +1,8 @@
 """`python -m ingestion.shipper`: carries the spool into ClickHouse until SIGTERM or SIGINT."""
 
 import signal
-from threading import Event
+from functools import partial
+from threading import Event, Thread
 from types import FrameType
 
 import structlog
@@ -13,6 +14,7 @@ from ingestion.shipper.ledger import LedgerReport
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipper import Shipper
 from ingestion.shipper.status import StatusServer
+from ingestion.shipper.watch import WarehouseWatch
 
 
 def main() -> None:
@@ -30,6 +32,10 @@ def main() -> None:
     metrics = ShipperMetrics(settings.spool_dir)
     # Connections of their own: a look at /readyz must not wait for an insert.
     status = StatusServer((settings.host, settings.listen_port), Landing(url, timeout_s=5), metrics)
+    watch = WarehouseWatch(url)
+    metrics.registry.register(watch)
+    watching = partial(watch.run, stop, interval_s=settings.watch_interval_s)
+    Thread(target=watching, name="watch", daemon=True).start()
     landing = Landing(url, timeout_s=settings.insert_timeout_s)
     damaged = settings.data_dir / "damaged"
     shipper = Shipper(settings.spool_dir, damaged, landing, metrics, max_backoff_s=settings.max_backoff_s)

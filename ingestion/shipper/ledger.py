@@ -1,7 +1,7 @@
 """Carries into ClickHouse what collectors say that they acknowledged.
 
-A page is reported when its segment is gone from the spool: by then its rows are in ClickHouse, or lost. The segment of a
-page that waits for long is reported as waiting.
+A page is reported when its segment is gone from the spool: by then its rows are in ClickHouse, or lost. A segment that
+waits for long is reported as waiting.
 """
 
 import secrets
@@ -87,6 +87,7 @@ class LedgerReport:
                 self._keep_damaged(page, damaged[page])
             else:
                 page.unlink(missing_ok=True)
+        self._metrics.pages.inc(len(done))
         return len(done)
 
     def _keep_damaged(self, page: Path, size: int) -> None:

@@ -35,6 +35,11 @@ class ShipperMetrics:
         self.damaged_bytes = Counter(
             f"{prefix}damaged_bytes", "Bytes of segments that could not be read.", registry=self.registry
         )
+        self.pages = Counter(
+            f"{prefix}ledger_pages_reported",
+            "Segments of which ClickHouse knows what was acknowledged.",
+            registry=self.registry,
+        )
         self.insert_seconds = Histogram(f"{prefix}insert_seconds", "Duration of inserts.", registry=self.registry)
         waiting = Gauge(f"{prefix}waiting_bytes", "Bytes in the spool of all collectors.", registry=self.registry)
         waiting.set_function(lambda: usage(spool).size)

@@ -7,8 +7,8 @@ from threading import Event
 
 import structlog
 
-from ingestion.shipper.ledger import LedgerReport, report_found
 from ingestion.shipper.landing import InsertError, Landing, RefusedError, UnreachableError
+from ingestion.shipper.ledger import LedgerReport, report_found
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipment import Shipment, read
 from ingestion.spool.directory import ADOPTED, adopt, forget_marks, segments, sweep, try_lock, writers

@@ -12,7 +12,9 @@ from runtime.instance import Instance
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize(("table", "row"), [("events", LandedEvent), ("rejects", Reject), ("acknowledged", Acknowledged)])
+@pytest.mark.parametrize(
+    ("table", "row"), [("events", LandedEvent), ("rejects", Reject), ("acknowledged", Acknowledged)]
+)
 def test_a_landing_table_has_the_columns_of_its_struct(runtime: Instance, table: str, row: type[Struct]) -> None:
     """Name, type, comment and order; `inserted_at` is ClickHouse's own."""
     sql = """

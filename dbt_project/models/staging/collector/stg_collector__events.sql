@@ -21,8 +21,10 @@
 with source as (
     select {{ columns | join(', ') }}
     from {{ source('raw', 'events') }}
+    -- The collector's own, which no figure counts.
+    where protocol != 'canary'
     {%- if is_incremental() %}
-    where toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
+        and toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
     {%- endif %}
 ),
 
