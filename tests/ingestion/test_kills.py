@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from core import warehouse
 from core.warehouse.migrate import migrate
+from engine.reconciled import books
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
 from tests.contract.clickhouse.harness import PASSWORDS, Server
@@ -76,6 +77,7 @@ def storm(line: Line, victim: Program | Server, project: ProjectKeys, kills: int
     time.sleep(0.3)
     load.stop()
     line.wait_until_shipped()
+    line.wait_until_reported()
     return load
 
 
@@ -87,6 +89,11 @@ def verify(client: Client, project: ProjectKeys, load: Load) -> None:
     assert load.acknowledged - stored == set(), "acknowledged events were lost"
     assert len(landed) == len(stored), "events were stored twice"
     assert stored - load.acknowledged <= load.unknown
+    with books(client) as made:
+        made.model(project.id)
+        row = made.today(project.id)
+    assert (row.lost, row.doubled, row.unledgered, row.waiting) == (0, 0, 0, 0), "the reconciliation sees what is not"
+    assert row.acknowledged + row.unacknowledged == row.landed == len(landed)
 
 
 def test_a_killed_collector_loses_and_doubles_nothing(line: Line, project: ProjectKeys, client: Client) -> None:

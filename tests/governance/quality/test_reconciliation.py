@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from governance.quality import ProjectDay, judge, missing_pages, reconcile
 from engine.reconciled import Books, books
+from governance.quality import ProjectDay, judge, missing_pages, reconcile
 
 # Not longer ago than ClickHouse keeps what was acknowledged.
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
