@@ -23,6 +23,7 @@ from ingestion.validation import Received
 from ingestion.wire import Endpoint, Reply, Wire, problem
 from ingestion.write_keys import KeyOwner
 
+_REQUEST_ID = HEADER.encode("ascii")
 _logger = structlog.get_logger()
 
 
@@ -141,4 +142,4 @@ async def _send(send: Send, reply: Reply, request_id: str) -> None:
 
 
 def _request_id_header(request_id: str) -> tuple[bytes, bytes]:
-    return HEADER.encode("ascii"), request_id.encode("ascii")
+    return _REQUEST_ID, request_id.encode("ascii")

@@ -18,13 +18,14 @@ class RecentIds:
     def count_repeats(self, project_id: int, message_ids: list[str]) -> int:
         """Remember a project's ids and return how many of them had been there, in this list or before."""
         newer = self._newer.setdefault(project_id, set())
-        fresh = set(message_ids)
-        fresh -= newer
         older = self._older.get(project_id)
-        if older:
-            fresh -= older
-        newer |= fresh
-        self._size += len(fresh)
+        long_ago = 0
+        if older and not older.isdisjoint(message_ids):
+            long_ago = len({message_id for message_id in message_ids if message_id in older} - newer)
+        before = len(newer)
+        newer.update(message_ids)
+        added = len(newer) - before
+        self._size += added
         if self._size > self._remembered:
             self._older, self._newer, self._size = self._newer, {}, 0
-        return len(message_ids) - len(fresh)
+        return len(message_ids) - added + long_ago

@@ -118,7 +118,10 @@ def _rows(done: Iterable[Path], late: Iterable[Path]) -> tuple[list[Acknowledged
     damaged: dict[Path, int] = {}
     for pages, is_in_spool in ((done, 0), (late, 1)):
         for page in pages:
-            number, tally, unreadable = read_page(page)
+            try:
+                number, tally, unreadable = read_page(page)
+            except FileNotFoundError:  # another shipper was first
+                continue
             # The last entry of a process that died may be torn: nothing of it was acknowledged.
             if unreadable and page.suffix != ADOPTED:
                 damaged[page] = unreadable

@@ -37,7 +37,7 @@ select
     sum(unmodelled + unfounded) as unmodelled,
     toUnixTimestamp64Milli(max(reconciled_at)) / 1000 as reconciled_at
 from governance.reconciliation final
-where day >= today('UTC') - 7
+where day >= toDate(now('UTC')) - 7
 """
 _logger = structlog.get_logger()
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 OPEN, SEALED, SPLIT = ".open", ".sealed", ".split"
 ADOPTED = ".adopted"
-"""Sealed by the shipper, in place of a writer that died: only these can end with a write that was torn."""
+"""Sealed by the shipper, in place of a writer that died: only these can end with a write that was torn, or have more in
+them than their ledger tells."""
 _LOCK = "lock"
 _UNFINISHED = ".new-"
 _UNFINISHED_FOR_GOOD_AFTER_S = 3600

@@ -65,8 +65,7 @@ class Page:
     def note(self, tally: Tally) -> None:
         """Count rows that are durable.
 
-        A disk that refuses it must not refuse the events: what could not be written is kept for the next time, and the
-        segment is not sealed without it.
+        A disk that refuses it must not refuse the events: what could not be written is kept for the next time.
         """
         self._unwritten.update(tally)
         with contextlib.suppress(OSError):

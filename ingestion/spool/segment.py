@@ -3,8 +3,12 @@
 import os
 from pathlib import Path
 
-from ingestion.spool.directory import OPEN, SEALED, sync_directory
+import structlog
+
+from ingestion.spool.directory import ADOPTED, OPEN, SEALED, sync_directory
 from ingestion.spool.ledger import Page, Tally
+
+_logger = structlog.get_logger()
 
 
 class OpenSegment:
@@ -55,14 +59,22 @@ class OpenSegment:
             return
         if self.size:
             self._cut()
-            # First, so that the ledger tells all of a segment that its own writer sealed.
-            self._page.sync()
-            self._path.rename(self._path.with_suffix(SEALED))
+            # First, so that the ledger tells all of a segment that is sealed.
+            self._path.rename(self._path.with_suffix(SEALED if self._is_in_ledger() else ADOPTED))
             self._page.seal()
         else:
             self._path.unlink()
         os.close(self._handle)
         self._handle = -1
+
+    def _is_in_ledger(self) -> bool:
+        try:
+            self._page.sync()
+        except OSError as error:
+            # It goes on as if its writer had died: the shipper counts what is in it.
+            _logger.warning("ledger_not_written", batch_id=self.identifier, error=str(error))
+            return False
+        return True
 
     def _cut(self) -> None:
         if self._has_surplus:

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Generator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from core import warehouse
+from core.clock import utc_now
 from core.warehouse.migrate import migrate
 from ingestion.shipper.watch import WarehouseWatch
 from runtime.instance import Instance
@@ -78,10 +80,19 @@ def test_each_project_gets_canaries_that_tell_themselves_apart(
     assert len({row["message_id"] for row in rows}) == len(rows)
 
 
-def test_without_clickhouse_the_watch_keeps_what_it_saw() -> None:
-    watch = WarehouseWatch("http://u:p@127.0.0.1:9/")
-    watch._landed = {7: time.time() - 100}
+def test_the_watch_shows_what_the_last_reconciliation_found(server: Server) -> None:
+    url = f"http://radixinsight:{PASSWORDS['radixinsight']}@127.0.0.1:{server.port}/"
+    with warehouse.connect(url) as client:
+        migrate(client)
+    now = utc_now()
+    names = ["day", "project_id", "lost", "doubled", "reconciled_at"]
+    with warehouse.connect(url) as client:
+        for lost, at in ((9, now - timedelta(hours=1)), (3, now)):
+            row = [now.date() - timedelta(days=1), 1, lost, 1, at]
+            client.insert("reconciliation", [row], column_names=names, database="governance")
+    watch = WarehouseWatch(url)
     watch.look()
-    (family,) = (family for family in watch.collect() if family.name == "radixinsight_canary_age_seconds")
-    (sample,) = family.samples
-    assert (sample.labels, sample.value >= 100) == ({"project": "7"}, True)
+    seen = {family.name: family.samples[0].value for family in watch.collect() if family.samples}
+    assert seen["radixinsight_reconciliation_lost_events"] == 3
+    assert seen["radixinsight_reconciliation_surplus_events"] == 1
+    assert 0 <= seen["radixinsight_reconciliation_age_seconds"] < 60

@@ -25,7 +25,8 @@ def test_a_page_adds_up_what_was_noted_before_it_is_sealed(tmp_path: Path) -> No
     """After a kill it is read as it is."""
     page = Ledger(tmp_path).page("1-a")
     page.note(tally(p1=100, p2=1))
-    page.note(tally(p1=7) + Tally({(1, Kind.REJECTS): 3}))
+    page.note(tally(p1=7))
+    page.note(Tally({(1, Kind.REJECTS): 3}))
     expected = {(1, Kind.EVENTS): 107, (2, Kind.EVENTS): 1, (1, Kind.REJECTS): 3}
     assert read_page(only_page(tmp_path, OPEN)) == (1, expected, 0)
 

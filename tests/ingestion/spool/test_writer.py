@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.errors import SpoolUnavailableError
-from ingestion.spool.directory import OPEN, SEALED, adopt, segments, writers
+from ingestion.spool.directory import ADOPTED, OPEN, SEALED, adopt, segments, writers
 from ingestion.spool.records import Kind, Record, scan
 from ingestion.spool.segment import OpenSegment
 from ingestion.spool.writer import SpoolWriter
@@ -208,3 +208,15 @@ async def test_a_client_that_goes_away_does_not_take_others_with_it(make_writer:
     await staying
     with pytest.raises(asyncio.CancelledError):
         await leaving
+
+
+async def test_a_ledger_that_cannot_be_written_keeps_no_segment_from_being_shipped(
+    make_writer: MakeWriter, tmp_path: Path
+) -> None:
+    """The shipper counts what is in it, as if its collector had died."""
+    writer = make_writer()
+    (own,) = tmp_path.with_name(f"{tmp_path.name}-ledger").iterdir()
+    own.rename(own.with_name("gone"))
+    await send(writer, b"a")
+    await writer.close()
+    assert stored(tmp_path, ADOPTED) == [[b"a"]]

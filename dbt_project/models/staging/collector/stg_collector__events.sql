@@ -17,15 +17,16 @@
     'traits', 'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'protocol', 'library',
     'write_key_id', 'batch_id', 'inserted_at',
 ] %}
+{%- set is_unsettled = 'true' %}
+{%- if is_incremental() %}
+    {%- set is_unsettled = 'toStartOfMinute(inserted_at) in (' ~ unsettled_minutes() ~ ')' %}
+{%- endif %}
 
 with source as (
     select {{ columns | join(', ') }}
     from {{ source('raw', 'events') }}
-    -- The collector's own, which no figure counts.
-    where protocol != 'canary'
-    {%- if is_incremental() %}
-        and toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
-    {%- endif %}
+    -- Canaries are the collector's own, which no figure counts.
+    where protocol != 'canary' and {{ is_unsettled }}
 ),
 
 -- Only ids that came more than once are sorted: a replay is rare, and events are wide.
