@@ -17,10 +17,9 @@
     'traits', 'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'protocol', 'library',
     'write_key_id', 'batch_id', 'inserted_at',
 ] %}
-{%- set is_unsettled = 'true' %}
-{%- if is_incremental() %}
-    {%- set is_unsettled = 'toStartOfMinute(inserted_at) in (' ~ unsettled_minutes() ~ ')' %}
-{%- endif %}
+{%- set is_unsettled =
+    'toStartOfMinute(inserted_at) in (' ~ unsettled_minutes() ~ ')' if is_incremental() else 'true'
+%}
 
 with source as (
     select {{ columns | join(', ') }}
