@@ -37,8 +37,13 @@ def install(app: FastAPI) -> None:
 
 
 def respond(request: Request, error: RadixError, *, status: int | None = None) -> JSONResponse:
-    """Return `error` as the answer to `request`, with its own status unless another is given."""
+    """Return `error` as the answer to `request`, with its own status unless another is given.
+
+    The request's id is added where the application gives ids (`request.state.request_id`).
+    """
     body: dict[str, Any] = error.problem(instance=request.url.path)
+    if request_id := getattr(request.state, "request_id", None):
+        body["request_id"] = request_id
     if status is not None:
         body["status"] = status
     return JSONResponse(body, status_code=body["status"], headers=error.headers, media_type="application/problem+json")

@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from core import metadata, problem
 from ingestion import openapi, operation
+from ingestion.canary import Canaries
 from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
 from ingestion.metrics import CollectorMetrics
@@ -16,6 +17,7 @@ from ingestion.prefixes import EVERY_PROTOCOL
 from ingestion.protocols import posthog_answers
 from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
+from ingestion.request_ids import HEADER
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
 from ingestion.spool.writer import SpoolWriter
@@ -33,6 +35,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         engine = metadata.connect_async(settings.database_url.get_secret_value(), pool_size=1)
         writer = SpoolWriter(
             settings.spool_dir,
+            settings.ledger_dir,
             segment_max_bytes=settings.segment_max_bytes,
             segment_max_age_s=settings.segment_max_age_s,
         )
@@ -61,6 +64,9 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         if rates.sharing is not None:
             state.metrics.show_sharing(rates.sharing)
             watchers.append(asyncio.create_task(rates.sharing.run()))
+        if settings.canary_interval_s:
+            canaries = Canaries(settings, state.write_keys, state.metrics)
+            watchers.append(asyncio.create_task(canaries.run()))
         try:
             yield
         finally:
@@ -93,7 +99,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         allow_credentials=True,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
-        expose_headers=["Retry-After"],
+        expose_headers=["Retry-After", HEADER],
         max_age=_PREFLIGHT_S,
     )
     openapi.install(app)

@@ -9,44 +9,58 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import RadixError
+from core.logging import REQUEST_ID
 from core.metadata.collection_rules import Bots
 from ingestion import body as bodies
 from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
 from ingestion.intake import Outcome, take
 from ingestion.reading import Share
+from ingestion.request_ids import HEADER, RequestIds
 from ingestion.state import CollectorState
 from ingestion.validation import Received
 from ingestion.wire import Endpoint, Reply, Wire, problem
 from ingestion.write_keys import KeyOwner
 
+_REQUEST_ID = HEADER.encode("ascii")
 _logger = structlog.get_logger()
 
 
 class EventRoutes:
-    """ASGI middleware that serves the endpoints and passes on every other path."""
+    """ASGI middleware that serves the endpoints and passes on every other path. Every request gets an id."""
 
     def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint]) -> None:
         self._app = app
         self._endpoints = endpoints
+        self._request_ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
-        if endpoint is None:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request_id = self._request_ids.of(headers)
+        REQUEST_ID.set(request_id)
+        endpoint = self._endpoints.get(scope["path"])
+        if endpoint is None:
+            await self._pass_on(scope, receive, send, request_id)
+            return
         state: CollectorState = scope["app"].state.collector
-        wire = Wire(
-            scope["method"],
-            scope["path"],
-            scope["query_string"],
-            {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-            scope["client"][0] if scope.get("client") else "",
-        )
-        await _send(send, await _answer(state, endpoint, wire, receive))
+        client = scope["client"][0] if scope.get("client") else ""
+        wire = Wire(scope["method"], scope["path"], scope["query_string"], headers, ip=client, request_id=request_id)
+        await _send(send, await _answer(state, endpoint, wire, receive), request_id)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], _request_id_header(request_id)]
+            await send(message)
+
+        scope.setdefault("state", {})["request_id"] = request_id
+        await self._app(scope, receive, send_with_id)
 
 
 async def _answer(state: CollectorState, endpoint: Endpoint, wire: Wire, receive: Receive) -> Reply:
@@ -64,8 +78,12 @@ async def _answer(state: CollectorState, endpoint: Endpoint, wire: Wire, receive
     except Exception:  # one request's fault must not end the connection unanswered
         _logger.exception("request_failed", path=wire.path)
         refusal = RadixError("Something unexpected went wrong; the log has the details.")
+    refusal.extra["request_id"] = wire.request_id
     state.metrics.refused.labels(refusal.code).inc()
-    return (endpoint.chosen(wire).refuse or problem)(wire, refusal)
+    endpoint = endpoint.chosen(wire)
+    reply = (endpoint.refuse or problem)(wire, refusal)
+    state.refusals.write(wire, endpoint.protocol, reply.status, refusal)
+    return reply
 
 
 async def _read(
@@ -114,6 +132,7 @@ async def _collect(
     outcome = take(delivery, received, state.writer)
     await state.writer.commit()
     state.bounds.add(outcome.size)
+    state.metrics.repeated.inc(state.recent_ids.count_repeats(owner.project_id, outcome.message_ids))
     return delivery.reply(outcome.rejected), outcome
 
 
@@ -125,8 +144,9 @@ async def _owner(state: CollectorState, key: str | None, wire: Wire) -> KeyOwner
     return owner
 
 
-async def _send(send: Send, reply: Reply) -> None:
+async def _send(send: Send, reply: Reply, request_id: str) -> None:
     headers = [
+        _request_id_header(request_id),
         (b"content-type", reply.media_type.encode("latin-1")),
         (b"content-length", str(len(reply.body)).encode("ascii")),
     ]
@@ -134,3 +154,7 @@ async def _send(send: Send, reply: Reply) -> None:
         headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
+
+
+def _request_id_header(request_id: str) -> tuple[bytes, bytes]:
+    return _REQUEST_ID, request_id.encode("ascii")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ingestion.prefixes import EVERY_PROTOCOL, Prefixes
-from ingestion.protocols import amplitude, mixpanel, posthog, segment, snowplow
+from ingestion.protocols import amplitude, canary, mixpanel, posthog, segment, snowplow
 from ingestion.wire import Claimant, Endpoint, shared
 
 _BY_PROTOCOL = {
@@ -33,7 +33,7 @@ def endpoint_of(protocol: str, path: str) -> Endpoint | None:
     # Any prefix, since it may have been renamed again; what is left is the longest path that the protocol has.
     for start in range(len(names)):
         own = "/" + "/".join(names[start:])
-        for served in _BY_PROTOCOL.values():
+        for served in (*_BY_PROTOCOL.values(), canary.ENDPOINTS):
             if own in served and served[own].protocol == protocol:
                 return served[own]
     return None
@@ -46,7 +46,8 @@ def endpoints(prefixes: Prefixes | None = None) -> dict[str, Endpoint]:
     """
     unprefixed = segment.ENDPOINTS | snowplow.ENDPOINTS | posthog.ENDPOINTS | amplitude.ENDPOINTS | mixpanel.ENDPOINTS
     unprefixed |= {path: shared(claimants) for path, claimants in _CLAIMANTS.items()}
-    served: dict[str, Endpoint] = {}
+    # Nobody's SDK sends canaries: no prefix is theirs.
+    served: dict[str, Endpoint] = dict(canary.ENDPOINTS)
     for protocol, own in {EVERY_PROTOCOL: unprefixed, **_BY_PROTOCOL}.items():
         for prefix in (prefixes or Prefixes()).of(protocol):
             for path, endpoint in own.items():

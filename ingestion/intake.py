@@ -20,12 +20,18 @@ _WITHHELD = " (its bytes are withheld: the project's rules on personal data cann
 class Outcome:
     """What became of a request's events."""
 
-    accepted: int = 0
+    message_ids: list[str] = field(default_factory=list[str])
+    """Of the accepted events."""
     rejected: list[Rejection] = field(default_factory=list[Rejection])
     deviating: int = 0
     """How many of the accepted ones do not fit the schema of their event."""
     size: int = 0
     """Bytes appended to the spool."""
+
+    @property
+    def accepted(self) -> int:
+        """How many events were accepted."""
+        return len(self.message_ids)
 
 
 def take(delivery: Delivery, received: Received, writer: SpoolWriter) -> Outcome:
@@ -51,13 +57,13 @@ def take(delivery: Delivery, received: Received, writer: SpoolWriter) -> Outcome
         except RejectedEventError as error:
             outcome.rejected.append(Rejection(index, error.reason, error.detail))
             rejects.append(_reject(raw, error, received, message_id, batch_id))
-    outcome.accepted = len(landed)
     if received.schemas is not None:
         outcome.deviating = sum(1 for row in landed if row.schema_deviations)
+    outcome.message_ids = [row.message_id for row in landed]
     for table, rows in ((Kind.EVENTS, landed), (Kind.REJECTS, rejects)):
         if rows:
             lines = _encode_lines(rows)
-            writer.append(table, len(rows), lines)
+            writer.append(table, len(rows), lines, project_id=received.project_id)
             outcome.size += len(lines)
     return outcome
 

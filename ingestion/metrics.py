@@ -30,6 +30,15 @@ class CollectorMetrics:
             "Event schemas in force that cannot be read; their events are not judged.",
             registry=self.registry,
         )
+        self.repeated = Counter(
+            f"{prefix}events_repeated",
+            "Accepted events whose message id was among the latest 100,000: a client sent them again.",
+            registry=self.registry,
+        )
+        self.canaries_sent = Counter(f"{prefix}canaries_sent", "Canaries that were taken.", registry=self.registry)
+        self.canaries_failed = Counter(
+            f"{prefix}canaries_failed", "Canaries that were refused or not answered.", registry=self.registry
+        )
         self.refused = Counter(
             f"{prefix}requests_refused", "Requests answered with an error.", ["code"], registry=self.registry
         )

@@ -92,6 +92,7 @@ _PROBLEM = {
         "detail": {"type": "string", "description": "What was wrong, and what to do."},
         "message": {"type": "string", "description": "The same, where Segment's libraries look for it."},
         "instance": {"type": "string"},
+        "request_id": {"type": "string", "description": "As in the header X-Request-Id, and in the collector's log."},
     },
 }
 

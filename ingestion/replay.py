@@ -167,7 +167,7 @@ class Replay:
 
     async def _keep(self, writer: SpoolWriter, accepted: list[tuple[_Reject, LandedEvent]]) -> None:
         rows = [row for _, row in accepted]
-        writer.append(Kind.EVENTS, len(rows), self._encode_lines(rows))
+        writer.append(Kind.EVENTS, len(rows), self._encode_lines(rows), project_id=self._scope.project_id)
         await writer.commit()
         now = datetime.now(UTC)
         self._client.insert(
@@ -189,6 +189,7 @@ async def _replay(settings: ReplaySettings, arguments: argparse.Namespace) -> Ju
             return await run(None)
         writer = SpoolWriter(
             settings.spool_dir,
+            settings.ledger_dir,
             segment_max_bytes=settings.segment_max_bytes,
             segment_max_age_s=settings.segment_max_age_s,
         )

@@ -31,6 +31,11 @@ class SpoolSettings(CommonSettings):
         """Where bytes are kept that could not be delivered."""
         return self.data_dir / "damaged"
 
+    @property
+    def ledger_dir(self) -> Path:
+        """Where collectors count what they acknowledged."""
+        return self.data_dir / "ledger"
+
 
 class CollectorSettings(SpoolSettings, MetadataSettings):
     """The collector: `python -m ingestion`. It takes events whether ClickHouse is there or not."""
@@ -142,6 +147,10 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
         """The most that one event may hold."""
         return Limits(self.max_event_bytes, self.max_event_depth, self.max_event_members, self.max_text_bytes)
 
+    canary_interval_s: float = Field(
+        default=60.0, ge=0, description="Seconds between two canary events of each project; 0 sends none."
+    )
+
     @property
     def listen_port(self) -> int:
         """The port, given or derived."""
@@ -149,16 +158,27 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
 
 
 class ShipperSettings(SpoolSettings):
-    """The shipper: `python -m ingestion.shipper`. It needs ClickHouse's address too, unless it writes to Kafka."""
+    """The shipper: `python -m ingestion.shipper`. It needs ClickHouse's address, unless it writes to Kafka."""
 
     model_config = SettingsConfigDict(env_prefix="RADIXINSIGHT_SHIPPER_", extra="ignore", frozen=True)
 
+    clickhouse_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("CLICKHOUSE_URL", "RADIXINSIGHT_CLICKHOUSE_URL"),
+        description="ClickHouse's HTTP address, with user and password. To ship to Kafka, only the ledger needs it.",
+    )
     host: str = Field(default="127.0.0.1", description="Address of the shipper's /metrics, /healthz and /readyz.")
     port: int | None = Field(
         default=None,
         description="Port of the shipper's /metrics, /healthz, /readyz. Default: RADIXINSIGHT_PORT_BASE + 7.",
     )
     poll_interval_s: float = Field(default=0.1, gt=0, description="Seconds between two looks into the spool.")
+    ledger_interval_s: float = Field(
+        default=10.0, gt=0, description="Seconds between two reports of what collectors acknowledged."
+    )
+    watch_interval_s: float = Field(
+        default=15.0, gt=0, description="Seconds between two looks for canaries, and for the last reconciliation."
+    )
     insert_timeout_s: int = Field(default=120, gt=0, description="Seconds after which an insert counts as failed.")
     max_backoff_s: float = Field(default=15.0, gt=0, description="Longest pause between two tries of a segment.")
 

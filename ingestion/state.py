@@ -1,12 +1,14 @@
 """What a running collector holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.errors import RadixError
 from ingestion.limits import Limits
 from ingestion.metrics import CollectorMetrics
 from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
+from ingestion.recent_ids import RecentIds
+from ingestion.refusals import RefusalLog
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
 from ingestion.spool.writer import SpoolWriter
@@ -25,6 +27,8 @@ class CollectorState:
     bounds: SpoolBounds
     reading: Reading
     rates: SenderRates
+    recent_ids: RecentIds = field(default_factory=RecentIds)
+    refusals: RefusalLog = field(default_factory=RefusalLog)
 
     def checks(self) -> dict[str, str]:
         """Return for each thing that events need `ok` or what is wrong with it."""

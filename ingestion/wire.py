@@ -29,6 +29,7 @@ class Wire:
     ip: str = ""
     """The client's address, as trusted proxies say it."""
     body: bytes = b""
+    request_id: str = ""
 
     @property
     def parameters(self) -> dict[str, str]:

@@ -118,6 +118,10 @@ class WriteKeys:
         """How many event schemas that ought to be in force cannot be read."""
         return self._schemas.broken
 
+    def one_of_each_project(self) -> dict[int, str]:
+        """Return a live key of each project that has one."""
+        return {owner.project_id: key for key, owner in (self._owners or {}).items() if owner is not None}
+
     async def find(self, key: str | None) -> KeyOwner:
         """Return the owner of a live key.
 

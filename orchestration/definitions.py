@@ -1,5 +1,7 @@
 """Everything that Dagster knows, put together from one folder per domain."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from orchestration import dbt_manifest
@@ -9,6 +11,8 @@ from orchestration.defs.governance.properties import event_properties, events_as
 from orchestration.defs.landing.assets import events, projects
 from orchestration.defs.landing.checks import landing_expectations
 from orchestration.defs.models.assets import build_model_assets
+from orchestration.defs.reconciliation.assets import reconciliation
+from orchestration.defs.reconciliation.jobs import build_reconcile_schedule, reconcile
 from orchestration.defs.refresh.history import history, history_schedule
 from orchestration.defs.refresh.jobs import refresh
 from orchestration.defs.refresh.schedules import build_refresh_schedule
@@ -26,11 +30,13 @@ def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
             projects.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
             pii_findings.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
             event_properties.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
+            # Twice the time between two of its runs.
+            reconciliation.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, freshness(timedelta(days=2)))),
             build_model_assets(parsed, stale_after=settings.stale_after),
         ],
         asset_checks=[landing_expectations, events_as_agreed],
-        jobs=[refresh, history],
-        schedules=[build_refresh_schedule(settings), history_schedule],
+        jobs=[refresh, reconcile, history],
+        schedules=[build_refresh_schedule(settings), build_reconcile_schedule(settings), history_schedule],
         resources={
             "settings": settings,
             "warehouse": WarehouseResource(url=dg.EnvVar("CLICKHOUSE_URL")),

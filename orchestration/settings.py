@@ -36,12 +36,22 @@ class OrchestrationSettings(BaseSettings):
         validation_alias=AliasChoices("RADIXINSIGHT_DBT_RAW", "RADIXINSIGHT_ORCHESTRATION_LANDING_DATABASE"),
         description="ClickHouse database of the landing tables; dbt reads the same variable.",
     )
+    staging_database: str = Field(
+        default="staging", description="ClickHouse database of the staging models, which the reconciliation reads."
+    )
     governance_database: str = Field(
-        default="governance", description="ClickHouse database of the findings about personal data."
+        default="governance",
+        description="ClickHouse database of the findings about personal data and of the reconciliation.",
     )
     refresh_cron: str = Field(default="*/5 * * * *", description="When the whole pipeline runs (cron, UTC).")
     refresh_enabled: bool = Field(
         default=True, description="Whether the schedule runs without being switched on first."
+    )
+    reconcile_cron: str = Field(
+        default="47 4 * * *", description="When acknowledged, landed and modelled events are compared (cron, UTC)."
+    )
+    reconciled_days: int = Field(
+        default=3, ge=1, le=30, description="How many complete UTC days before today are compared each time."
     )
     column_lineage: bool = Field(
         default=True, description="Whether runs record columns and column lineage of the models."

@@ -219,9 +219,7 @@ class Catalogue:
         return Service(
             name="shipper",
             command=lambda: _module("ingestion.shipper"),
-            environment=self.environment(
-                *(["CLICKHOUSE_URL"] if to_clickhouse else []), RADIXINSIGHT_SHIPPER_PORT=str(port)
-            ),
+            environment=self.environment("CLICKHOUSE_URL", RADIXINSIGHT_SHIPPER_PORT=str(port)),
             needs=("migrate",) if to_clickhouse else (),
             address=f"http://{LOOPBACK}:{port}",
             is_ready=partial(readiness.answers_http, port, "/readyz"),

@@ -47,6 +47,11 @@ class DataDirectory:
         return self.root / "spool"
 
     @property
+    def ledger(self) -> Path:
+        """How many events were acknowledged, by segment of the spool."""
+        return self.root / "ledger"
+
+    @property
     def dagster(self) -> Path:
         """DAGSTER_HOME."""
         return self.root / "dagster"
@@ -97,7 +102,7 @@ class DataDirectory:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for part in (self.clickhouse, self.valkey, self.spool, self.dagster, self.logs, self.run):
+            for part in (self.clickhouse, self.valkey, self.spool, self.ledger, self.dagster, self.logs, self.run):
                 part.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise OperationError(

@@ -11,6 +11,7 @@ from msgspec import Meta, Raw
 STRING = "String"
 LOW_CARDINALITY = "LowCardinality(String)"
 NUMBER = "UInt32"
+FLAG = "UInt8"
 INSTANT = "DateTime64(3, 'UTC')"
 OPTIONAL_INSTANT = f"Nullable({INSTANT})"
 LIST_OF_WORDS = "Array(LowCardinality(String))"
@@ -62,3 +63,19 @@ Reason = Annotated[str, _column(LOW_CARDINALITY, "Stable code of why, e.g. illeg
 Detail = Annotated[str, _column(STRING, "What was wrong, for people.")]
 Payload = Annotated[Raw, _column(STRING, "The event's bytes as they came.")]
 RejectedMessageId = Annotated[str, _column(STRING, "The client's id of the event, if it could be read.")]
+Source = Annotated[
+    str,
+    _column(
+        LOW_CARDINALITY,
+        "collector: what it acknowledged, by its ledger. shipper: what it found in a segment whose collector had died.",
+    ),
+]
+AcceptedEvents = Annotated[int, _column(NUMBER, "Events that were accepted, once for each delivery.")]
+RejectedEvents = Annotated[int, _column(NUMBER, "Events that were made durable as rejects.")]
+LedgerId = Annotated[str, _column(LOW_CARDINALITY, "Ledger of the collector process; empty from the shipper.")]
+Page = Annotated[
+    int,
+    _column(NUMBER, "Which page of its ledger, from 1 on without a gap, one for each segment; 0 from the shipper."),
+]
+IsInSpool = Annotated[int, _column(FLAG, "1 while the segment waits in the spool, 0 once it is gone from there.")]
+BegunAt = Annotated[float, _column(INSTANT, "When the segment was begun: the day to which it counts.")]

@@ -65,6 +65,24 @@ class Reject(Struct, kw_only=True, omit_defaults=True, gc=False):
     batch_id: fields.BatchId
 
 
+class Acknowledged(Struct, kw_only=True, gc=False):
+    """One row of `raw.acknowledged`, except for `inserted_at`, which ClickHouse sets.
+
+    One row per project, segment and source. It counts what `raw.events` and `raw.rejects` must hold of the segment, and
+    comes another way than they do.
+    """
+
+    project_id: fields.ProjectId
+    batch_id: fields.BatchId
+    source: fields.Source
+    events: fields.AcceptedEvents = 0
+    rejects: fields.RejectedEvents = 0
+    ledger_id: fields.LedgerId = ""
+    page: fields.Page = 0
+    is_in_spool: fields.IsInSpool = 0
+    begun_at: fields.BegunAt
+
+
 def columns(row: type[Struct]) -> list[tuple[str, str, str]]:
     """Return name, ClickHouse type and comment of every column that `row` fills, in the order of the table.
 

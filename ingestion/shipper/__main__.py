@@ -1,7 +1,8 @@
 """`python -m ingestion.shipper`: carries the spool into ClickHouse, or to Kafka, until SIGTERM or SIGINT."""
 
 from collections.abc import Callable
-from threading import Event
+from functools import partial
+from threading import Event, Thread
 
 import structlog
 
@@ -9,11 +10,13 @@ from core.logging import configure
 from core.settings import WarehouseSettings
 from ingestion.kafka.settings import KafkaProducerSettings
 from ingestion.settings import ShipperSettings
-from ingestion.shipper.destination import ClickHouse, Destination
+from ingestion.shipper.destination import ClickHouse, Destination, Reporting
 from ingestion.shipper.landing import Landing
+from ingestion.shipper.ledger import LedgerReport
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipper import Shipper
 from ingestion.shipper.status import StatusServer
+from ingestion.shipper.watch import WarehouseWatch
 from ingestion.stopping import stop_on_signals
 
 
@@ -27,13 +30,33 @@ def main() -> None:
     destination, trouble = (
         _to_kafka(settings, kafka, metrics, stop) if kafka.brokers else _to_clickhouse(settings, metrics)
     )
+    reports: Landing | None = None
+    if settings.clickhouse_url is not None:
+        url = settings.clickhouse_url.get_secret_value()
+        _watch(url, metrics, stop, interval_s=settings.watch_interval_s)
+        reports = Landing(url, timeout_s=settings.insert_timeout_s)
+        destination = Reporting(destination, reports)
     status = StatusServer((settings.host, settings.listen_port), trouble, metrics.registry)
     shipper = Shipper(
         settings.spool_dir, settings.damaged_dir, destination, metrics, max_backoff_s=settings.max_backoff_s
     )
+    ledger = LedgerReport(
+        settings.spool_dir,
+        settings.ledger_dir,
+        settings.damaged_dir,
+        reports,
+        metrics,
+        interval_s=settings.ledger_interval_s,
+    )
     structlog.get_logger().info("shipping", spool=str(settings.spool_dir), brokers=kafka.brokers)
-    shipper.run(stop, poll_interval_s=settings.poll_interval_s)
+    shipper.run(stop, ledger, poll_interval_s=settings.poll_interval_s)
     status.close()
+
+
+def _watch(url: str, metrics: ShipperMetrics, stop: Event, *, interval_s: float) -> None:
+    watch = WarehouseWatch(url)
+    metrics.registry.register(watch)
+    Thread(target=partial(watch.run, stop, interval_s=interval_s), name="watch", daemon=True).start()
 
 
 def _to_clickhouse(settings: ShipperSettings, metrics: ShipperMetrics) -> tuple[Destination, Callable[[], str | None]]:

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ingestion.shipper.landing import Landing
+from ingestion.shipper.ledger import report_found
 from ingestion.shipper.metrics import LandingMetrics
 from ingestion.shipper.shipment import Contents, Shipment
+from ingestion.spool.directory import ADOPTED
 
 
 class Destination(Protocol):
@@ -36,4 +38,23 @@ class ClickHouse:
 
     def close(self) -> None:
         """Close the connection."""
+        self._landing.close()
+
+
+class Reporting:
+    """Delivers elsewhere, and tells ClickHouse what was in a segment whose collector had died."""
+
+    def __init__(self, destination: Destination, landing: Landing) -> None:
+        self._destination = destination
+        self._landing = landing
+
+    def deliver(self, segment: Path, contents: Contents, *, split: bool) -> None:
+        """Deliver the segment, and report it if its collector may not have come to that."""
+        self._destination.deliver(segment, contents, split=split)
+        if segment.suffix == ADOPTED:
+            report_found(self._landing, segment.stem, contents)
+
+    def close(self) -> None:
+        """Close both."""
+        self._destination.close()
         self._landing.close()

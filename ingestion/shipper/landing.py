@@ -10,13 +10,14 @@ from msgspec import Struct
 from urllib3.exceptions import HTTPError
 
 from core import warehouse
-from core.events import LandedEvent, Reject, RejectReason, columns
+from core.events import Acknowledged, LandedEvent, Reject, RejectReason, columns
 from ingestion.shipper.errors import DeliveryError, RefusedError, UnableError, UnreachableError
 from ingestion.spool.records import Kind
 
 _TABLES: dict[Kind, tuple[str, type[Struct]]] = {
     Kind.EVENTS: ("raw.events", LandedEvent),
     Kind.REJECTS: ("raw.rejects", Reject),
+    Kind.ACKNOWLEDGED: ("raw.acknowledged", Acknowledged),
 }
 
 # ClickHouse's error codes that speak of the rows, not of the server: sending the same rows again cannot help.

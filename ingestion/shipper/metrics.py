@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ingestion.spool.directory import usage
 
@@ -32,7 +32,6 @@ class LandingMetrics:
             "Rows that ClickHouse did not have although it had said so, and that were inserted again.",
             registry=self.registry,
         )
-        self.insert_seconds = Histogram(f"{prefix}insert_seconds", "Duration of inserts.", registry=self.registry)
 
 
 class ShipperMetrics(LandingMetrics):
@@ -54,6 +53,11 @@ class ShipperMetrics(LandingMetrics):
         self.withheld_rows = Counter(
             f"{prefix}rows_withheld",
             "Rows too large for the brokers, which are kept on disk.",
+            registry=self.registry,
+        )
+        self.pages = Counter(
+            f"{prefix}ledger_pages_reported",
+            "Segments of which ClickHouse knows what was acknowledged.",
             registry=self.registry,
         )
         waiting = Gauge(f"{prefix}waiting_bytes", "Bytes in the spool of all collectors.", registry=self.registry)

@@ -8,6 +8,7 @@ import structlog
 from ingestion.shipper.backoff import BackOff, Pause
 from ingestion.shipper.destination import Destination
 from ingestion.shipper.errors import DeliveryError
+from ingestion.shipper.ledger import LedgerReport
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipment import read
 from ingestion.spool.directory import ADOPTED, adopt, forget_marks, segments, sweep, try_lock, writers
@@ -31,10 +32,13 @@ class Shipper:
         self._back_off = BackOff(max_backoff_s)
         self._pauses: dict[Path, Pause] = {}
 
-    def run(self, stop: Event, *, poll_interval_s: float) -> None:
-        """Ship until `stop` is set; then finish the segment in hand."""
+    def run(self, stop: Event, ledger: LedgerReport, *, poll_interval_s: float) -> None:
+        """Ship, and report the ledger, until `stop` is set; then finish the segment in hand."""
         while not stop.is_set():
-            if not self.ship_available(stop):
+            done = self.ship_available(stop)
+            if self._back_off.server.is_over:
+                ledger.report_due()
+            if not done:
                 stop.wait(poll_interval_s)
         self._destination.close()
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 OPEN, SEALED, SPLIT = ".open", ".sealed", ".split"
 ADOPTED = ".adopted"
-"""Sealed by the shipper, in place of a writer that died: only these can end with a write that was torn."""
+"""Sealed by the shipper, in place of a writer that died: only these can end with a write that was torn, or have more in
+them than their ledger tells."""
 _LOCK = "lock"
 _UNFINISHED = ".new-"
 _UNFINISHED_FOR_GOOD_AFTER_S = 3600
@@ -66,6 +67,11 @@ def segments(writer: Path, *suffixes: str) -> list[Path]:
         return sorted(path for path in writer.iterdir() if path.suffix in (suffixes or (SEALED, ADOPTED)))
     except FileNotFoundError:
         return []
+
+
+def segment_ids(spool: Path) -> set[str]:
+    """Return the ids of all segments of all writers, also of those that are being written."""
+    return {path.stem for writer in writers(spool) for path in segments(writer, OPEN, SEALED, ADOPTED)}
 
 
 def adopt(writer: Path) -> bool:

@@ -21,6 +21,8 @@ class Kind(IntEnum):
 
     EVENTS = 1
     REJECTS = 2
+    ACKNOWLEDGED = 3
+    """Not in segments, but in the ledger beside them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,14 @@ def _parts(directory: DataDirectory) -> Iterator[Path]:
     """Yield what we make below the root; last what we know it by, so that a reset that was cut off can be repeated."""
     for pattern in _UNFINISHED:
         yield from directory.root.glob(pattern)
-    yield from (directory.clickhouse, directory.postgres, directory.valkey, directory.spool, directory.dagster)
+    yield from (
+        directory.clickhouse,
+        directory.postgres,
+        directory.valkey,
+        directory.spool,
+        directory.ledger,
+        directory.dagster,
+    )
     yield from (directory.logs, directory.demo_file, directory.run, directory.secrets_file)
 
 

@@ -6,13 +6,15 @@ import pytest
 from msgspec import Struct
 
 from core import warehouse
-from core.events import Event, EventType, LandedEvent, Reject, RejectReason, columns
+from core.events import Acknowledged, Event, EventType, LandedEvent, Reject, RejectReason, columns
 from runtime.instance import Instance
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize(("table", "row"), [("events", LandedEvent), ("rejects", Reject)])
+@pytest.mark.parametrize(
+    ("table", "row"), [("events", LandedEvent), ("rejects", Reject), ("acknowledged", Acknowledged)]
+)
 def test_a_landing_table_has_the_columns_of_its_struct(runtime: Instance, table: str, row: type[Struct]) -> None:
     """Name, type, comment and order; `inserted_at` is ClickHouse's own."""
     sql = """

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from engine.event_table import sql_instant
 from engine.landing import Landing, landing
 from reference.events import Event
 from runtime.instance import Instance
@@ -90,3 +91,17 @@ def test_a_table_that_an_older_version_made_gets_the_columns_that_are_new(landed
     landed.dbt("run", "--select", MODEL)
     sql = f"select message_id, traits_once from {{staging}}.{MODEL} order by message_id"
     assert landed.rows(sql) == [("new", ""), ("old", "")]
+
+
+@pytest.mark.slow
+def test_a_canary_is_seen_by_the_models_and_counted_by_none(landed: Landing) -> None:
+    now = datetime.now(UTC)
+    landed.deliver(1, [event("counted", received_after_s=1)], inserted_at=START)
+    landed.client.command(
+        f"insert into {landed.table('raw.events')} (project_id, message_id, received_at, event, protocol)"
+        f" values (1, 'canary', {sql_instant(now)}, '$canary', 'canary')"
+    )
+    landed.dbt("build", "--select", MODEL, "stg_collector__canaries")
+    assert landed.rows(f"select message_id from {{staging}}.{MODEL}") == [("counted",)]
+    ((project_id, received_at),) = landed.rows("select project_id, received_at from {staging}.stg_collector__canaries")
+    assert (project_id, received_at) == (1, now.replace(microsecond=now.microsecond // 1000 * 1000))

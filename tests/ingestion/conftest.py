@@ -33,7 +33,7 @@ def collector(runtime: Instance, tmp_path: Path) -> Collector:
 
     @asynccontextmanager
     async def run(**settings: Any) -> AsyncGenerator[httpx.AsyncClient]:
-        given: dict[str, Any] = {"database_url": runtime.database_url, "data_dir": tmp_path}
+        given: dict[str, Any] = {"database_url": runtime.database_url, "data_dir": tmp_path, "canary_interval_s": 0}
         app = create_app(CollectorSettings(**(given | settings)))
         transport = httpx.ASGITransport(app)
         async with (

@@ -18,7 +18,7 @@ import httpx
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from ingestion.spool.directory import usage
+from ingestion.spool.directory import ADOPTED, OPEN, SEALED, segments, usage, writers
 
 _EMPTY_LOOKS = 3
 _SERVICES = {"ingestion": "COLLECTOR", "ingestion.shipper": "SHIPPER", "ingestion.kafka": "CONSUMER"}
@@ -84,6 +84,8 @@ class Line:
         environment = variables | {
             "RADIXINSIGHT_DATA_DIR": str(data_dir),
             "RADIXINSIGHT_COLLECTOR_SEGMENT_MAX_AGE_S": "0.05",
+            "RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S": "0",
+            "RADIXINSIGHT_SHIPPER_LEDGER_INTERVAL_S": "0.2",
             "RADIXINSIGHT_SHIPPER_POLL_INTERVAL_S": "0.02",
             "RADIXINSIGHT_SHIPPER_MAX_BACKOFF_S": "0.5",
             **more,
@@ -104,6 +106,21 @@ class Line:
         while looks < _EMPTY_LOOKS:
             assert time.monotonic() < deadline, f"the spool is not shipped:\n{self.shipper.log.read_text()[-2000:]}"
             looks = 0 if usage(self.data_dir / "spool").segments else looks + 1
+            time.sleep(0.02)
+
+    def wait_until_sealed(self, timeout_s: float = 20) -> None:
+        """Wait until the collector has no segment open."""
+        self._wait(lambda: any(segments(owner, OPEN) for owner in writers(self.data_dir / "spool")), timeout_s)
+
+    def wait_until_reported(self, timeout_s: float = 60) -> None:
+        """Wait until ClickHouse knows of everything that was acknowledged."""
+        ledger = self.data_dir / "ledger"
+        self._wait(lambda: any(segments(owner, OPEN, SEALED, ADOPTED) for owner in writers(ledger)), timeout_s)
+
+    def _wait(self, is_unfinished: Callable[[], bool], timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while is_unfinished():
+            assert time.monotonic() < deadline, self.shipper.log.read_text()[-2000:] if self.shipper.process else ""
             time.sleep(0.02)
 
 

@@ -7,6 +7,7 @@ import time
 import httpx
 from clickhouse_connect.driver.client import Client
 
+from engine.reconciled import books
 from runtime.project_keys import ProjectKeys
 from tests.contract.clickhouse.harness import Server
 from tests.ingestion.harness import Line, Program, Sender, landed_events
@@ -71,3 +72,14 @@ def verify(client: Client, project: ProjectKeys, load: Load) -> None:
     assert load.acknowledged - stored == set(), "acknowledged events were lost"
     assert len(landed) == len(stored), "events were stored twice"
     assert stored - load.acknowledged <= load.unknown
+
+
+def verify_books(client: Client, project: ProjectKeys, load: Load) -> None:
+    """Compare what the reconciliation says of today with what was acknowledged; needs the ledger to be reported."""
+    landed = len(landed_events(client, project.id))
+    with books(client) as made:
+        made.model(project.id)
+        row = made.today(project.id)
+    assert (row.lost, row.doubled, row.unledgered, row.waiting) == (0, 0, 0, 0), "the reconciliation sees what is not"
+    assert row.acknowledged + row.unacknowledged == row.landed == landed
+    assert row.acknowledged >= len(load.acknowledged)

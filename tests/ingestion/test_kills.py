@@ -11,8 +11,8 @@ from core.warehouse.migrate import migrate
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
 from tests.contract.clickhouse.harness import PASSWORDS, Server
-from tests.ingestion.harness import Line
-from tests.ingestion.storm import storm, verify
+from tests.ingestion.harness import Line, Program
+from tests.ingestion.storm import Load, storm, verify, verify_books
 
 pytestmark = pytest.mark.slow
 
@@ -27,12 +27,25 @@ def line(runtime: Instance, tmp_path: Path) -> Generator[Line]:
     line.stop()
 
 
+def reported_storm(line: Line, victim: Program | Server, project: ProjectKeys) -> Load:
+    """Send while killing the victim, and wait until ClickHouse has the ledger too."""
+    load = storm(line, victim, project)
+    line.wait_until_reported()
+    return load
+
+
+def verify_all(client: Client, project: ProjectKeys, load: Load) -> None:
+    """Compare what was acknowledged with what is stored, and both with what the reconciliation says."""
+    verify(client, project, load)
+    verify_books(client, project, load)
+
+
 def test_a_killed_collector_loses_and_doubles_nothing(line: Line, project: ProjectKeys, client: Client) -> None:
-    verify(client, project, storm(line, line.collector, project))
+    verify_all(client, project, reported_storm(line, line.collector, project))
 
 
 def test_a_killed_shipper_loses_and_doubles_nothing(line: Line, project: ProjectKeys, client: Client) -> None:
-    verify(client, project, storm(line, line.shipper, project))
+    verify_all(client, project, reported_storm(line, line.shipper, project))
 
 
 @pytest.fixture
@@ -53,8 +66,8 @@ def test_a_killed_clickhouse_loses_and_doubles_nothing(
     line.collector.start()
     line.shipper.start()
     try:
-        load = storm(line, server, project)
+        load = reported_storm(line, server, project)
     finally:
         line.stop()
     with warehouse.connect(url) as client:
-        verify(client, project, load)
+        verify_all(client, project, load)

@@ -82,8 +82,9 @@ def test_every_event_that_was_sent_is_stored_modelled_and_answered(
 ) -> None:
     assert len(events) == ROWS
     for table in ("raw.events", "staging.stg_collector__events", "marts.fct_events"):
-        counted = _rows(pipeline, f"select uniqExact(message_id) from {table} where project_id = {{project_id:UInt32}}")
-        assert counted == [(ROWS,)]
+        is_counted = "protocol != 'canary'" if table == "raw.events" else "true"
+        sql = f"select uniqExact(message_id) from {table} where project_id = {{project_id:UInt32}} and {is_counted}"
+        assert _rows(pipeline, sql) == [(ROWS,)]
     names = _ask(api, "event-names", reach)
     for row in names:
         named = [event for event in events if event.event == row["event"]]

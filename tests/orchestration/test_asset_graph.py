@@ -57,8 +57,10 @@ def test_everything_that_is_made_has_a_freshness_policy(definitions: dg.Definiti
     assert without == set()
 
 
-def test_the_refresh_job_covers_every_asset_and_check(definitions: dg.Definitions) -> None:
+def test_the_jobs_cover_every_asset_and_check_once(definitions: dg.Definitions) -> None:
     assets = definitions.resolve_asset_graph()
-    selected = definitions.resolve_job_def("refresh").asset_layer.asset_graph
-    assert set(selected.executable_asset_keys) == set(assets.executable_asset_keys)
-    assert set(selected.asset_check_keys) == set(assets.asset_check_keys)
+    selected = [definitions.resolve_job_def(name).asset_layer.asset_graph for name in ("refresh", "reconcile")]
+    keys = [key for graph in selected for key in graph.executable_asset_keys]
+    checks = [key for graph in selected for key in graph.asset_check_keys]
+    assert sorted(keys) == sorted(assets.executable_asset_keys)
+    assert sorted(checks) == sorted(assets.asset_check_keys)

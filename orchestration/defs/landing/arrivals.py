@@ -15,7 +15,7 @@ select
     max(received_at) as latest_received_at,
     max(inserted_at) as latest_inserted_at
 from {landing:Identifier}.events
-where received_at >= now64(3) - interval 1 day
+where received_at >= now64(3) - interval 1 day and protocol != 'canary'
 """
 _REJECTS = """
 select count()

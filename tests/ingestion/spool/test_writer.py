@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.errors import SpoolUnavailableError
-from ingestion.spool.directory import OPEN, SEALED, adopt, segments, writers
+from ingestion.spool.directory import ADOPTED, OPEN, SEALED, adopt, segments, writers
 from ingestion.spool.records import Kind, Record, scan
 from ingestion.spool.segment import OpenSegment
 from ingestion.spool.writer import SpoolWriter
@@ -22,7 +22,8 @@ async def make_writer(tmp_path: Path) -> AsyncGenerator[MakeWriter]:
     made: list[SpoolWriter] = []
 
     def make(*, max_bytes: int = 1_000_000, max_age_s: float = 60) -> SpoolWriter:
-        made.append(SpoolWriter(tmp_path, segment_max_bytes=max_bytes, segment_max_age_s=max_age_s))
+        ledger = tmp_path.with_name(f"{tmp_path.name}-ledger")
+        made.append(SpoolWriter(tmp_path, ledger, segment_max_bytes=max_bytes, segment_max_age_s=max_age_s))
         return made[-1]
 
     yield make
@@ -41,7 +42,7 @@ def stored(spool: Path, suffix: str) -> list[list[bytes]]:
 
 async def send(writer: SpoolWriter, payload: bytes) -> None:
     """Append one record and wait until it is durable."""
-    writer.append(Kind.EVENTS, 1, payload)
+    writer.append(Kind.EVENTS, 1, payload, project_id=1)
     await writer.commit()
 
 
@@ -116,7 +117,7 @@ async def test_a_closed_writer_takes_nothing(make_writer: MakeWriter) -> None:
     writer = make_writer()
     await writer.close()
     with pytest.raises(SpoolUnavailableError):
-        writer.append(Kind.EVENTS, 1, b"a")
+        writer.append(Kind.EVENTS, 1, b"a", project_id=1)
 
 
 async def test_a_full_disk_acknowledges_nothing_and_keeps_nothing(
@@ -207,3 +208,15 @@ async def test_a_client_that_goes_away_does_not_take_others_with_it(make_writer:
     await staying
     with pytest.raises(asyncio.CancelledError):
         await leaving
+
+
+async def test_a_ledger_that_cannot_be_written_keeps_no_segment_from_being_shipped(
+    make_writer: MakeWriter, tmp_path: Path
+) -> None:
+    """The shipper counts what is in it, as if its collector had died."""
+    writer = make_writer()
+    (own,) = tmp_path.with_name(f"{tmp_path.name}-ledger").iterdir()
+    own.rename(own.with_name("gone"))
+    await send(writer, b"a")
+    await writer.close()
+    assert stored(tmp_path, ADOPTED) == [[b"a"]]

@@ -17,13 +17,15 @@
     'traits', 'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'protocol', 'library',
     'write_key_id', 'batch_id', 'inserted_at',
 ] %}
+{%- set is_unsettled =
+    'toStartOfMinute(inserted_at) in (' ~ unsettled_minutes() ~ ')' if is_incremental() else 'true'
+%}
 
 with source as (
     select {{ columns | join(', ') }}
     from {{ source('raw', 'events') }}
-    {%- if is_incremental() %}
-    where toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
-    {%- endif %}
+    -- Canaries are the collector's own, which no figure counts.
+    where protocol != 'canary' and {{ is_unsettled }}
 ),
 
 -- Only ids that came more than once are sorted: a replay is rare, and events are wide.
