@@ -11,6 +11,9 @@ from core import metadata, problem
 from ingestion import openapi, operation
 from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
+from ingestion.importing import routes
+from ingestion.importing.receiving import Receiving
+from ingestion.importing.uploads import Uploads
 from ingestion.metrics import CollectorMetrics
 from ingestion.protocols import posthog_answers
 from ingestion.reading import Reading
@@ -41,7 +44,13 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             max_pending_bytes=settings.max_pending_bytes,
         )
         state = CollectorState(
-            settings, CollectorMetrics(), WriteKeys(engine), writer, bounds, Reading(settings.max_reading_bytes)
+            settings,
+            CollectorMetrics(),
+            WriteKeys(engine),
+            writer,
+            bounds,
+            Reading(settings.max_reading_bytes),
+            Receiving(Uploads(settings.imports_dir), settings),
         )
         state.metrics.show_spool(bounds)
         app.state.collector = state
@@ -66,6 +75,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.include_router(operation.router)
+    app.include_router(routes.router)
     for prefix in ("", "/posthog"):
         app.include_router(posthog_answers.router, prefix=prefix)
     problem.install(app)

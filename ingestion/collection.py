@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.errors import RadixError
 from ingestion import body as bodies
 from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
+from ingestion.importing.routes import UPLOAD_PATH, is_upload
 from ingestion.intake import Outcome, take
 from ingestion.reading import Share
 from ingestion.state import CollectorState
@@ -34,7 +35,7 @@ class EventRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
-        if endpoint is None:
+        if endpoint is None or (scope["path"] == UPLOAD_PATH and is_upload(scope)):
             await self._app(scope, receive, send)
             return
         state: CollectorState = scope["app"].state.collector

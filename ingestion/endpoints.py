@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ingestion.importing import exports
 from ingestion.protocols import amplitude, mixpanel, posthog, segment, snowplow
 from ingestion.wire import Claimant, Endpoint, shared
 
@@ -27,11 +28,19 @@ _CLAIMANTS: dict[str, Sequence[Claimant]] = {
 
 
 def endpoint_of(protocol: str, path: str) -> Endpoint | None:
-    """Return the endpoint of a protocol under a path, with or without a prefix; None when there is none any more."""
+    """Return the endpoint of a protocol under a path, with or without a prefix; None when there is none any more.
+
+    What was imported has endpoints too, which are served nowhere.
+    """
     prefix, _, rest = path.rstrip("/").lstrip("/").partition("/")
     own = f"/{rest}" if prefix in _PREFIXES else path.rstrip("/")
     return next(
-        (served[own] for served in _PREFIXES.values() if own in served and served[own].protocol == protocol), None
+        (
+            served[own]
+            for served in (*_PREFIXES.values(), exports.ENDPOINTS)
+            if own in served and served[own].protocol == protocol
+        ),
+        None,
     )
 
 

@@ -24,8 +24,24 @@ class SpoolSettings(CommonSettings):
         """Where accepted events wait until ClickHouse has them."""
         return self.data_dir / "spool"
 
+    @property
+    def imports_dir(self) -> Path:
+        """Where uploaded files of history wait, and what is told of them."""
+        return self.data_dir / "imports"
 
-class CollectorSettings(SpoolSettings, MetadataSettings):
+
+class EventSettings(CommonSettings):
+    """What holds for every event, however it comes."""
+
+    max_event_bytes: int = Field(
+        default=32 * 1024,
+        gt=0,
+        validation_alias="RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES",
+        description="Most bytes of one event.",
+    )
+
+
+class CollectorSettings(EventSettings, SpoolSettings, MetadataSettings):
     """The collector: `python -m ingestion`. It takes events whether ClickHouse is there or not."""
 
     model_config = SettingsConfigDict(env_prefix="RADIXINSIGHT_COLLECTOR_", extra="ignore", frozen=True)
@@ -36,7 +52,6 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
         default="127.0.0.1",
         description="Addresses, separated by commas, whose X-Forwarded-For is believed; `*` for every one.",
     )
-    max_event_bytes: int = Field(default=32 * 1024, gt=0, description="Most bytes of one event.")
     max_request_bytes: int = Field(
         default=20 * _MIB, gt=0, description="Most bytes of one request, as sent and unpacked."
     )
@@ -68,6 +83,14 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     )
     body_timeout_s: float = Field(
         default=60.0, gt=0, description="Seconds in which a client has to send its body: refused after that."
+    )
+    upload_max_bytes: int = Field(
+        default=5 * 1024 * _MIB, gt=0, description="Most bytes of one file of history that is uploaded: 413 above."
+    )
+    uploads_max_bytes: int = Field(
+        default=20 * 1024 * _MIB,
+        gt=0,
+        description="Most bytes of all uploaded files that wait to be imported: 429 above.",
     )
     max_connections: int = Field(
         default=2000, gt=0, description="Most connections at once: 503 above, whatever is asked for."

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.errors import RadixError
+from ingestion.importing.receiving import Receiving
 from ingestion.metrics import CollectorMetrics
 from ingestion.reading import Reading
 from ingestion.settings import CollectorSettings
@@ -21,6 +22,7 @@ class CollectorState:
     writer: SpoolWriter
     bounds: SpoolBounds
     reading: Reading
+    receiving: Receiving
 
     def checks(self) -> dict[str, str]:
         """Return for each thing that events need `ok` or what is wrong with it."""

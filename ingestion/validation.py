@@ -74,7 +74,7 @@ class Validator:
     def __init__(
         self, received: Received, sent_at: str | float | None = None, context: Raw | UnsetType = UNSET
     ) -> None:
-        self._received = received
+        self.received = received
         self._sent_ms = _parse_leniently(sent_at)
         self._context = context
         # Events of one request mostly carry the same context: read it once.
@@ -88,7 +88,7 @@ class Validator:
             raise RejectedEventError(
                 RejectReason.INVALID_TYPE, f"type is {kind!r}; it must be one of {', '.join(sorted(_TYPES))}"
             )
-        received = self._received
+        received = self.received
         context_json = _object(event.context, "context")
         if context_json is _EMPTY:
             context_json = _object(self._context, "context")

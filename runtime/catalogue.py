@@ -37,6 +37,7 @@ _MODULES = {
     "migrate": "core.migrate",
     "collector": "ingestion.__main__",
     "shipper": "ingestion.shipper",
+    "importer": "ingestion.importing.importer",
     "api": "api.__main__",
     "dagster-code": "orchestration.definitions",
     "dagster-web": "orchestration.definitions",
@@ -62,6 +63,7 @@ class Catalogue:
             self._migrate(),
             self._collector(),
             self._shipper(),
+            self._importer(),
             self._api(),
             *self._dagster(),
             self._trickle(),
@@ -219,6 +221,14 @@ class Catalogue:
             needs=("migrate",),
             address=f"http://{LOOPBACK}:{port}",
             is_ready=partial(readiness.answers_http, port, "/readyz"),
+        )
+
+    def _importer(self) -> Service:
+        return Service(
+            name="importer",
+            command=lambda: _module("ingestion.importing.importer"),
+            environment=self.environment("CLICKHOUSE_URL"),
+            needs=("migrate",),
         )
 
     def _api(self) -> Service:

@@ -51,6 +51,21 @@ def project_of_api_key(database_url: str, api_key: str) -> int | None:
     return _in_transaction(database_url, look_up)
 
 
+def project_exists(database_url: str, project_id: int) -> bool:
+    """Say whether the database knows a project."""
+    return _in_transaction(database_url, lambda session: session.get(metadata.Project, project_id) is not None)
+
+
+def owner_of_write_key(database_url: str, write_key: str) -> tuple[int, int] | None:
+    """Return the ids of the project that a live key writes to and of the key itself, or None for any other key."""
+
+    def look_up(session: Session) -> tuple[int, int] | None:
+        found = projects.find_write_key(session, write_key)
+        return (found.project_id, found.id) if found is not None else None
+
+    return _in_transaction(database_url, look_up)
+
+
 def _in_transaction(database_url: str, work: Callable[[Session], _Result]) -> _Result:
     engine: Engine = metadata.connect(database_url)
     try:

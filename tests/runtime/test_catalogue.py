@@ -63,7 +63,7 @@ def test_a_process_is_told_the_passwords_that_it_needs_and_no_others(
         return {engine for engine, password in passwords.items() if password in values}
 
     assert told("collector") == {"postgres"}
-    assert told("shipper") == {"clickhouse"}
+    assert told("shipper") == told("importer") == {"clickhouse"}
     assert told("api") == {"reader", "postgres", "valkey"}
     assert told("migrate") == {"clickhouse", "postgres"}
     assert told("dagster-code") == {"clickhouse", "postgres"}
