@@ -21,6 +21,8 @@ _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _MAX_WINDOW = 128 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _BUFFER = 256 * 1024
+# What is unpacked when damage is met is lost with it: little at a time.
+_UNPACKED_BUFFER = 64 * 1024
 PACKED_SUFFIXES = frozenset({".gz", ".gzip", ".zst", ".zstd"})
 DAMAGED = (zlib.error, zstandard.ZstdError, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, RuntimeError)
 """What reading raises for packed bytes that are damaged or cut off; RuntimeError for an archive with a password."""
@@ -100,11 +102,11 @@ def members(source: Source) -> Iterator[tuple[str, IO[bytes]]]:
 def _unpacked(stream: "io.BufferedReader[Any]") -> Generator[IO[bytes]]:
     head = stream.peek(4)[:4]
     if head.startswith(_GZIP):
-        with io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=stream)), _BUFFER) as unpacked:
+        with io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=stream)), _UNPACKED_BUFFER) as unpacked:
             yield unpacked
     elif head.startswith(_ZSTD):
         reader = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).stream_reader(stream, read_across_frames=True)
-        with io.BufferedReader(cast("io.RawIOBase", reader), _BUFFER) as unpacked:
+        with io.BufferedReader(cast("io.RawIOBase", reader), _UNPACKED_BUFFER) as unpacked:
             yield unpacked
     else:
         yield stream

