@@ -26,9 +26,9 @@ from ingestion.spool.directory import SPLIT, forget_marks
 from ingestion.spool.records import Kind
 from ingestion.validation import Received, RejectedEventError, Validator
 
-# One insert each. 50,000 rows of 600 bytes are 30 MB: 20 inserts for a million rows, and two blocks are in memory.
-_BLOCK_ROWS = 50_000
-_BLOCK_BYTES = 24 * 1024 * 1024
+# One insert each: 40 for a million rows. Two blocks are in memory, several times over: as rows, events and lines.
+_BLOCK_ROWS = 25_000
+_BLOCK_BYTES = 12 * 1024 * 1024
 _FIRST_BACKOFF_S, _LAST_BACKOFF_S = 0.5, 15.0
 _REFUSALS = 3
 """Refusals for an unforeseen reason after which a block is split, although nothing says that a row is at fault."""
