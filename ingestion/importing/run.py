@@ -78,6 +78,7 @@ class Import:
         self._max_unpacked_bytes = max_unpacked_bytes
         self._stop = stop or Signal()
         self._ids = Occurrences(subject.project_id, subject.mapping.name)
+        self._resumed_at = 0
 
     def run(self, path: Path, report: Report, *, force: bool = False) -> tuple[Run, bool]:
         """Import the file, from where an earlier run was cut off; return the run, and whether it was done before.
@@ -109,6 +110,7 @@ class Import:
         with Source(path) as source, ThreadPoolExecutor(1, "land") as thread:
             landing: Future[Progress] | None = None
             done = run.done.blocks
+            self._resumed_at = done + 1
             must_count_again = run.done.ids_made > 0
             try:
                 for block in self._blocks(source):
@@ -143,7 +145,8 @@ class Import:
                 block.size += size
                 unpacked += size
                 if self._max_unpacked_bytes is not None and unpacked > self._max_unpacked_bytes:
-                    raise UnreadableFileError(f"The file has more than {self._max_unpacked_bytes} bytes, unpacked.")
+                    fault = UnreadableFileError(f"The file has more than {self._max_unpacked_bytes} bytes, unpacked.")
+                    break
                 if len(block.rows) >= _BLOCK_ROWS or block.size >= _BLOCK_BYTES:
                     yield block
                     block = _Block(block.number + 1, [])
@@ -202,21 +205,33 @@ class Import:
         """Land a block, and note that it is done. Runs in a thread of its own."""
         batch_id = self._subject.batch_id(run, number)
         segment = self._work / batch_id
-        self._land_patiently(Shipment(self._landing, self._metrics, segment), contents)
-        if any(self._work.glob(f"{batch_id}{SPLIT}-*")):
-            refused = self._landing.count(Kind.REJECTS, batch_id, refused=True)
-            part.rows_landed -= refused
-            part.rows_rejected += refused
+        # ClickHouse forgets a token after 10,000 others: a block that was cut off may be long ago.
+        is_doubtful = number == self._resumed_at and not self._marks(batch_id)
+        refused = self._patiently(lambda split: self._ship(segment, contents, split=split, is_doubtful=is_doubtful))
+        part.rows_landed -= refused
+        part.rows_rejected += refused
         self._ledger.note_block(run, number, part)
         forget_marks(segment)
         return part
 
-    def _land_patiently(self, shipment: Shipment, contents: Contents) -> None:
+    def _marks(self, batch_id: str) -> list[Path]:
+        """Return what says which parts of a block have landed, when it had to be split."""
+        return list(self._work.glob(f"{batch_id}{SPLIT}-*"))
+
+    def _ship(self, segment: Path, contents: Contents, *, split: bool, is_doubtful: bool) -> int:
+        """Land a block; return how many of its rows only ClickHouse refused."""
+        batch_id, rows, lines = segment.name, contents.rows, contents.lines
+        if is_doubtful:
+            lines = {kind: found for kind, found in lines.items() if self._landing.count(kind, batch_id) < rows[kind]}
+        Shipment(self._landing, self._metrics, segment).land(Contents(lines, rows, 0, 0), split=split)
+        return self._landing.count(Kind.REJECTS, batch_id, refused=True) if self._marks(batch_id) else 0
+
+    def _patiently(self, land: Callable[[bool], int]) -> int:
         until = time.monotonic() + self._patience_s
         pause, refusals = _FIRST_BACKOFF_S, 0
         while True:
             try:
-                shipment.land(contents, split=refusals >= _REFUSALS)
+                return land(refusals >= _REFUSALS)
             except InsertError as error:
                 refusals += isinstance(error, RefusedError)
                 _logger.warning("block_not_landed", code=error.code, error=str(error), again_in_s=pause)
@@ -228,8 +243,6 @@ class Import:
                 if self._stop.wait(pause):
                     raise StoppedError from error
                 pause = min(_LAST_BACKOFF_S, pause * 2)
-            else:
-                return
 
 
 def _bytes(row: Row | Unreadable) -> bytes:

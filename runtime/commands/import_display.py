@@ -24,6 +24,7 @@ class ImportDisplay:
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
         self._began = self._file_began = time.monotonic()

@@ -35,15 +35,25 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
+def in_members(content: bytes) -> bytes:
+    """Pack the way that concatenated logs are."""
+    return gzip.compress(content[:8]) + gzip.compress(content[8:])
+
+
+def in_an_archive(content: bytes) -> bytes:
+    """Pack the way that Amplitude does."""
+    return zipped(("1/x.json.gz", gzip.compress(content)))
+
+
 @pytest.mark.parametrize(
     "pack",
     [
         bytes,
         gzip.compress,
-        lambda content: gzip.compress(content[:8]) + gzip.compress(content[8:]),
+        in_members,
         zstandard.compress,
-        lambda content: zipped(("1/x.json.gz", gzip.compress(content))),
-        lambda content: b"\xef\xbb\xbf" + content,
+        in_an_archive,
+        b"\xef\xbb\xbf".__add__,
     ],
     ids=["plain", "gzip", "gzip in members", "zstd", "zip", "with a byte order mark"],
 )

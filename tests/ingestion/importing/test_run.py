@@ -11,15 +11,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from msgspec.json import Encoder
 
-from core import warehouse
 from core.events import LandedEvent
 from ingestion.importing import run as running
 from ingestion.importing.errors import UnreadableFileError, WarehouseAwayError
@@ -28,7 +28,7 @@ from ingestion.importing.ledger import Ledger, Progress, Run, Subject
 from ingestion.importing.mapping import Mapping
 from ingestion.importing.own_mapping import Document, own_mapping
 from ingestion.importing.packing import content_hash
-from ingestion.importing.run import Import, StoppedError
+from ingestion.importing.run import Import, Report, StoppedError
 from ingestion.shipper.landing import Landing, UnreachableError
 from ingestion.spool.records import Kind
 from runtime.instance import Instance
@@ -37,6 +37,10 @@ from tests.ingestion.harness import landed_events, rejects
 from tests.ingestion.importing.files import lines
 
 SHOP = own_mapping(Document(name="shop", columns={"who": "userId", "what": "event", "at": "timestamp"}))
+
+
+def quietly(_done: int, _size: int, _progress: Progress) -> None:
+    """Tell nobody."""
 
 
 @dataclass
@@ -48,7 +52,6 @@ class Place:
     url: str
     project_id: int
     landing: Landing
-    done: list[int] = field(default_factory=list[int])
 
     def put(self, name: str, content: bytes) -> Path:
         """Write a file."""
@@ -56,13 +59,31 @@ class Place:
         path.write_bytes(content)
         return path
 
-    def load(self, path: Path, mapping: Mapping = SHOP, *, force: bool = False, **more: Any) -> tuple[Run, bool]:
+    def load(
+        self,
+        path: Path,
+        mapping: Mapping = SHOP,
+        *,
+        force: bool = False,
+        landing: Landing | None = None,
+        report: Report = quietly,
+        patience_s: float = 120,
+        max_unpacked_bytes: int | None = None,
+        stop: Event | None = None,
+    ) -> tuple[Run, bool]:
         """Import a file, as a new process would."""
         subject = Subject(self.project_id, 0, path.name, content_hash(path), mapping)
-        options = {"work": self.root / "work", "max_event_bytes": 32 * 1024} | more
-        landing = options.pop("landing", self.landing)
-        report = options.pop("report", lambda *_: None)
-        with contextlib.closing(Import(subject, landing, Ledger(self.client, subject), **options)) as work:
+        work = Import(
+            subject,
+            landing or self.landing,
+            Ledger(self.client, subject),
+            work=self.root / "work",
+            max_event_bytes=32 * 1024,
+            patience_s=patience_s,
+            max_unpacked_bytes=max_unpacked_bytes,
+            stop=stop,
+        )
+        with contextlib.closing(work):
             return work.run(path, report, force=force)
 
     def landed(self) -> list[dict[str, Any]]:
@@ -229,7 +250,7 @@ def test_a_row_that_only_clickhouse_refuses_is_filed_alone(
     place: Place, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a table with a constraint would; here the line itself is spoilt on its way."""
-    plain = running._encode_lines
+    plain = Encoder().encode_lines
 
     def spoilt(rows: list[Any]) -> bytes:
         encoded = plain(rows)
@@ -293,15 +314,7 @@ def test_an_import_that_is_killed_again_and_again_lands_every_row_once(
 
 
 def test_an_import_waits_for_a_clickhouse_that_is_away(place: Place, free_port: int) -> None:
-    path = place.put("shop.csv", shop_rows(3))
-    subject = Subject(place.project_id, 0, path.name, content_hash(path), SHOP)
     away = Landing(f"http://radixinsight:x@127.0.0.1:{free_port}/", timeout_s=5)
-    with (
-        warehouse.connect(place.url) as client,
-        contextlib.closing(
-            Import(subject, away, Ledger(client, subject), work=place.root / "work", max_event_bytes=1000, patience_s=0)
-        ) as work,
-        pytest.raises(WarehouseAwayError, match="goes on where it was"),
-    ):
-        work.run(path, lambda *_: None)
+    with pytest.raises(WarehouseAwayError, match="goes on where it was"):
+        place.load(place.put("shop.csv", shop_rows(3)), landing=away, patience_s=0)
     away.close()
