@@ -1,5 +1,6 @@
 """Instants as files write them."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -45,6 +46,12 @@ def reader(form: str, zone_name: str) -> Callable[[Any], Any]:
             f"timestamp.format is {form[:50]!r}; it must be one of {', '.join(FORMATS)}, or a pattern such as "
             "'%d.%m.%Y %H:%M'."
         )
+
+    try:
+        now = datetime.now(UTC)
+        datetime.strptime(now.strftime(form), form)  # noqa: DTZ007 - only tried
+    except (ValueError, re.error) as error:
+        raise InvalidMappingError(f"timestamp.format {form[:50]!r} is no pattern of strptime: {error}.") from error
 
     def from_pattern(value: Any) -> Any:
         try:

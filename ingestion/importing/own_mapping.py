@@ -230,17 +230,16 @@ def _put(event: dict[str, Any], place: str, value: Any) -> None:
     elif first == "context":
         *path, last = rest.split(".")
         for part in path:
-            within = inside.get(part)
-            if not isinstance(within, dict):
-                within = _opened(within)
-                inside[part] = within
-            inside = within
+            inside[part] = inside = _opened(inside.get(part))
         inside[last] = value
     else:
         inside[rest] = value
 
 
 def _opened(value: Any) -> dict[str, Any]:
+    """Return a copy of an object that more is put into: it may be a constant, or JSON."""
+    if isinstance(value, dict):
+        return {**value}
     return {**_decode_members(value)} if isinstance(value, Raw) and bytes(value)[:1] == b"{" else {}
 
 

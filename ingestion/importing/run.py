@@ -11,7 +11,7 @@ import structlog
 from msgspec import Raw
 from msgspec.json import Encoder
 
-from core.events import Event, Reject
+from core.events import Event, Reject, RejectReason
 from ingestion.importing.errors import UnreadableFileError, WarehouseAwayError
 from ingestion.importing.ledger import Ledger, Progress, Run, Subject
 from ingestion.importing.mapping import PROTOCOL, encoded
@@ -168,6 +168,10 @@ class Import:
                     raise RejectedEventError(row.reason, row.detail)  # noqa: TRY301 - handled as the mapping's own
                 events.append(Raw(subject.mapping.bring(row, self._ids.id_of)))
             except RejectedEventError as error:
+                rejects.append(reject_of(_bytes(row), error, validator.received, batch_id))
+            except Exception as fault:  # one row must not sink the file, whatever it is
+                _logger.exception("row_not_brought", batch_id=batch_id)
+                error = RejectedEventError(RejectReason.INVALID_SHAPE, f"the mapping cannot take it: {fault}"[:200])
                 rejects.append(reject_of(_bytes(row), error, validator.received, batch_id))
         judged = judge(
             events,

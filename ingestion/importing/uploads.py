@@ -21,6 +21,7 @@ _PART, _DATA, _STATE = ".part", ".data", ".json"
 _ID = re.compile(r"\d{13}-[0-9a-f]{16}")
 _PART_IS_ABANDONED_AFTER_S = 24 * 3600
 _STATE_IS_TOLD_FOR_S = 7 * 24 * 3600
+_UNDONE = frozenset({"waiting", "running"})
 State = Literal["waiting", "running", "finished", "failed"]
 
 
@@ -91,8 +92,8 @@ class Uploads:
 
     def waiting(self) -> list[Upload]:
         """Return what is to be imported, oldest first."""
-        found = map(self._read, sorted(self.directory.glob(f"*{_STATE}")))
-        return [upload for upload in found if upload is not None and upload.state in ("waiting", "running")]
+        found = (self._read(path.with_suffix(_STATE)) for path in sorted(self.directory.glob(f"*{_DATA}")))
+        return [upload for upload in found if upload is not None and upload.state in _UNDONE]
 
     def waiting_bytes(self) -> int:
         """Return how many bytes lie there, of uploads under way too."""
@@ -103,14 +104,15 @@ class Uploads:
         return size
 
     def sweep(self) -> None:
-        """Remove what a killed collector left behind, and states that have been told for a week."""
+        """Remove what killed processes left behind, and states that have been told for a week."""
+        undone = {upload.id for upload in self.waiting()}
         now = time.time()
         for path in self.directory.iterdir() if self.directory.is_dir() else ():
             with contextlib.suppress(FileNotFoundError):
                 age = now - path.stat().st_mtime
-                is_loose = path.suffix == _PART or (path.suffix == _DATA and not path.with_suffix(_STATE).exists())
+                is_left = path.suffix in {_PART, _DATA, ".new"} and path.stem not in undone
                 is_told = path.suffix == _STATE and not path.with_suffix(_DATA).exists()
-                if (is_loose and age > _PART_IS_ABANDONED_AFTER_S) or (is_told and age > _STATE_IS_TOLD_FOR_S):
+                if (is_left and age > _PART_IS_ABANDONED_AFTER_S) or (is_told and age > _STATE_IS_TOLD_FOR_S):
                     path.unlink()
 
     @staticmethod

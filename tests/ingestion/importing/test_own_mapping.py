@@ -121,6 +121,14 @@ def test_a_column_of_json_objects_can_be_all_properties() -> None:
     assert said(landed.properties) == {"price": 2, "a": "x"}
 
 
+def test_a_constant_object_is_the_same_in_every_row() -> None:
+    found = mapping(
+        {"url": "context.page.url", "ref": "context.page.referrer"}, constants={"context.page": {"title": "x"}}
+    )
+    assert said(landed_of(found, ROW | {"url": "/a"}).context) == {"page": {"title": "x", "url": "/a"}}
+    assert said(landed_of(found, ROW | {"ref": "/b"}).context) == {"page": {"title": "x", "referrer": "/b"}}
+
+
 def test_values_of_parquet_keep_their_types() -> None:
     landed = landed_of(mapping(), ROW | {"a": 1, "b": Decimal("1.10"), "c": None, "d": [True], "e": {"x": b"\x00"}})
     assert bytes(landed.properties) == b'{"a":1,"b":1.10,"d":[true],"e":{"x":"AA=="}}'
@@ -141,6 +149,8 @@ def test_the_type_can_be_a_column() -> None:
         {"columns": COLUMNS, "constants": {"properties": 3}},
         {"columns": COLUMNS, "timestamp": {"format": "seconds"}},
         {"columns": COLUMNS, "timestamp": {"zone": "Mars/Base"}},
+        {"columns": COLUMNS, "timestamp": {"format": "%d %Q"}},
+        {"columns": COLUMNS, "timestamp": {"format": "%d %d"}},
         {"columns": COLUMNS, "csv": {"delimiter": "::"}},
         {"columns": COLUMNS, "csv": {"encoding": "klingon"}},
         {"columns": COLUMNS, "colour": "red"},
