@@ -12,6 +12,9 @@ from ingestion import openapi, operation
 from ingestion.canary import Canaries
 from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
+from ingestion.importing import routes
+from ingestion.importing.receiving import Receiving
+from ingestion.importing.uploads import Uploads
 from ingestion.metrics import CollectorMetrics
 from ingestion.prefixes import EVERY_PROTOCOL
 from ingestion.protocols import posthog_answers
@@ -55,6 +58,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             bounds,
             Reading(settings.max_reading_bytes),
             rates,
+            Receiving(Uploads(settings.imports_dir), settings),
         )
         state.metrics.show_spool(bounds)
         state.metrics.show_schemas(state.write_keys)
@@ -87,6 +91,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
     )
     app.include_router(operation.router)
     prefixes = settings.prefixes
+    app.include_router(routes.router)
     for prefix in [*prefixes.of(EVERY_PROTOCOL), *prefixes.of("posthog")]:
         app.include_router(posthog_answers.router, prefix=prefix)
     problem.install(app)

@@ -16,6 +16,7 @@ from core.logging import REQUEST_ID
 from core.metadata.collection_rules import Bots
 from ingestion import body as bodies
 from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
+from ingestion.importing.routes import UPLOAD_PATH, is_upload
 from ingestion.intake import Outcome, take
 from ingestion.reading import Share
 from ingestion.request_ids import HEADER, RequestIds
@@ -45,7 +46,7 @@ class EventRoutes:
         request_id = self._request_ids.of(headers)
         REQUEST_ID.set(request_id)
         endpoint = self._endpoints.get(scope["path"])
-        if endpoint is None:
+        if endpoint is None or (scope["path"] == UPLOAD_PATH and is_upload(scope)):
             await self._pass_on(scope, receive, send, request_id)
             return
         state: CollectorState = scope["app"].state.collector

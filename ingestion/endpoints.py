@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ingestion.importing import exports
 from ingestion.prefixes import EVERY_PROTOCOL, Prefixes
 from ingestion.protocols import amplitude, canary, mixpanel, posthog, segment, snowplow
 from ingestion.wire import Claimant, Endpoint, shared
@@ -28,12 +29,15 @@ _CLAIMANTS: dict[str, Sequence[Claimant]] = {
 
 
 def endpoint_of(protocol: str, path: str) -> Endpoint | None:
-    """Return the endpoint of a protocol under a path, with or without a prefix; None when there is none any more."""
+    """Return the endpoint of a protocol under a path, with or without a prefix; None when there is none any more.
+
+    What was imported has endpoints too, which are served nowhere.
+    """
     names = path.strip("/").split("/")
     # Any prefix, since it may have been renamed again; what is left is the longest path that the protocol has.
     for start in range(len(names)):
         own = "/" + "/".join(names[start:])
-        for served in (*_BY_PROTOCOL.values(), canary.ENDPOINTS):
+        for served in (*_BY_PROTOCOL.values(), canary.ENDPOINTS, exports.ENDPOINTS):
             if own in served and served[own].protocol == protocol:
                 return served[own]
     return None

@@ -101,6 +101,30 @@ class SpoolUnavailableError(RadixError):
     title: ClassVar[str] = "Events cannot be stored right now"
 
 
+class UploadsBusyError(RadixError):
+    """Too many files wait to be imported, or are being sent at once."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "uploads_busy"
+    title: ClassVar[str] = "Too many files are waiting to be imported"
+
+
+class UploadsUnavailableError(RadixError):
+    """A file cannot be stored right now; nothing of it was kept."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "uploads_unavailable"
+    title: ClassVar[str] = "Files cannot be stored right now"
+
+
+class UnknownImportError(RadixError):
+    """There is no such import, or it is another project's."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "unknown_import"
+    title: ClassVar[str] = "There is no such import"
+
+
 class WriteKeysUnavailableError(RadixError):
     """The write keys have not been read yet, so that nobody can be told apart from an unknown sender."""
 

@@ -1,11 +1,12 @@
 """From a parsed request to records in the spool: the collector's hot path."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from msgspec import Raw
 from msgspec.json import Encoder
 
-from core.events import LandedEvent, Reject, RejectReason
+from core.events import Event, LandedEvent, Reject, RejectReason
 from ingestion.json_text import json_string
 from ingestion.spool.records import Kind
 from ingestion.spool.writer import SpoolWriter
@@ -34,33 +35,46 @@ class Outcome:
         return len(self.message_ids)
 
 
+@dataclass(slots=True)
+class Judged:
+    """What events become: rows for both tables, and what to say of those that were refused."""
+
+    landed: list[LandedEvent] = field(default_factory=list[LandedEvent])
+    rejects: list[Reject] = field(default_factory=list[Reject])
+    rejected: list[Rejection] = field(default_factory=list[Rejection])
+
+
+def judge(
+    events: Iterable[Raw], decode: Callable[[Raw], Event], validator: Validator, batch_id: str, *, first: int = 0
+) -> Judged:
+    """Judge every event; `first` is the position of the first one. A bad event never sinks the others."""
+    judged = Judged()
+    most = validator.received.limits.event_bytes
+    for index, raw in enumerate(events, first):
+        message_id = ""
+        try:
+            demand_size(raw, most)
+            event = decode(raw)
+            message_id = event.message_id or ""
+            judged.landed.append(validator.land(event, index, batch_id))
+        except RejectedEventError as error:
+            judged.rejected.append(Rejection(index, error.reason, error.detail))
+            judged.rejects.append(reject_of(raw, error, validator.received, batch_id, message_id))
+    return judged
+
+
 def take(delivery: Delivery, received: Received, writer: SpoolWriter) -> Outcome:
     """Judge every event of a request and append what lands, and what is rejected, to the spool.
 
     Durable only after `writer.commit()`. Runs without a pause, so that every row carries the id of the segment that it
     goes to.
     """
-    outcome = Outcome()
-    landed: list[LandedEvent] = []
-    rejects: list[Reject] = []
     validator = Validator(received, delivery.sent_at, delivery.context)
-    batch_id = writer.batch_id
-    decode = delivery.decode
-    most = received.limits.event_bytes
-    for index, raw in enumerate(delivery.events):
-        message_id = ""
-        try:
-            demand_size(raw, most)
-            event = decode(raw)
-            message_id = event.message_id or ""
-            landed.append(validator.land(event, index, batch_id))
-        except RejectedEventError as error:
-            outcome.rejected.append(Rejection(index, error.reason, error.detail))
-            rejects.append(_reject(raw, error, received, message_id, batch_id))
+    judged = judge(delivery.events, delivery.decode, validator, writer.batch_id)
+    outcome = Outcome([row.message_id for row in judged.landed], judged.rejected)
     if received.schemas is not None:
-        outcome.deviating = sum(1 for row in landed if row.schema_deviations)
-    outcome.message_ids = [row.message_id for row in landed]
-    for table, rows in ((Kind.EVENTS, landed), (Kind.REJECTS, rejects)):
+        outcome.deviating = sum(1 for row in judged.landed if row.schema_deviations)
+    for table, rows in ((Kind.EVENTS, judged.landed), (Kind.REJECTS, judged.rejects)):
         if rows:
             lines = _encode_lines(rows)
             writer.append(table, len(rows), lines, project_id=received.project_id)
@@ -75,7 +89,10 @@ def demand_size(raw: Raw | bytes, most: int) -> None:
         raise RejectedEventError(RejectReason.EVENT_TOO_LARGE, f"the event has {size} bytes; {most} are allowed")
 
 
-def _reject(raw: Raw, error: RejectedEventError, received: Received, message_id: str, batch_id: str) -> Reject:
+def reject_of(
+    raw: Raw | bytes, error: RejectedEventError, received: Received, batch_id: str, message_id: str = ""
+) -> Reject:
+    """Return the row that a refused event becomes."""
     payload = received.privacy.clean_reject(bytes(raw))
     withheld = "" if payload is not None else _WITHHELD
     return Reject(

@@ -48,6 +48,7 @@ select
     protocol,
     path,
     ip,
+    message_id,
     hex(payload) as payload_hex
 from raw.rejects
 where
@@ -81,6 +82,7 @@ class _Reject:
     protocol: str
     path: str
     ip: str
+    message_id: str
     payload: bytes
 
 
@@ -150,7 +152,7 @@ class Replay:
         if event.type == EventType.ALIAS:
             # The first alias of an id counts, and some protocols say its direction in the head of the request.
             raise RejectedEventError(RejectReason.INVALID_TYPE, "an alias is not judged anew: send it again")
-        event.message_id = event.message_id or f"replay-{reject.reject_id:016x}"
+        event.message_id = event.message_id or reject.message_id or f"replay-{reject.reject_id:016x}"
         received = Received(
             project_id=self._scope.project_id,
             write_key_id=reject.write_key_id,

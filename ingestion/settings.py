@@ -36,8 +36,48 @@ class SpoolSettings(CommonSettings):
         """Where collectors count what they acknowledged."""
         return self.data_dir / "ledger"
 
+    @property
+    def imports_dir(self) -> Path:
+        """Where uploaded files of history wait, and what is told of them."""
+        return self.data_dir / "imports"
 
-class CollectorSettings(SpoolSettings, MetadataSettings):
+
+class EventSettings(CommonSettings):
+    """What holds for every event, however it comes."""
+
+    max_event_bytes: int = Field(
+        default=32 * 1024,
+        gt=0,
+        validation_alias="RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES",
+        description="Most bytes of one event.",
+    )
+    max_event_depth: int = Field(
+        default=32,
+        gt=0,
+        le=200,
+        validation_alias="RADIXINSIGHT_COLLECTOR_MAX_EVENT_DEPTH",
+        description="Most levels of objects and lists within properties, traits or context.",
+    )
+    max_event_members: int = Field(
+        default=2_000,
+        gt=0,
+        validation_alias="RADIXINSIGHT_COLLECTOR_MAX_EVENT_MEMBERS",
+        description="Most members of all objects within properties, traits or context.",
+    )
+    max_text_bytes: int = Field(
+        default=16 * 1024,
+        gt=0,
+        validation_alias="RADIXINSIGHT_COLLECTOR_MAX_TEXT_BYTES",
+        description="Most bytes of one text within properties, traits or context.",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """The most that one event may hold."""
+        return Limits(self.max_event_bytes, self.max_event_depth, self.max_event_members, self.max_text_bytes)
+
+
+class CollectorSettings(EventSettings, SpoolSettings, MetadataSettings):
     """The collector: `python -m ingestion`. It takes events whether ClickHouse is there or not."""
 
     model_config = SettingsConfigDict(env_prefix="RADIXINSIGHT_COLLECTOR_", extra="ignore", frozen=True)
@@ -47,16 +87,6 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     trusted_proxies: str = Field(
         default="127.0.0.1",
         description="Addresses, separated by commas, whose X-Forwarded-For is believed; `*` for every one.",
-    )
-    max_event_bytes: int = Field(default=32 * 1024, gt=0, description="Most bytes of one event.")
-    max_event_depth: int = Field(
-        default=32, gt=0, le=200, description="Most levels of objects and lists within properties, traits or context."
-    )
-    max_event_members: int = Field(
-        default=2_000, gt=0, description="Most members of all objects within properties, traits or context."
-    )
-    max_text_bytes: int = Field(
-        default=16 * 1024, gt=0, description="Most bytes of one text within properties, traits or context."
     )
     max_request_bytes: int = Field(
         default=20 * _MIB, gt=0, description="Most bytes of one request, as sent and unpacked."
@@ -98,6 +128,14 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     keep_alive_s: int = Field(default=5, gt=0, description="Seconds that a connection stays open between two requests.")
     max_head_bytes: int = Field(
         default=64 * 1024, gt=0, description="Most bytes of a request's address and headers: 431 above."
+    )
+    upload_max_bytes: int = Field(
+        default=5 * 1024 * _MIB, gt=0, description="Most bytes of one file of history that is uploaded: 413 above."
+    )
+    uploads_max_bytes: int = Field(
+        default=20 * 1024 * _MIB,
+        gt=0,
+        description="Most bytes of all uploaded files that wait to be imported: 429 above.",
     )
     max_connections: int = Field(
         default=2000, gt=0, description="Most connections at once: 503 above, whatever is asked for."
@@ -141,11 +179,6 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     def prefixes(self) -> Prefixes:
         """Where the protocols are served."""
         return Prefixes(parse_prefixes(self.path_prefixes), self.well_known_paths)
-
-    @property
-    def limits(self) -> Limits:
-        """The most that one event may hold."""
-        return Limits(self.max_event_bytes, self.max_event_depth, self.max_event_members, self.max_text_bytes)
 
     canary_interval_s: float = Field(
         default=60.0, ge=0, description="Seconds between two canary events of each project; 0 sends none."

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from core.errors import RadixError
+from ingestion.importing.receiving import Receiving
 from ingestion.limits import Limits
 from ingestion.metrics import CollectorMetrics
 from ingestion.rates.senders import SenderRates
@@ -27,6 +28,7 @@ class CollectorState:
     bounds: SpoolBounds
     reading: Reading
     rates: SenderRates
+    receiving: Receiving
     recent_ids: RecentIds = field(default_factory=RecentIds)
     refusals: RefusalLog = field(default_factory=RefusalLog)
 

@@ -90,7 +90,7 @@ class Validator:
     def __init__(
         self, received: Received, sent_at: str | float | None = None, context: Raw | UnsetType = UNSET
     ) -> None:
-        self._received = received
+        self.received = received
         self._sent_ms = _parse_leniently(sent_at)
         self._context = context
         privacy = received.privacy
@@ -112,7 +112,7 @@ class Validator:
             raise RejectedEventError(
                 RejectReason.INVALID_TYPE, f"type is {kind!r}; it must be one of {', '.join(sorted(_TYPES))}"
             )
-        received = self._received
+        received = self.received
         context_json = _object(event.context, "context")
         if context_json is _EMPTY:
             context_json = _object(self._context, "context")
@@ -170,7 +170,7 @@ class Validator:
         if context is not _EMPTY:
             with suppress(ValidationError, DecodeError):
                 user_agent = _decode_context(context).user_agent
-        user_agent = user_agent or self._received.user_agent
+        user_agent = user_agent or self.received.user_agent
         if user_agent and is_bot(user_agent):
             shown = self._privacy.text(user_agent[:_SHOWN_CHARACTERS], "context.userAgent")
             raise RejectedEventError(RejectReason.BOT, f"the user agent {shown!r} is a bot's")
@@ -191,7 +191,7 @@ class Validator:
                 # It changes single traits: nothing says that it ought to name the others.
                 return _NOT_JUDGED
         said = b"{}" if said is _EMPTY else said
-        deviations = schema.deviations(said, is_cleaned=self._received.is_cleaned)
+        deviations = schema.deviations(said, is_cleaned=self.received.is_cleaned)
         if deviations and schemas.is_enforced:
             detail = describe(schema.version, name, deviations)
             raise RejectedEventError(RejectReason.SCHEMA_VIOLATION, detail)

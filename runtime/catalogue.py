@@ -38,6 +38,7 @@ _MODULES = {
     "collector": "ingestion.__main__",
     "shipper": "ingestion.shipper",
     "consumer": "ingestion.kafka",
+    "importer": "ingestion.importing.importer",
     "api": "api.__main__",
     "dagster-code": "orchestration.definitions",
     "dagster-web": "orchestration.definitions",
@@ -64,6 +65,7 @@ class Catalogue:
             self._collector(),
             self._shipper(),
             *([self._consumer()] if addresses.kafka_brokers else []),
+            self._importer(),
             self._api(),
             *self._dagster(),
             self._trickle(),
@@ -234,6 +236,14 @@ class Catalogue:
             needs=("migrate",),
             address=f"http://{LOOPBACK}:{port}",
             is_ready=partial(readiness.answers_http, port, "/readyz"),
+        )
+
+    def _importer(self) -> Service:
+        return Service(
+            name="importer",
+            command=lambda: _module("ingestion.importing.importer"),
+            environment=self.environment("CLICKHOUSE_URL", "DATABASE_URL"),
+            needs=("migrate",),
         )
 
     def _api(self) -> Service:

@@ -20,10 +20,13 @@ _COMMANDS = (
     "rules",
     "schemas",
     "rejects",
+    "import",
     "env",
     "migrate",
     "reset",
 )
+_CALLED = {"import": "import_files"}
+"""What a command is called in Python, where that is another name."""
 
 
 def build(arguments: list[str]) -> typer.Typer:
@@ -35,11 +38,12 @@ def build(arguments: list[str]) -> typer.Typer:
     app.callback()(_radixinsight)
     wanted = arguments[0] if arguments else ""
     for name in (wanted,) if wanted in _COMMANDS else _COMMANDS:
-        command = getattr(import_module(f"runtime.commands.{name}"), name)
+        called = _CALLED.get(name, name)
+        command = getattr(import_module(f"runtime.commands.{called}"), called)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command()(command)
+            app.command(name)(command)
     return app
 
 

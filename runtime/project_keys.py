@@ -3,7 +3,7 @@
 import msgspec
 from sqlalchemy.orm import Session
 
-from core.metadata import projects
+from core.metadata import Project, projects
 from runtime.transactions import in_transaction
 
 
@@ -48,5 +48,20 @@ def project_of_api_key(database_url: str, api_key: str) -> int | None:
     def look_up(session: Session) -> int | None:
         found = projects.find_project_by_api_key(session, api_key)
         return found.id if found is not None else None
+
+    return in_transaction(database_url, look_up)
+
+
+def project_exists(database_url: str, project_id: int) -> bool:
+    """Say whether the database knows a project."""
+    return in_transaction(database_url, lambda session: session.get(Project, project_id) is not None)
+
+
+def owner_of_write_key(database_url: str, write_key: str) -> tuple[int, int] | None:
+    """Return the ids of the project that a live key writes to and of the key itself, or None for any other key."""
+
+    def look_up(session: Session) -> tuple[int, int] | None:
+        found = projects.find_write_key(session, write_key)
+        return (found.project_id, found.id) if found is not None else None
 
     return in_transaction(database_url, look_up)

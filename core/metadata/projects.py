@@ -95,6 +95,11 @@ def revoke_write_key(session: Session, key: str) -> bool:
     return session.execute(statement.returning(WriteKey.id)).first() is not None
 
 
+def find_write_key(session: Session, key: str) -> WriteKey | None:
+    """Return a live write key with its project's id, or None for an unknown or revoked one."""
+    return session.scalars(select(WriteKey).where(WriteKey.key == key, WriteKey.revoked_at.is_(None))).one_or_none()
+
+
 def create_api_key(session: Session, project_id: int, name: str) -> str:
     """Store the hash of a new API key and return the key itself, `rk_` and 40 base62 characters.
 

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingestion.spool.directory import usage
 
@@ -32,6 +32,7 @@ class LandingMetrics:
             "Rows that ClickHouse did not have although it had said so, and that were inserted again.",
             registry=self.registry,
         )
+        self.insert_seconds = Histogram(f"{prefix}insert_seconds", "Duration of inserts.", registry=self.registry)
 
 
 class ShipperMetrics(LandingMetrics):

@@ -92,6 +92,7 @@ class Line:
         }
         self.collector = Program("ingestion", data_dir / "collector.log", environment)
         self.shipper = Program("ingestion.shipper", data_dir / "shipper.log", environment)
+        self.environment = environment
 
     def stop(self) -> None:
         """End both politely."""

@@ -64,6 +64,7 @@ def test_a_process_is_told_the_passwords_that_it_needs_and_no_others(
 
     assert told("collector") == {"postgres", "valkey"}
     assert told("shipper") == {"clickhouse"}
+    assert told("importer") == {"clickhouse", "postgres"}
     assert told("api") == {"reader", "postgres", "valkey"}
     assert told("migrate") == {"clickhouse", "postgres"}
     assert told("dagster-code") == {"clickhouse", "postgres"}

@@ -107,7 +107,8 @@ _encode = Encoder().encode
 def decode_event(raw: Raw, *, key: str | None, plain: bool) -> Event:
     """Make our event of one of `/track` or `/import`; raise `RejectedEventError`.
 
-    `key` is the request's write key, `plain` what `lenient_json.is_plain` said of its payload.
+    `key` is the request's write key, None where there is no request; `plain` what `lenient_json.is_plain` said of its
+    payload.
     """
     tracked = lenient_json.decode_event(raw, _decode_tracked, plain=plain)
     said, members = _Properties(), dict[str, Raw]()
@@ -179,7 +180,7 @@ def _updated(raw: Raw, *, key: str | None, plain: bool) -> tuple[_Update, Event]
 
 
 def _demand_key(token: str | None, key: str | None) -> None:
-    if token and token != key:
+    if token and key is not None and token != key:
         raise RejectedEventError(
             RejectReason.OTHER_WRITE_KEY, f"the token {token[:8]}… is not the write key of its request"
         )
