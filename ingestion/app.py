@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from core import metadata, problem
+from core.enrichment.geography import Geography
 from ingestion import openapi, operation
 from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
@@ -41,7 +42,13 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             max_pending_bytes=settings.max_pending_bytes,
         )
         state = CollectorState(
-            settings, CollectorMetrics(), WriteKeys(engine), writer, bounds, Reading(settings.max_reading_bytes)
+            settings,
+            CollectorMetrics(),
+            WriteKeys(engine),
+            writer,
+            bounds,
+            Reading(settings.max_reading_bytes),
+            Geography.open_or_embedded(settings.geo_database),
         )
         state.metrics.show_spool(bounds)
         app.state.collector = state

@@ -95,14 +95,17 @@ async def _collect(
         raise RequestTooLargeError(
             f"The request has {len(delivery.events)} events; {state.settings.max_request_events} are allowed."
         )
+    ip = wire.ip if delivery.uses_ip else ""
     received = Received(
         project_id=owner.project_id,
         write_key_id=owner.write_key_id,
         protocol=endpoint.protocol,
         received_ms=received_ms,
-        ip=wire.ip if delivery.uses_ip else "",
+        ip=ip,
         user_agent=wire.headers.get("user-agent", ""),
         path=wire.path,
+        country=state.geography.country(ip),
+        country_of=state.geography.country,
     )
     outcome = take(delivery, received, state.writer, max_event_bytes=state.settings.max_event_bytes)
     await state.writer.commit()

@@ -21,6 +21,7 @@ from clickhouse_connect.driver.client import Client
 from msgspec.json import Encoder
 
 from core import warehouse
+from core.enrichment.geography import Geography
 from core.events import EventType, LandedEvent, RejectReason
 from core.logging import configure
 from core.settings import WarehouseSettings
@@ -90,8 +91,9 @@ class Judgement:
 class Replay:
     """Judges the rejects of one project."""
 
-    def __init__(self, client: Client, project_id: int) -> None:
+    def __init__(self, client: Client, project_id: int, geography: Geography) -> None:
         self._client = client
+        self._geography = geography
         self._scope = ProjectScope(project_id)
         self._encode_lines = Encoder().encode_lines
 
@@ -148,6 +150,8 @@ class Replay:
             received_ms=round(reject.received_at.timestamp() * 1000),
             ip=reject.ip,
             user_agent="",
+            country=self._geography.country(reject.ip),
+            country_of=self._geography.country,
         )
         return Validator(received).land(event, 0, batch_id)
 
@@ -165,7 +169,7 @@ class Replay:
 
 async def _replay(settings: ReplaySettings, arguments: argparse.Namespace) -> Judgement:
     with warehouse.connect(settings.clickhouse_url.get_secret_value()) as client:
-        replay = Replay(client, arguments.project_id)
+        replay = Replay(client, arguments.project_id, Geography.open_or_embedded(settings.geo_database))
         since = datetime.fromisoformat(arguments.since).astimezone(UTC)
         run = partial(replay.run, reason=arguments.reason, since=since, max_event_bytes=settings.max_event_bytes)
         if arguments.dry_run:

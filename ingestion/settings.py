@@ -57,6 +57,11 @@ class CollectorSettings(SpoolSettings, MetadataSettings):
     spool_min_free_bytes: int = Field(
         default=512 * _MIB, ge=0, description="Bytes to leave free on the spool's disk: 503 below."
     )
+    geo_database: Path | None = Field(
+        default=None,
+        validation_alias="RADIXINSIGHT_GEO_DATABASE",
+        description="A .mmdb file of countries or cities to look addresses up in. Default: the embedded countries.",
+    )
     max_pending_bytes: int = Field(
         default=64 * _MIB, gt=0, description="Most bytes that wait in memory for the disk: 429 above."
     )

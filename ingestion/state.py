@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.enrichment.geography import Geography
 from core.errors import RadixError
 from ingestion.metrics import CollectorMetrics
 from ingestion.reading import Reading
@@ -21,6 +22,7 @@ class CollectorState:
     writer: SpoolWriter
     bounds: SpoolBounds
     reading: Reading
+    geography: Geography
 
     def checks(self) -> dict[str, str]:
         """Return for each thing that events need `ok` or what is wrong with it."""

@@ -1,5 +1,6 @@
 """From what a client says to what lands, or to the reason why not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -31,6 +32,10 @@ class RejectedEventError(Exception):
         self.detail = detail
 
 
+def _nowhere(_address: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """What is the same for every event of a request."""
@@ -43,6 +48,10 @@ class Received:
     ip: str
     user_agent: str
     path: str = ""
+    country: str = ""
+    """Of `ip`: an ISO 3166-1 code, or empty."""
+    country_of: Callable[[str], str] = _nowhere
+    """Looks up another address, that an event names."""
 
 
 class _Library(Struct):
@@ -121,6 +130,7 @@ class Validator:
             context=context_json,
             ip=context.ip or received.ip,
             user_agent=context.user_agent or received.user_agent,
+            country=received.country_of(context.ip) if context.ip else received.country,
             protocol=received.protocol,
             library=_library(context),
             write_key_id=received.write_key_id,
