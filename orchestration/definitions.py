@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration import dbt_manifest
 from orchestration.dbt_translation import freshness
+from orchestration.defs.enrichment.assets import addresses, custom, user_agents
 from orchestration.defs.governance.assets import pii_findings
 from orchestration.defs.landing.assets import events, projects
 from orchestration.defs.landing.checks import landing_expectations
@@ -22,8 +23,10 @@ def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             events,
-            projects.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
-            pii_findings.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
+            *(
+                made.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh))
+                for made in (projects, user_agents, addresses, custom, pii_findings)
+            ),
             build_model_assets(parsed, stale_after=settings.stale_after),
         ],
         asset_checks=[landing_expectations],
