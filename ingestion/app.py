@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from core import metadata, problem
+from core.enrichment.geography import Geography
 from ingestion import openapi, operation
 from ingestion.canary import Canaries
 from ingestion.collection import EventRoutes
@@ -59,6 +60,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             Reading(settings.max_reading_bytes),
             rates,
             Receiving(Uploads(settings.imports_dir), settings),
+            Geography.open_or_embedded(settings.geo_database),
         )
         state.metrics.show_spool(bounds)
         state.metrics.show_schemas(state.write_keys)

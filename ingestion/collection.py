@@ -117,18 +117,21 @@ async def _collect(
             f"The request has {len(delivery.events)} events; {state.settings.max_request_events} are allowed."
         )
     state.rates.demand_key(owner, len(delivery.events))
+    ip = wire.ip if delivery.uses_ip else ""
     received = Received(
         project_id=owner.project_id,
         write_key_id=owner.write_key_id,
         protocol=endpoint.protocol,
         received_ms=received_ms,
-        ip=wire.ip if delivery.uses_ip else "",
+        ip=ip,
         user_agent=wire.headers.get("user-agent", ""),
         path=wire.path,
         schemas=owner.schemas,
         privacy=owner.project.privacy,
         limits=state.limits,
         rejects_bots=owner.project.rules.bots is Bots.REJECT,
+        country=state.geography.country(ip),
+        country_of=state.geography.country,
     )
     outcome = take(delivery, received, state.writer)
     await state.writer.commit()

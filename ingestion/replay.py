@@ -21,6 +21,7 @@ from clickhouse_connect.driver.client import Client
 from msgspec.json import Encoder
 
 from core import warehouse
+from core.enrichment.geography import Geography
 from core.events import EventType, LandedEvent, RejectReason
 from core.logging import configure
 from core.settings import WarehouseSettings
@@ -98,12 +99,19 @@ class Replay:
     """Judges the rejects of one project."""
 
     def __init__(
-        self, client: Client, project_id: int, rules: ProjectRules, schemas: ProjectSchemas | None, limits: Limits
+        self,
+        client: Client,
+        project_id: int,
+        rules: ProjectRules,
+        schemas: ProjectSchemas | None,
+        limits: Limits,
+        geography: Geography,
     ) -> None:
         self._client = client
         self._rules = rules
         self._schemas = schemas
         self._limits = limits
+        self._geography = geography
         self._scope = ProjectScope(project_id)
         self._encode_lines = Encoder().encode_lines
 
@@ -164,6 +172,8 @@ class Replay:
             privacy=self._rules.privacy,
             is_cleaned=True,
             limits=self._limits,
+            country=self._geography.country(reject.ip),
+            country_of=self._geography.country,
         )
         return Validator(received).land(event, 0, batch_id)
 
@@ -184,7 +194,8 @@ async def _replay(settings: ReplaySettings, arguments: argparse.Namespace) -> Ju
         loaded = load_rules(settings.database_url.get_secret_value(), arguments.project_id)
         if loaded is None:
             raise SystemExit(f"There is no project {arguments.project_id}.")
-        replay = Replay(client, arguments.project_id, *loaded, settings.limits)
+        geography = Geography.open_or_embedded(settings.geo_database)
+        replay = Replay(client, arguments.project_id, *loaded, settings.limits, geography)
         since = datetime.fromisoformat(arguments.since).astimezone(UTC)
         run = partial(replay.run, reason=arguments.reason, since=since)
         if arguments.dry_run:

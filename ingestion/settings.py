@@ -70,6 +70,11 @@ class EventSettings(CommonSettings):
         validation_alias="RADIXINSIGHT_COLLECTOR_MAX_TEXT_BYTES",
         description="Most bytes of one text within properties, traits or context.",
     )
+    geo_database: Path | None = Field(
+        default=None,
+        validation_alias="RADIXINSIGHT_GEO_DATABASE",
+        description="A .mmdb file of countries or cities to look addresses up in. Default: the embedded countries.",
+    )
 
     @property
     def limits(self) -> Limits:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from core.enrichment.geography import Geography
 from core.errors import RadixError
 from ingestion.importing.receiving import Receiving
 from ingestion.limits import Limits
@@ -29,6 +30,7 @@ class CollectorState:
     reading: Reading
     rates: SenderRates
     receiving: Receiving
+    geography: Geography
     recent_ids: RecentIds = field(default_factory=RecentIds)
     refusals: RefusalLog = field(default_factory=RefusalLog)
 

@@ -1,6 +1,6 @@
 """From what a client says to what lands, or to the reason why not."""
 
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -39,6 +39,10 @@ class RejectedEventError(Exception):
         self.detail = detail
 
 
+def _nowhere(_address: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """What is the same for every event of a request."""
@@ -59,6 +63,10 @@ class Received:
     """Whether that was done before: the events were rejects."""
     limits: Limits = DEFAULT_LIMITS
     rejects_bots: bool = False
+    country: str = ""
+    """Of `ip`: an ISO 3166-1 code, or empty."""
+    country_of: Callable[[str], str] = _nowhere
+    """Looks up another address, that an event names."""
 
 
 class _Library(Struct):
@@ -104,6 +112,7 @@ class Validator:
         self._last_context: Raw = _EMPTY
         self._last_context_kept: Raw = _EMPTY
         self._last_context_read: _Context = _NO_CONTEXT
+        self._last_country = ""
 
     def land(self, event: Event, sequence: int, batch_id: str) -> LandedEvent:
         """Return the row that `event` becomes, the `sequence`-th of its request; raise `RejectedEventError`."""
@@ -118,7 +127,7 @@ class Validator:
             context_json = _object(self._context, "context")
         if received.rejects_bots:
             self._demand_no_bot(context_json)
-        context_json, context = self._read_context(context_json)
+        context_json, context, country = self._read_context(context_json)
         anonymous_id, user_id, previous_id = _persons(event, kind)
         group_id = _group(event) if kind == _GROUP else ""
         if self._privacy.hashed_ids:
@@ -156,6 +165,7 @@ class Validator:
             context=context_json,
             ip=self._privacy.address(context.ip) if context.ip else self._ip,
             user_agent=context.user_agent or self._user_agent,
+            country=country,
             protocol=received.protocol,
             library=_library(context),
             write_key_id=received.write_key_id,
@@ -166,11 +176,8 @@ class Validator:
 
     def _demand_no_bot(self, context: Raw) -> None:
         """Raise `RejectedEventError` for a bot's event, by its context as it came: rules may mask the user agent."""
-        user_agent = None
-        if context is not _EMPTY:
-            with suppress(ValidationError, DecodeError):
-                user_agent = _decode_context(context).user_agent
-        user_agent = user_agent or self.received.user_agent
+        said = None if context is _EMPTY else _columns_of(context).user_agent
+        user_agent = said or self.received.user_agent
         if user_agent and is_bot(user_agent):
             shown = self._privacy.text(user_agent[:_SHOWN_CHARACTERS], "context.userAgent")
             raise RejectedEventError(RejectReason.BOT, f"the user agent {shown!r} is a bot's")
@@ -197,19 +204,19 @@ class Validator:
             raise RejectedEventError(RejectReason.SCHEMA_VIOLATION, detail)
         return schema.version, deviations
 
-    def _read_context(self, context: Raw) -> tuple[Raw, _Context]:
-        """Return what is kept of a context, and its members that have a column of their own."""
+    def _read_context(self, context: Raw) -> tuple[Raw, _Context, str]:
+        """Return what is kept of a context, its members that have a column of their own, and the event's country."""
         if context is _EMPTY:
-            return _EMPTY, _NO_CONTEXT
+            return _EMPTY, _NO_CONTEXT, self.received.country
         if context != self._last_context:
             self._last_context = context
-            self._last_context_kept = self._kept(context, "context")
-            try:
-                self._last_context_read = _decode_context(self._last_context_kept)
-            except (ValidationError, DecodeError):
-                # A library that is a number, say: the context is kept as it came, only its columns stay empty.
-                self._last_context_read = _NO_CONTEXT
-        return self._last_context_kept, self._last_context_read
+            kept = self._kept(context, "context")
+            read = _columns_of(kept)
+            # Of an address that is not kept, the country is.
+            ip = (read if kept is context else _columns_of(context)).ip
+            self._last_context_kept, self._last_context_read = kept, read
+            self._last_country = self.received.country_of(ip) if ip else self.received.country
+        return self._last_context_kept, self._last_context_read, self._last_country
 
     def _traits(self, value: Raw | UnsetType, member: str) -> Raw:
         traits = _object(value, member)
@@ -225,6 +232,14 @@ class Validator:
             return self._clean(value, root)
         except (DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise RejectedEventError(RejectReason.INVALID_JSON, f"{root} cannot be read: {error}") from error
+
+
+def _columns_of(context: Raw) -> _Context:
+    try:
+        return _decode_context(context)
+    except (ValidationError, DecodeError):
+        # A library that is a number, say: the context is kept as it came, only its columns stay empty.
+        return _NO_CONTEXT
 
 
 def _library(context: _Context) -> str:

@@ -23,7 +23,7 @@ from core.errors import RadixError
 
 DBT_EXECUTABLE = Path(sys.executable).with_name("dbt")
 # Variables that change what dbt makes of the same files.
-_SHAPING_VARIABLES = ("RADIXINSIGHT_DBT_PREFIX", "RADIXINSIGHT_DBT_RAW")
+_SHAPING_VARIABLES = ("RADIXINSIGHT_DBT_PREFIX", "RADIXINSIGHT_DBT_RAW", "RADIXINSIGHT_DBT_ENRICHMENT")
 _MADE_BY_DBT = frozenset({"target", "logs", "dbt_packages", ".user.yml"})
 _KEPT_PARSES = 3
 _KEPT_RUNS = 20

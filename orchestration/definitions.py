@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration import dbt_manifest
 from orchestration.dbt_translation import freshness
+from orchestration.defs.enrichment.assets import addresses, custom, user_agents
 from orchestration.defs.governance.assets import pii_findings
 from orchestration.defs.governance.properties import event_properties, events_as_agreed
 from orchestration.defs.landing.assets import events, projects
@@ -27,9 +28,10 @@ def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             events,
-            projects.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
-            pii_findings.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
-            event_properties.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh)),
+            *(
+                made.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh))
+                for made in (projects, user_agents, addresses, custom, pii_findings, event_properties)
+            ),
             # Twice the time between two of its runs.
             reconciliation.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, freshness(timedelta(days=2)))),
             build_model_assets(parsed, stale_after=settings.stale_after),

@@ -43,6 +43,16 @@ class OrchestrationSettings(BaseSettings):
         default="governance",
         description="ClickHouse database of the findings about personal data and of the reconciliation.",
     )
+    enrichment_database: str = Field(
+        default="enrichment",
+        validation_alias=AliasChoices("RADIXINSIGHT_DBT_ENRICHMENT", "RADIXINSIGHT_ORCHESTRATION_ENRICHMENT_DATABASE"),
+        description="ClickHouse database of what is told of user agents, addresses and events; dbt reads the same.",
+    )
+    geo_database: Path | None = Field(
+        default=None,
+        validation_alias="RADIXINSIGHT_GEO_DATABASE",
+        description="A .mmdb file of countries or cities to look addresses up in. Default: the embedded countries.",
+    )
     refresh_cron: str = Field(default="*/5 * * * *", description="When the whole pipeline runs (cron, UTC).")
     refresh_enabled: bool = Field(
         default=True, description="Whether the schedule runs without being switched on first."

@@ -50,6 +50,9 @@ TraitsIncrement = Annotated[Raw, _column(STRING, "JSON object of numbers to add 
 Context = Annotated[Raw, _column(STRING, "JSON object as it came; empty when absent.")]
 Ip = Annotated[str, _column(STRING, "The client's address: as it says in its context, else where the request is from.")]
 UserAgent = Annotated[str, _column(LOW_CARDINALITY, "User agent: as the context says, else the request's.")]
+Country = Annotated[
+    str, _column(LOW_CARDINALITY, "ISO 3166-1 code of the address's country on receiving; empty when not known.")
+]
 Protocol = Annotated[str, _column(LOW_CARDINALITY, "Wire protocol, e.g. segment.")]
 Library = Annotated[str, _column(LOW_CARDINALITY, "Client library and its version, e.g. analytics-python/2.3.2.")]
 WriteKeyId = Annotated[int, _column(NUMBER, "Write key that was used.")]

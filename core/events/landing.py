@@ -38,6 +38,7 @@ class LandedEvent(Struct, kw_only=True, omit_defaults=True, gc=False):
     context: fields.Context = _EMPTY_STRING
     ip: fields.Ip = ""
     user_agent: fields.UserAgent = ""
+    country: fields.Country = ""
     protocol: fields.Protocol
     library: fields.Library = ""
     write_key_id: fields.WriteKeyId

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from core import warehouse
+from core.enrichment.geography import Geography
 from core.errors import RadixError
 from core.logging import configure
 from core.metadata.collection_rules import Bots
@@ -77,6 +78,7 @@ def _import(path: Path, mapping: Mapping, arguments: argparse.Namespace, setting
                 rules=rules,
                 schemas=schemas,
                 limits=settings.limits,
+                geography=Geography.open_or_embedded(settings.geo_database),
             )
             with contextlib.closing(work):
                 run, was_imported_before = work.run(path, _Teller().tell, force=arguments.force)

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
 from core import warehouse
+from core.enrichment.geography import Geography
 from core.errors import RadixError
 from core.logging import configure
 from ingestion.importing.errors import WarehouseAwayError
@@ -105,6 +106,7 @@ class Importer:
                 rules=rules,
                 schemas=schemas,
                 limits=self._settings.limits,
+                geography=Geography.open_or_embedded(self._settings.geo_database),
                 max_unpacked_bytes=self._settings.max_unpacked_bytes,
                 stop=self._stop,
             )

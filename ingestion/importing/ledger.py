@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError
 from core.warehouse import ProjectScope
 from ingestion.importing.errors import WarehouseAwayError
 from ingestion.importing.mapping import Mapping
+from ingestion.spool.directory import IMPORTED
 
 _COLUMNS = (
     *("project_id", "import_id", "started_at", "block", "state", "file_name", "content_hash", "mapping"),
@@ -87,7 +88,7 @@ class Subject:
 
     def batch_id(self, run: Run, block: int) -> str:
         """Return a block's id, which is also its insert's deduplication token: the same in every process of the run."""
-        return f"{run.started_ms:013d}-{self.import_id}-{block:06d}"
+        return f"{IMPORTED}{run.started_ms:013d}-{self.import_id}-{block:06d}"
 
 
 class Ledger:

@@ -11,6 +11,7 @@ import structlog
 from msgspec import Raw
 from msgspec.json import Encoder
 
+from core.enrichment.geography import Geography
 from core.events import Event, Reject, RejectReason
 from core.metadata.collection_rules import Bots
 from ingestion.event_schemas import ProjectSchemas
@@ -71,6 +72,7 @@ class Import:
         rules: ProjectRules,
         schemas: ProjectSchemas | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        geography: Geography | None = None,
         patience_s: float = 120.0,
         max_unpacked_bytes: int | None = None,
         stop: Signal | None = None,
@@ -83,6 +85,7 @@ class Import:
         self._rules = rules
         self._schemas = schemas
         self._limits = limits
+        self._geography = geography or Geography.open()
         self._patience_s = patience_s
         self._max_unpacked_bytes = max_unpacked_bytes
         self._stop = stop or Signal()
@@ -215,6 +218,7 @@ class Import:
             privacy=self._rules.privacy,
             limits=self._limits,
             rejects_bots=self._rules.rules.bots is Bots.REJECT,
+            country_of=self._geography.country,
         )
 
     def _land(self, run: Run, number: int, part: Progress, contents: Contents) -> Progress:

@@ -120,6 +120,9 @@ class _Properties(Struct):
     device_model: _Member = field(name="$device_model", default=UNSET)
     app_name: _Member = field(name="$app_name", default=UNSET)
     app_version: _Member = field(name="$app_version", default=UNSET)
+    country: _Member = field(name="$geoip_country_code", default=UNSET)
+    region: _Member = field(name="$geoip_subdivision_1_name", default=UNSET)
+    city: _Member = field(name="$geoip_city_name", default=UNSET)
     utm_source: _Member = UNSET
     utm_medium: _Member = UNSET
     utm_campaign: _Member = UNSET
@@ -150,6 +153,7 @@ _SERVER_SECTIONS = (
         ),
     ),
     ("app", (("name", "app_name"), ("version", "app_version"))),
+    ("location", (("country", "country"), ("region", "region"), ("city", "city"))),
 )
 # A server's own system is nothing of its users'.
 _SECTIONS = (

@@ -13,6 +13,8 @@ OPEN, SEALED, SPLIT = ".open", ".sealed", ".split"
 ADOPTED = ".adopted"
 """Sealed by the shipper, in place of a writer that died: only these can end with a write that was torn, or have more in
 them than their ledger tells."""
+IMPORTED = "import-"
+"""What the id of a batch begins with that never was in a spool."""
 _LOCK = "lock"
 _UNFINISHED = ".new-"
 _UNFINISHED_FOR_GOOD_AFTER_S = 3600
@@ -25,7 +27,7 @@ def new_id() -> str:
 
 def made_at(identifier: str) -> float | None:
     """Return when an id was made, in seconds since 1970; None for what is no id of ours."""
-    milliseconds = identifier.split("-", 1)[0]
+    milliseconds = identifier.removeprefix(IMPORTED).split("-", 1)[0]
     return int(milliseconds) / 1000 if milliseconds.isdecimal() else None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from engine.landing import landing
+from engine.landing import MODELS, landing
 from reference.events import Event
 from runtime.instance import Instance
 
@@ -26,7 +26,7 @@ def test_an_event_of_1970_lies_on_its_own_day_and_in_its_own_week(
                 message_id="m", event="a", user_id="x", timestamp=EPOCH + timedelta(seconds=5), received_at=RECEIVED
             )
             made.deliver(project, [event], inserted_at=RECEIVED)
-        made.dbt("run", "--select", "+retention_daily", "+retention_weekly", "+agg_events_daily")
+        made.dbt(*MODELS, "--select", "+retention_daily", "+retention_weekly", "+agg_events_daily")
 
         def dates(column: str, model: str) -> list[tuple[object, ...]]:
             return made.rows(f"select distinct project_id, {column} from {{marts}}.{model} order by 1")

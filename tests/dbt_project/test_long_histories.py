@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from engine.landing import Landing, landing
+from engine.landing import MODELS, Landing, landing
 from reference.events import Event
 from runtime.instance import Instance
 
@@ -38,6 +38,6 @@ def test_a_project_may_send_events_of_three_hundred_months_in_one_request(landed
         for month in range(MONTHS)
     ]
     landed.deliver(1, events, inserted_at=RECEIVED)
-    landed.dbt("run")
+    landed.dbt(*MODELS)
     for model in ("fct_events", "fct_sessions", "agg_events_daily"):
         assert landed.rows(f"select count() from {{marts}}.{model}") == [(MONTHS,)]

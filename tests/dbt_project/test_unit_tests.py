@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from engine.landing import landing
+from engine.landing import MODELS, landing
 from runtime.instance import Instance
 
 pytestmark = pytest.mark.slow
@@ -16,7 +16,7 @@ def test_the_unit_tests_of_the_models_pass(runtime: Instance, client: Client, tm
     with landing(runtime, client, tmp_path) as made:
         made.set_project(1, timezone="UTC")
         # They take the types of their columns from the tables.
-        made.dbt("run")
+        made.dbt(*MODELS)
         made.dbt("test", "--select", "test_type:unit")
     target = tmp_path / "target"
     declared = json.loads((target / "manifest.json").read_text())["unit_tests"]

@@ -17,7 +17,10 @@ from reference.events import Event
 from runtime.instance import Instance
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
+MODELS = ("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+"""Arguments to dbt that make the models and the seeds, which `run` leaves out, without testing them."""
 _LAYERS = ("staging", "intermediate", "marts")
+_TABLES = {"raw": ("events", "projects"), "enrichment": ("user_agents", "addresses", "custom", "progress")}
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ class Landing:
         ]
         self._insert("events", rows)
 
+    def land(self, *rows: dict[str, object]) -> None:
+        """Put rows into the landing table of events as they are."""
+        self._insert("events", list(rows))
+
     def set_project(
         self, project_id: int, *, timezone: str, session_gap_minutes: int = 30, week_start: int = 1
     ) -> None:
@@ -89,7 +96,7 @@ class Landing:
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         """Query; `{marts}` and the other layers in the text stand for this landing's databases."""
-        databases = {layer: self.prefix + layer for layer in (*_LAYERS, "raw")}
+        databases = {layer: self.prefix + layer for layer in (*_LAYERS, *_TABLES)}
         return [tuple(row) for row in self.client.query(sql.format(**databases)).result_rows]
 
     def _insert(self, table: str, rows: list[dict[str, object]]) -> None:
@@ -102,16 +109,18 @@ class Landing:
 def landing(runtime: Instance, client: Client, directory: Path) -> Generator[Landing]:
     """Create empty landing tables like the migrated ones; drop them and what was modelled from them in the end."""
     prefix = f"models_{os.urandom(6).hex()}_"
-    client.command(f"create database {prefix}raw")
-    for table in ("events", "projects"):
-        client.command(f"create table {prefix}raw.{table} as raw.{table}")
+    for database, tables in _TABLES.items():
+        client.command(f"create database {prefix}{database}")
+        for table in tables:
+            client.command(f"create table {prefix}{database}.{table} as {database}.{table}")
     variables = runtime.variables | {
         "RADIXINSIGHT_DBT_PREFIX": prefix,
         "RADIXINSIGHT_DBT_RAW": f"{prefix}raw",
+        "RADIXINSIGHT_DBT_ENRICHMENT": f"{prefix}enrichment",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     try:
         yield Landing(client, prefix, variables, directory)
     finally:
-        for database in ("raw", *_LAYERS):
+        for database in (*_TABLES, *_LAYERS):
             client.command(f"drop database if exists {prefix}{database}")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -34,6 +35,18 @@ def test_a_track_lands_with_what_the_request_says() -> None:
     assert bytes(landed.properties) == b'{"price":1.5}'
     assert landed.timestamp == landed.received_at == NOW_MS / 1000
     assert landed.original_timestamp is None
+
+
+def test_the_country_is_that_of_the_address_that_counts() -> None:
+    """The request's, unless the event names another one."""
+    received = replace(RECEIVED, country="DE", country_of={"198.51.100.7": "FR"}.__getitem__)
+
+    def country(context: bytes) -> str:
+        event = Event(type="track", event="buy", user_id="ada", context=Raw(context))
+        return Validator(received).land(event, 0, "batch").country
+
+    assert country(b"{}") == "DE"
+    assert country(b'{"ip":"198.51.100.7"}') == "FR"
 
 
 def test_an_event_without_a_message_id_gets_one_of_its_own() -> None:

@@ -34,7 +34,7 @@ def test_the_asset_graph_is_the_one_that_was_reviewed(graph: dict[str, dict[str,
 
 def test_an_asset_is_named_after_its_table(graph: dict[str, dict[str, Any]]) -> None:
     layers = {key.split("/")[0] for key in graph}
-    assert layers == {"raw", "staging", "intermediate", "marts", "governance"}
+    assert layers == {"raw", "staging", "intermediate", "marts", "governance", "enrichment"}
     assert all(key.count("/") == 1 for key in graph)
 
 

@@ -29,6 +29,11 @@ PREFIX = f"refresh_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_"
 EVENTS = 300
 PERSONS = 20
 STEPS = ["catalog", "product_view", "add_to_cart", "cart", "purchase"]
+TABLES = {
+    "raw": ("events", "rejects", "projects"),
+    "governance": ("pii_findings", "pii_scans", "event_properties", "schema_changes"),
+    "enrichment": ("user_agents", "addresses", "custom", "progress"),
+}
 LAYERS = ("staging", "intermediate", "marts", "test_failures")
 
 
@@ -87,18 +92,20 @@ def pipeline(runtime: Instance, settings: OrchestrationSettings) -> Iterator[Pip
             "DATABASE_URL": runtime.database_url,
             "RADIXINSIGHT_DBT_PREFIX": PREFIX,
             "RADIXINSIGHT_DBT_RAW": f"{PREFIX}raw",
+            "RADIXINSIGHT_DBT_ENRICHMENT": f"{PREFIX}enrichment",
             # Set by the dbt resource; named here so that they are gone after the test.
             **dict.fromkeys(connection_variables(runtime.clickhouse_url), ""),
         }.items():
             environment.setenv(name, value)
         create_databases(client)
         own = settings.model_copy(
-            update={"landing_database": f"{PREFIX}raw", "governance_database": f"{PREFIX}governance"}
+            update={f"{name}_database": f"{PREFIX}{name}" for name in ("governance", "enrichment")}
+            | {"landing_database": f"{PREFIX}raw"}
         )
         pipeline = Pipeline(client, project_id, build_definitions(own), dg.DagsterInstance.ephemeral())
         pipeline.land(*events())
         yield pipeline
-        for database in ("raw", "governance", *LAYERS):
+        for database in (*TABLES, *LAYERS):
             client.command(f"drop database if exists {PREFIX}{database}")
 
 
@@ -109,10 +116,7 @@ def first(pipeline: Pipeline) -> dg.ExecuteInProcessResult:
 
 
 def create_databases(client: Client) -> None:
-    for database, tables in {
-        "raw": ("events", "rejects", "projects"),
-        "governance": ("pii_findings", "pii_scans", "event_properties", "schema_changes"),
-    }.items():
+    for database, tables in TABLES.items():
         client.command(f"create database if not exists {PREFIX}{database}")
         for table in tables:
             client.command(f"create table {PREFIX}{database}.{table} as {database}.{table}")

@@ -32,6 +32,7 @@ _CONTEXT = {
     "os": {"name": "$os", "version": "$os_version"},
     "device": {"name": "$device", "manufacturer": "$manufacturer", "model": "$model"},
     "app": {"version": "$app_version_string", "build": "$app_build_number"},
+    "location": {"country": "mp_country_code", "region": "$region", "city": "$city"},
     "campaign": {
         "source": "utm_source",
         "medium": "utm_medium",

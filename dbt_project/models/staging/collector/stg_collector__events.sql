@@ -7,14 +7,14 @@
         order_by='(project_id, received_at, message_id)',
         on_schema_change='append_new_columns',
         pre_hook=['{{ keep_settled() }}', '{{ count_arrivals() }}'],
-        post_hook='{{ settle_arrivals() }}',
+        post_hook=['{{ reread_contexts() }}', '{{ settle_arrivals() }}'],
     )
 }}
 
 {%- set columns = [
     'project_id', 'message_id', 'type', 'event', 'anonymous_id', 'user_id', 'previous_id', 'session_id',
     'group_type', 'group_id', 'timestamp', 'original_timestamp', 'sent_at', 'received_at', 'sequence', 'properties',
-    'traits', 'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'protocol', 'library',
+    'traits', 'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'country', 'protocol', 'library',
     'write_key_id', 'batch_id', 'inserted_at',
 ] %}
 {%- set is_unsettled =
@@ -86,8 +86,16 @@ changed as (
         or {{ delivery_order('deduplicated') | trim }} < known.delivered
 )
 
-select {{ columns | join(', ') }}, now64(3) as loaded_at from changed
+select
+    {{ columns | join(', ') }},
+    {{ context_columns() }},
+    now64(3) as loaded_at
+from changed
 {%- else %}
 
-select {{ columns | join(', ') }}, now64(3) as loaded_at from deduplicated
+select
+    {{ columns | join(', ') }},
+    {{ context_columns() }},
+    now64(3) as loaded_at
+from deduplicated
 {%- endif %}

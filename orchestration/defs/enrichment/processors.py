@@ -1,0 +1,264 @@
+"""Runs the operator's own processors over events: see docs/enrichment.md for what one is.
+
+A processor is found by its entry point, gets batches of the events that it has not seen, one project at a time, and its
+results are kept by event. One that raises stops for that project and goes on from there in the next run; the others are
+not touched by it.
+"""
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, cast
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from core.clock import utc_now
+from core.warehouse import ProjectScope
+
+GROUP = "radixinsight.enrichments"
+"""Group of the entry points."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# As for the scan for personal data: an insert is seen when it ends, up to two minutes after the instant in its rows.
+# What goes through a processor twice changes nothing.
+_OVERLAP = timedelta(minutes=10)
+_MINUTE = timedelta(minutes=1)
+
+_NOW = "select now64(3, 'UTC')"
+_PROGRESS = """
+select project_id, processed_until
+from {enrichment:Identifier}.progress final
+where processor = {processor:String} and version = {version:String}
+"""
+_ARRIVALS = """
+select project_id, toStartOfMinute(inserted_at) as minute, count() as events
+from {landing:Identifier}.events
+group by project_id, minute
+order by project_id, minute
+"""
+# What is no event's own (write key, batch) is left out. Of several deliveries of an event the last one is kept, which
+# says the same as the first unless the client changed it.
+_EVENTS = """
+select
+    message_id, type, event, anonymous_id, user_id, session_id, group_type, group_id,
+    timestamp, received_at, properties, traits, context, ip, user_agent, country, library
+from {landing:Identifier}.events
+where
+    project_id = {project_id:UInt32}
+    and inserted_at >= {since:DateTime64(3, 'UTC')} and inserted_at < {until:DateTime64(3, 'UTC')}
+    -- What the last run has answered within the overlap; a processor may be slow, or cost money.
+    and message_id not in (
+        select message_id
+        from {enrichment:Identifier}.custom
+        where
+            project_id = {project_id:UInt32} and processor = {processor:String} and version = {version:String}
+            and processed_at >= {answered_since:DateTime64(3, 'UTC')}
+    )
+"""
+_FORGET_OLDER = """
+delete from {enrichment:Identifier}.custom
+where project_id = {project_id:UInt32} and processor = {processor:String} and version != {version:String}
+"""
+_OLDER = """
+select count()
+from {enrichment:Identifier}.custom
+where project_id = {project_id:UInt32} and processor = {processor:String} and version != {version:String}
+"""
+_EVENT_COLUMNS = (
+    "message_id", "type", "event", "anonymous_id", "user_id", "session_id", "group_type", "group_id",
+    "timestamp", "received_at", "properties", "traits", "context", "ip", "user_agent", "country", "library",
+)  # fmt: skip
+_JSON_COLUMNS = ("properties", "traits", "context")
+_RESULT_COLUMNS = ["project_id", "message_id", "processor", "version", "properties", "processed_at"]
+_PROGRESS_COLUMNS = ["project_id", "processor", "version", "processed_until", "updated_at"]
+
+Event = dict[str, Any]
+Results = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """A processor that was found: its entry point's name, its version, and what to call."""
+
+    name: str
+    version: str
+    process: Callable[[Sequence[Event]], Results]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one processor did in a run."""
+
+    version: str = ""
+    events: int = 0
+    results: int = 0
+    unfinished: bool = False
+    """More events wait for the next run, because this one had its share."""
+    failures: list[str] = field(default_factory=list[str])
+    """What was raised, and where: one line for each project at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much a run does: events of one processor in all, and in one call of it."""
+
+    events: int = 500_000
+    batch: int = 10_000
+
+
+def run_processors(client: Client, *, landing: str, enrichment: str, share: Share | None = None) -> dict[str, Outcome]:
+    """Run every installed processor over the events that it has not seen in its version; return by name what it did."""
+    outcomes: dict[str, Outcome] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        outcome = outcomes[entry.name] = Outcome()
+        try:
+            processor = _load(entry)
+        except Exception as error:  # noqa: BLE001 - the operator's own code may fail in any way
+            outcome.failures.append(_describe(error))
+            continue
+        outcome.version = processor.version
+        _Run(client, landing, enrichment, processor, outcome, share or Share()).over_all_projects()
+    return outcomes
+
+
+def _load(entry: EntryPoint) -> Processor:
+    process = entry.load()
+    version = getattr(process, "version", None)
+    if not callable(process) or not isinstance(version, str) or not version:
+        raise TypeError(f"{entry.value} must be callable and have a text as its attribute version")
+    return Processor(entry.name, version, cast("Callable[[Sequence[Event]], Results]", process))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One processor in one run."""
+
+    client: Client
+    landing: str
+    enrichment: str
+    processor: Processor
+    outcome: Outcome
+    share: Share
+
+    @property
+    def _bound(self) -> dict[str, str]:
+        return {
+            "landing": self.landing,
+            "enrichment": self.enrichment,
+            "processor": self.processor.name,
+            "version": self.processor.version,
+        }
+
+    def over_all_projects(self) -> None:
+        until: datetime = self.client.query(_NOW).result_rows[0][0]
+        reached: dict[int, datetime] = {
+            int(project_id): processed_until
+            for project_id, processed_until in self.client.query(_PROGRESS, parameters=self._bound).result_rows
+        }
+        arrived: dict[int, list[tuple[datetime, int]]] = {}
+        for project_id, minute, events in self.client.query(
+            _ARRIVALS, parameters={"landing": self.landing}
+        ).result_rows:
+            arrived.setdefault(project_id, []).append((minute, events))
+        for project_id, minutes in arrived.items():
+            since = reached.get(project_id)
+            try:
+                self._over_project(project_id, minutes, since, until)
+            except _ProcessorError as error:
+                self.outcome.failures.append(f"project {project_id}: {error}")
+
+    def _over_project(
+        self, project_id: int, minutes: list[tuple[datetime, int]], reached: datetime | None, until: datetime
+    ) -> None:
+        scope = ProjectScope(project_id)
+        since = _EPOCH if reached is None else reached - _OVERLAP
+        for start, end in self._windows(minutes, since):
+            if self.outcome.events >= self.share.events:
+                self.outcome.unfinished = True
+                return
+            for events in self._batches(scope, start, end, answered_since=until if reached is None else since):
+                self._keep(project_id, self._process(events))
+                self.outcome.events += len(events)
+            self._progress(project_id, min(end, until))
+        if self._count(scope, _OLDER):
+            # What the version before said of an event, and this one does not say, must not stay.
+            self.client.command(_FORGET_OLDER, parameters=scope.parameters(**self._bound))
+
+    def _windows(self, minutes: list[tuple[datetime, int]], since: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Yield windows of `inserted_at` with about one batch in each: never half of a minute, however full it is."""
+        start, events = None, 0
+        for minute, arrived in minutes:
+            end = minute + _MINUTE
+            if end <= since:
+                continue
+            start = start or minute
+            events += arrived
+            if events >= self.share.batch:
+                yield start, end
+                start, events = None, 0
+        if start is not None:
+            yield start, minutes[-1][0] + _MINUTE
+
+    def _batches(
+        self, scope: ProjectScope, since: datetime, until: datetime, *, answered_since: datetime
+    ) -> Iterator[list[Event]]:
+        scope.check(_EVENTS)
+        parameters = scope.parameters(**self._bound, since=since, until=until, answered_since=answered_since)
+        batch: list[Event] = []
+        with self.client.query_row_block_stream(_EVENTS, parameters=parameters) as stream:
+            for block in stream:
+                for row in block:
+                    batch.append(_event(scope.project_id, dict(zip(_EVENT_COLUMNS, row, strict=True))))
+                    if len(batch) == self.share.batch:
+                        yield batch
+                        batch = []
+        if batch:
+            yield batch
+
+    def _process(self, events: list[Event]) -> dict[str, str]:
+        ids = {event["message_id"] for event in events}
+        try:
+            results = self.processor.process(events) or {}
+            said = {
+                message_id: msgspec.json.encode(dict(found)).decode() for message_id, found in results.items() if found
+            }
+        except Exception as error:
+            raise _ProcessorError(_describe(error)) from error
+        if strange := said.keys() - ids:
+            raise _ProcessorError(f"it returned message ids that it was not given, such as {min(strange)!r}")
+        return said
+
+    def _keep(self, project_id: int, said: dict[str, str]) -> None:
+        if not said:
+            return
+        now, own = utc_now(), self.processor
+        rows = [(project_id, message_id, own.name, own.version, found, now) for message_id, found in said.items()]
+        self.client.insert("custom", rows, column_names=_RESULT_COLUMNS, database=self.enrichment)
+        self.outcome.results += len(rows)
+
+    def _progress(self, project_id: int, until: datetime) -> None:
+        row = (project_id, self.processor.name, self.processor.version, until, utc_now())
+        self.client.insert("progress", [row], column_names=_PROGRESS_COLUMNS, database=self.enrichment)
+
+    def _count(self, scope: ProjectScope, sql: str) -> int:
+        count: int = scope.run(self.client, sql, dict(self._bound)).result_rows[0][0]
+        return count
+
+
+class _ProcessorError(Exception):
+    """A processor raised, or returned what cannot be kept."""
+
+
+def _event(project_id: int, row: Event) -> Event:
+    for column in _JSON_COLUMNS:
+        row[column] = msgspec.json.decode(row[column]) if row[column] else {}
+    return {"project_id": project_id, **row}
+
+
+def _describe(error: Exception) -> str:
+    """Return what was raised and in which line; the whole traceback holds values of events."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {at.filename}:{at.lineno}: {str(error)[:200]}"
