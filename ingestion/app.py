@@ -12,7 +12,7 @@ from ingestion import openapi, operation
 from ingestion.collection import EventRoutes
 from ingestion.endpoints import endpoints
 from ingestion.metrics import CollectorMetrics
-from ingestion.protocols import posthog_answers
+from ingestion.protocols import posthog_answers, segment_answers
 from ingestion.reading import Reading
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
@@ -74,6 +74,8 @@ def create_app(settings: CollectorSettings) -> FastAPI:
     app.include_router(operation.router)
     for prefix in ("", "/posthog"):
         app.include_router(posthog_answers.router, prefix=prefix)
+    for prefix in ("", "/segment", "/rudderstack"):
+        app.include_router(segment_answers.router, prefix=prefix)
     problem.install(app)
     app.add_middleware(EventRoutes, endpoints=endpoints())
     # Trackers run on any page. Nothing here looks at cookies, so that any origin may be answered; some trackers insist
@@ -84,6 +86,8 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         allow_credentials=True,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
+        # Scripts are not shown when to come again unless they are told that they may look.
+        expose_headers=["Retry-After"],
         max_age=_PREFLIGHT_S,
     )
     openapi.install(app)
