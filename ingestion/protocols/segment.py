@@ -148,9 +148,7 @@ def _beacon_key(wire: Wire) -> str | None:
 
 
 _BATCH = Endpoint(NAME, _batch, find_key=_find_key, refuse=refuse, wrap=_wrap)
-_SINGLE = {
-    kind: Endpoint(NAME, partial(_single, kind=kind), find_key=_find_key, refuse=refuse) for kind in EventType
-}
+_SINGLE = {kind: Endpoint(NAME, partial(_single, kind=kind), find_key=_find_key, refuse=refuse) for kind in EventType}
 ENDPOINTS = {
     "/v1/batch": _BATCH,
     "/v1/import": _BATCH,

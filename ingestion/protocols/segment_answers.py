@@ -46,4 +46,6 @@ async def source_config(write_key: Annotated[str, Query(alias="writeKey")] = "")
 
 def _json(answer: dict[str, Any]) -> Response:
     # It depends on the Host header, so that no cache may share it.
-    return Response(msgspec.json.encode(answer), media_type=JSON, headers={"cache-control": f"private, max-age={_FRESH_S}"})
+    return Response(
+        msgspec.json.encode(answer), media_type=JSON, headers={"cache-control": f"private, max-age={_FRESH_S}"}
+    )

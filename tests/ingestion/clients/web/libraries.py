@@ -16,7 +16,8 @@ AMPLITUDE = Library(
     """
     addEventListener('pagehide', () => { amplitude.setTransport('beacon'); amplitude.flush(); });
     await amplitude.init(key, {
-      serverUrl: `${host}/2/httpapi`, remoteConfig: { fetchRemoteConfig: false }, autocapture: true, flushMaxRetries: 100,
+      serverUrl: `${host}/2/httpapi`, remoteConfig: { fetchRemoteConfig: false }, flushMaxRetries: 100,
+      autocapture: true,
     }).promise;
     window.track = (name) => amplitude.track(name);
     """,
@@ -51,17 +52,16 @@ RUDDERSTACK_WITH_BEACONS = Library(
 SEGMENT = Library(
     "segment/@segment/analytics-next/dist/umd/index.js",
     """
-    const segment = window.segment = AnalyticsNext.AnalyticsBrowser.load({ writeKey: key, cdnURL: host }, {});
+    const deliveryStrategy = { strategy: 'standard' };
+    const integrations = { 'Segment.io': { deliveryStrategy } };
+    const segment = window.segment = AnalyticsNext.AnalyticsBrowser.load(
+      { writeKey: key, cdnURL: host }, { integrations },
+    );
     await segment.page();
     window.track = (name) => segment.track(name);
     """,
 )
-SEGMENT_IN_BATCHES = Library(
-    SEGMENT.file,
-    SEGMENT.start.replace(
-        "{});", "{ integrations: { 'Segment.io': { deliveryStrategy: { strategy: 'batching', config: { timeout: 500 } } } } });"
-    ),
-)
+SEGMENT_IN_BATCHES = Library(SEGMENT.file, SEGMENT.start.replace("'standard'", "'batching', config: { timeout: 500 }"))
 SNOWPLOW = Library(
     "snowplow/@snowplow/browser-tracker/dist/index.umd.js",
     """

@@ -139,6 +139,7 @@ def test_mixpanel(visitor: Visitor, options: str) -> None:
     linked = [ids(row) for row in rows if row["type"] == "identify" and row["anonymous_id"] == device]
     assert ("ada", "") in linked
     assert ids(alias) == ("ada@example.com", "ada")
+    assert [row["traits_increment"] for row in rows if row["traits_increment"]] == [{"logins": 1}]
     assert {"plan": "pro"}.items() <= next(row for row in rows if "plan" in row["traits"])["traits"].items()
     assert (group["group_type"], group["group_id"], group["traits"]) == ("company", "acme", {"seats": 3})
 
@@ -173,11 +174,17 @@ def test_posthog(visitor: Visitor, prefix: str, *, packed: bool) -> None:
     assert {request.headers["content-type"] == "text/plain" for request in sent} == {packed}
 
 
-@pytest.mark.parametrize("method", ["post", "get"])
-def test_snowplow(visitor: Visitor, method: str) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        "appId: key",
+        "appId: key, eventMethod: 'get'",
+        "appId: 'shop', postPath: `/com.snowplowanalytics.snowplow/tp2?aid=${key}`",
+    ],
+)
+def test_snowplow(visitor: Visitor, options: str) -> None:
     visitor.open(libraries.SNOWPLOW.file)
-    options = f"eventMethod: '{method}', contexts: {{ session: true }}, appId"
-    visitor.do(libraries.SNOWPLOW.start.replace("appId", options))
+    visitor.do(libraries.SNOWPLOW.start.replace("appId: key", f"contexts: {{ session: true }}, {options}"))
     visitor.do("""
       snowplow.trackStructEvent({ category: 'shop', action: 'add_to_cart', value: 2 });
       snowplow.setUserId('ada');

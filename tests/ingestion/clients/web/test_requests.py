@@ -38,7 +38,10 @@ def test_a_request_that_outlives_its_page_lands(visitor: Visitor) -> None:
     [
         ("snowplow", "`${host}/i?e=se&se_ca=shop&se_ac=buy&duid=device-1&aid=${key}`"),
         ("posthog", "`${host}/e/?img=1&data=${data({ event: 'buy', properties: { token: key, ...device } })}`"),
-        ("mixpanel", "`${host}/track?img=1&data=${data({ event: 'buy', properties: { token: key, $device_id: 'device-1' } })}`"),
+        (
+            "mixpanel",
+            "`${host}/track?img=1&data=${data({ event: 'buy', properties: { token: key, $device_id: 'device-1' } })}`",
+        ),
     ],
 )
 def test_a_picture_carries_an_event(visitor: Visitor, protocol: str, address: str) -> None:

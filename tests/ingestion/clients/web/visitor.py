@@ -31,7 +31,7 @@ class Visitor:
         self._line, self._client, self._project_id = line, client, project.id
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request))
+        page.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108 - a method of list is refused
 
     def open(self, library: str, path: str = LANDING) -> None:
         """Open a page of the shop that loads `library`, coming from a search engine."""
@@ -74,7 +74,7 @@ class Visitor:
         rows = self._rows()
         assert rejects(self._client, self._project_id) == []
         for row in rows:
-            for name in ("properties", "context", "traits", "traits_once"):
+            for name in ("properties", "context", "traits", "traits_once", "traits_increment"):
                 row[name] = json.loads(row[name] or "{}")
         return rows
 
@@ -84,5 +84,3 @@ class Visitor:
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(message.text)
-
-
