@@ -108,9 +108,7 @@ def _events(key: str) -> list[tuple[str, Any]]:
     ]
 
 
-def test_what_the_rules_remove_never_touches_the_disk(
-    unshipped: Line, strict: ProjectKeys, client: Client
-) -> None:
+def test_what_the_rules_remove_never_touches_the_disk(unshipped: Line, strict: ProjectKeys, client: Client) -> None:
     sender = Sender(unshipped.collector.url, strict.write_key)
     for path, body in _events(strict.write_key):
         answer = sender.post(path, body, **{"x-forwarded-for": ADDRESS})

@@ -135,7 +135,7 @@ def test_all_that_the_python_library_sends_lands(
     buy, _, identify, acme, umbrella, *_ = landed
     assert json.loads(buy["properties"]) == {"price": 12.5, "$revenue": 3.5}
     assert json.loads(buy["traits"]) == {"plan": "free"}
-    assert (buy["ip"], buy["session_id"], buy["library"][:17]) == ("192.0.2.7", "1700000000000", "amplitude-python/")
+    assert (buy["ip"], buy["session_id"], buy["library"][:17]) == ("192.0.2.0", "1700000000000", "amplitude-python/")
     context = json.loads(buy["context"])
     assert (context["os"], context["locale"], context["amplitude"]) == ({"name": "ios"}, "de", {"partner_id": "p-1"})
     assert json.loads(identify["properties"]) == {"$user_properties": {"$unset": {"old": "-"}}}
