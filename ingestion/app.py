@@ -18,7 +18,7 @@ from ingestion.importing.receiving import Receiving
 from ingestion.importing.uploads import Uploads
 from ingestion.metrics import CollectorMetrics
 from ingestion.prefixes import EVERY_PROTOCOL
-from ingestion.protocols import posthog_answers
+from ingestion.protocols import posthog_answers, segment_answers
 from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
 from ingestion.request_ids import HEADER
@@ -96,6 +96,8 @@ def create_app(settings: CollectorSettings) -> FastAPI:
     app.include_router(routes.router)
     for prefix in [*prefixes.of(EVERY_PROTOCOL), *prefixes.of("posthog")]:
         app.include_router(posthog_answers.router, prefix=prefix)
+    for prefix in [*prefixes.of(EVERY_PROTOCOL), *prefixes.of("segment"), *prefixes.of("rudderstack")]:
+        app.include_router(segment_answers.router, prefix=prefix)
     problem.install(app)
     app.add_middleware(EventRoutes, endpoints=endpoints(prefixes))
     # Trackers run on any page. Nothing here looks at cookies, so that any origin may be answered; some trackers insist
@@ -106,6 +108,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         allow_credentials=True,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
+        # Scripts are not shown these unless they are told that they may look.
         expose_headers=["Retry-After", HEADER],
         max_age=_PREFLIGHT_S,
     )

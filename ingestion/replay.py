@@ -95,23 +95,22 @@ class Judgement:
     refused: Counter[str] = field(default_factory=Counter[str])
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """By what the rejects are judged: the rules, schemas and limits of today."""
+
+    rules: ProjectRules
+    schemas: ProjectSchemas | None
+    limits: Limits
+    geography: Geography
+
+
 class Replay:
     """Judges the rejects of one project."""
 
-    def __init__(
-        self,
-        client: Client,
-        project_id: int,
-        rules: ProjectRules,
-        schemas: ProjectSchemas | None,
-        limits: Limits,
-        geography: Geography,
-    ) -> None:
+    def __init__(self, client: Client, project_id: int, wanted: Wanted) -> None:
         self._client = client
-        self._rules = rules
-        self._schemas = schemas
-        self._limits = limits
-        self._geography = geography
+        self._wanted = wanted
         self._scope = ProjectScope(project_id)
         self._encode_lines = Encoder().encode_lines
 
@@ -146,7 +145,7 @@ class Replay:
         endpoint = endpoint_of(reject.protocol, reject.path)
         if endpoint is None:
             raise RejectedEventError(RejectReason.INVALID_SHAPE, f"no protocol is spoken at {reject.path}")
-        demand_size(reject.payload, self._limits.event_bytes)
+        demand_size(reject.payload, self._wanted.limits.event_bytes)
         if "POST" in endpoint.methods:
             wire = Wire("POST", reject.path, b"", {}, reject.ip, endpoint.wrap(reject.payload))
         else:
@@ -168,12 +167,12 @@ class Replay:
             received_ms=round(reject.received_at.timestamp() * 1000),
             ip=reject.ip,
             user_agent="",
-            schemas=self._schemas,
-            privacy=self._rules.privacy,
+            schemas=self._wanted.schemas,
+            privacy=self._wanted.rules.privacy,
             is_cleaned=True,
-            limits=self._limits,
-            country=self._geography.country(reject.ip),
-            country_of=self._geography.country,
+            limits=self._wanted.limits,
+            country=self._wanted.geography.country(reject.ip),
+            country_of=self._wanted.geography.country,
         )
         return Validator(received).land(event, 0, batch_id)
 
@@ -195,7 +194,7 @@ async def _replay(settings: ReplaySettings, arguments: argparse.Namespace) -> Ju
         if loaded is None:
             raise SystemExit(f"There is no project {arguments.project_id}.")
         geography = Geography.open_or_embedded(settings.geo_database)
-        replay = Replay(client, arguments.project_id, *loaded, settings.limits, geography)
+        replay = Replay(client, arguments.project_id, Wanted(*loaded, settings.limits, geography))
         since = datetime.fromisoformat(arguments.since).astimezone(UTC)
         run = partial(replay.run, reason=arguments.reason, since=since)
         if arguments.dry_run:

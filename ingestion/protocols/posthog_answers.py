@@ -17,7 +17,6 @@ _SWITCHED_OFF: dict[str, Any] = {
     "supportedCompression": ["gzip", "gzip-js"],
     "hasFeatureFlags": False,
     "sessionRecording": False,
-    "surveys": False,
     "heatmaps": False,
     "capturePerformance": False,
     "captureDeadClicks": False,
@@ -33,7 +32,10 @@ _SWITCHED_OFF: dict[str, Any] = {
     "elementsChainAsString": True,
     "analytics": {"endpoint": "/i/v0/e/"},
 }
-"""Everything that a PostHog project can switch on from the server. Autocapture stays as the page configures it."""
+"""Everything that a PostHog project can switch on from the server. Autocapture stays as the page configures it.
+
+Nothing is said of surveys: whatever is, even that they are off, has posthog-js load its script for them from here.
+"""
 
 router = APIRouter()
 

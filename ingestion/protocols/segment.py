@@ -1,5 +1,6 @@
 """Segment's HTTP API, which is also our own `/v1` and RudderStack's."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -142,13 +143,20 @@ def _wrap(event: bytes) -> bytes:
     return b'{"batch":[%b]}' % event
 
 
+def _beacon_key(wire: Wire) -> str | None:
+    return wire.parameters.get("writeKey") or wire.header_key
+
+
 _BATCH = Endpoint(NAME, _batch, find_key=_find_key, refuse=refuse, wrap=_wrap)
+_SINGLE = {kind: Endpoint(NAME, partial(_single, kind=kind), find_key=_find_key, refuse=refuse) for kind in EventType}
 ENDPOINTS = {
     "/v1/batch": _BATCH,
     "/v1/import": _BATCH,
-    **{
-        f"/v1/{kind}": Endpoint(NAME, partial(_single, kind=kind), find_key=_find_key, refuse=refuse)
-        for kind in EventType
-    },
+    **{f"/v1/{kind}": endpoint for kind, endpoint in _SINGLE.items()},
+    # Segment's browser library says the first letter only.
+    "/v1/b": _BATCH,
+    **{f"/v1/{kind[0]}": endpoint for kind, endpoint in _SINGLE.items()},
+    # RudderStack's, where it is to use beacons, which cannot have headers.
+    "/beacon/v1/batch": replace(_BATCH, head_key=_beacon_key),
 }
 """By path, without the protocol's own prefix."""

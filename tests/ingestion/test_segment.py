@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw
 from core.errors import RadixError
 from core.events import EventType, RejectReason
 from ingestion.errors import MalformedRequestError, SlowRequestError, UnknownWriteKeyError
-from ingestion.protocols.segment import decode_event, find_write_key, parse_batch, parse_single, refuse
+from ingestion.protocols.segment import ENDPOINTS, decode_event, find_write_key, parse_batch, parse_single, refuse
 from ingestion.validation import RejectedEventError
 from ingestion.wire import Wire
 
@@ -172,3 +172,18 @@ def test_a_member_of_another_type_rejects_the_event(event: bytes) -> None:
 def test_a_body_that_is_no_object_is_no_single_event(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
         parse_single(body, EventType.TRACK)
+
+
+@pytest.mark.parametrize("kind", list(EventType))
+def test_the_first_letter_of_a_type_is_its_path_too(kind: EventType) -> None:
+    wire = Wire("POST", f"/v1/{kind[0]}", b"", {}, body=b'{"writeKey":"wk","event":"buy"}')
+    delivery = ENDPOINTS[wire.path].parse(wire)
+    assert (delivery.write_key, delivery.decode(delivery.events[0]).type) == ("wk", kind)
+
+
+@pytest.mark.parametrize(("query", "key"), [(b"writeKey=wk_1", "wk_1"), (b"", "wk_2")])
+def test_a_beacon_has_its_key_in_the_address_or_in_the_header(query: bytes, key: str) -> None:
+    wire = Wire("POST", "/beacon/v1/batch", query, {"authorization": "Bearer wk_2"})
+    head_key = ENDPOINTS[wire.path].head_key
+    assert head_key is not None
+    assert head_key(wire) == key

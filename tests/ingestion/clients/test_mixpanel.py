@@ -223,24 +223,3 @@ def test_a_request_in_the_query_is_answered_with_a_pixel(line: Line, client: Cli
     assert (answer.status_code, answer.headers["content-type"], answer.content[:6]) == (200, "image/gif", b"GIF89a")
     (row,) = landed(line, client, project)
     assert (row["event"], row["ip"]) == ("opened_mail", "127.0.0.0")
-
-
-def test_a_visitor_with_the_browsers_client_becomes_a_user(line: Line, client: Client, project: ProjectKeys) -> None:
-    answers = run("browser.mjs", line.collector.url, project.write_key)
-    assert {(answer["status"], answer["body"]) for answer in answers} == {(200, '{"status":1,"error":null}')}
-    rows = landed(line, client, project)
-    by_event = {row["event"]: row for row in rows if row["type"] in {"page", "track"}}
-    page, viewed, bought = by_event["$pageview"], by_event["viewed_plan"], by_event["bought"]
-    device = page["anonymous_id"]
-    assert (page["user_id"], viewed["anonymous_id"], viewed["user_id"]) == ("", device, "")
-    assert (bought["anonymous_id"], bought["user_id"], bought["ip"]) == (device, "ada", "127.0.0.0")
-    assert page["context"]["campaign"] == {"source": "news", "medium": "mail"}
-    assert page["context"]["page"]["path"] == "/pricing"
-    identifies = [row for row in rows if row["type"] == "identify"]
-    assert [row["anonymous_id"] for row in identifies if row["anonymous_id"]] == [device]
-    assert {row["user_id"] for row in identifies} == {"ada"}
-    assert [row["traits_increment"] for row in identifies if row["traits_increment"]] == [{"logins": 1}]
-    assert [row["traits"]["$email"] for row in identifies if row["traits"]] == ["ada@example.com"]
-    assert [(row["group_type"], row["group_id"], row["traits"]) for row in rows if row["type"] == "group"] == [
-        ("company", "acme", {"seats": 5})
-    ]

@@ -148,45 +148,6 @@ def test_posthog_node(line: Line, client: Client, project: ProjectKeys, mode: st
     assert (buy["protocol"], buy["library"].partition("/")[0]) == ("posthog", "posthog-node")
 
 
-@pytest.mark.parametrize("prefix", ["", "/posthog"])
-def test_posthog_js(line: Line, client: Client, project: ProjectKeys, prefix: str) -> None:
-    said = run("web.mjs", f"{line.collector.url}{prefix}", project.write_key)
-    assert {status for _, status in said["answers"]} == {200}
-    assert {path.removeprefix(prefix) for path, _ in said["answers"]} >= {
-        f"/array/{project.write_key}/config",
-        "/i/v0/e/",
-    }
-    assert said["flags"] == []
-    line.wait_until_shipped()
-    assert rejects(client, project.id) == []
-    rows = [row for row in landed_events(client, project.id) if row["event"] != "$web_vitals"]
-    device = said["device"]
-    assert sorted((row["event"], ids(row)) for row in rows) == sorted(
-        [
-            ("$pageview", (device, "", "")),
-            ("add_to_cart", (device, "", "")),
-            ("$identify", (device, "ada", "")),
-            ("$group", (device, "ada", "")),
-            ("$identify", ("", "ada", "")),
-            ("buy", (device, "ada", "")),
-        ]
-    )
-    assert {row["session_id"] for row in rows} == {said["session"]}
-    page = next(row for row in rows if row["event"] == "$pageview")
-    assert page["library"] == "web/1.449.2"
-    assert "jsdom" in page["user_agent"]
-    assert json.loads(page["context"])["page"] == {
-        "url": "https://shop.example/pricing?utm_source=news&utm_campaign=may",
-        "path": "/pricing",
-        "referrer": "https://search.example/",
-        "title": "Shop",
-    }
-    traits = [json.loads(row["traits"]) for row in rows if row["traits"]]
-    assert {"plan": "pro"} in traits
-    assert {"seats": 3} in traits
-    assert {"color": "red"} in traits
-
-
 def test_a_pixel_a_form_and_a_single_event_land_on_paths_that_others_have_too(
     line: Line, client: Client, project: ProjectKeys
 ) -> None:

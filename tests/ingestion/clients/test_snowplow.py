@@ -184,12 +184,9 @@ def test_the_node_tracker_delivers_every_kind_of_event(
     assert properties["$contexts"][0]["data"]["note"] == "é 😀"
 
 
-@pytest.mark.parametrize("script", ["server.mjs", "browser.mjs"])
-def test_the_write_key_may_stand_in_the_path_beside_an_app_id(
-    line: Line, client: Client, project: ProjectKeys, script: str
-) -> None:
+def test_the_write_key_may_stand_in_the_path_beside_an_app_id(line: Line, client: Client, project: ProjectKeys) -> None:
     path = f"/com.snowplowanalytics.snowplow/tp2?aid={project.write_key}"
-    run(script, line.collector.url, "shop", "post", path)
+    run("server.mjs", line.collector.url, "shop", "post", path)
     line.wait_until_shipped()
     rows = landed_events(client, project.id)
     assert rows
@@ -201,23 +198,6 @@ def test_the_node_tracker_does_not_send_again_what_is_refused(line: Line, method
     failures = run("server.mjs", line.collector.url, "wk_unknown", method)
     assert failures
     assert {(failure["status"], failure["willRetry"]) for failure in failures} == {(401, False)}
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_the_browser_tracker_delivers_from_a_page(
-    line: Line, client: Client, project: ProjectKeys, method: Method
-) -> None:
-    assert sum(run("browser.mjs", line.collector.url, project.write_key, method)) == 3
-    line.wait_until_shipped()
-    rows = landed_events(client, project.id)
-    assert names(rows) == [("identify", "$identify"), ("page", "$pageview"), ("track", "add")]
-    identify, view, _ = sorted(rows, key=lambda row: row["type"])
-    assert len({(row["anonymous_id"], row["session_id"]) for row in rows}) == 1
-    assert view["session_id"] != ""
-    assert (view["user_id"], identify["user_id"]) == ("", "ada")
-    context = json.loads(view["context"])
-    assert (context["page"]["path"], context["page"]["referrer"]) == ("/p/1", "https://search.example/")
-    assert context["campaign"] == {"source": "mail", "name": "spring"}
 
 
 def test_a_browser_may_send_with_credentials_from_any_page(line: Line, project: ProjectKeys) -> None:
