@@ -18,6 +18,7 @@ from ingestion import body as bodies
 from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
 from ingestion.importing.routes import UPLOAD_PATH, is_upload
 from ingestion.intake import Outcome, take
+from ingestion.protocols import canary
 from ingestion.reading import Share
 from ingestion.request_ids import HEADER, RequestIds
 from ingestion.state import CollectorState
@@ -126,7 +127,7 @@ async def _collect(
         ip=ip,
         user_agent=wire.headers.get("user-agent", ""),
         path=wire.path,
-        schemas=owner.schemas,
+        schemas=None if endpoint.protocol == canary.NAME else owner.schemas,
         privacy=owner.project.privacy,
         limits=state.limits,
         rejects_bots=owner.project.rules.bots is Bots.REJECT,

@@ -16,7 +16,10 @@ _PROGRESS = "select count(), max(last_seen_at) from {governance:Identifier}.even
 _SEEN = paths_query("""
     select project_id, event, type, properties, traits, inserted_at
     from {landing:Identifier}.events
-    where inserted_at >= {from:DateTime64(3, 'UTC')} and inserted_at < {until:DateTime64(3, 'UTC')}
+    where
+        inserted_at >= {from:DateTime64(3, 'UTC')}
+        and inserted_at < {until:DateTime64(3, 'UTC')}
+        and protocol != 'canary'
 """)
 _KNOWN = """
 select
