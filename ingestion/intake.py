@@ -8,9 +8,10 @@ from msgspec.json import Encoder
 
 from core.events import Event, LandedEvent, Reject, RejectReason
 from ingestion.json_text import json_string
+from ingestion.rejection import RejectedEventError
 from ingestion.spool.records import Kind
 from ingestion.spool.writer import SpoolWriter
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.validation import Received, Validator
 from ingestion.wire import Delivery, Rejection
 
 _encode_lines = Encoder().encode_lines

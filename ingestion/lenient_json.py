@@ -10,7 +10,7 @@ from msgspec import DecodeError, Raw, ValidationError
 
 from core.events import RejectReason
 from ingestion.errors import MalformedRequestError
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 
 _T = TypeVar("_T")
 NOT_JSON = (DecodeError, RecursionError, UnicodeDecodeError)

@@ -31,10 +31,11 @@ from ingestion.errors import MalformedRequestError
 from ingestion.event_schemas import ProjectSchemas
 from ingestion.intake import demand_size
 from ingestion.limits import Limits
+from ingestion.rejection import RejectedEventError
 from ingestion.settings import CollectorSettings
 from ingestion.spool.records import Kind
 from ingestion.spool.writer import SpoolWriter
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.validation import Received, Validator
 from ingestion.wire import Wire
 from ingestion.write_keys import ProjectRules, load_rules
 

@@ -31,8 +31,9 @@ from ingestion.importing.run import Import
 from ingestion.importing.settings import ImportSettings, rules_of
 from ingestion.importing.uploads import Uploads
 from ingestion.intake import demand_size
+from ingestion.rejection import RejectedEventError
 from ingestion.shipper.landing import Landing
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.validation import Received, Validator
 
 _TELL_EVERY_S = 0.2
 _INSERT_TIMEOUT_S = 120

@@ -9,7 +9,7 @@ from msgspec.json import Encoder
 
 from core.events import Event, RejectReason
 from ingestion.importing.readers import Form, Row
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 from ingestion.wire import Delivery, Endpoint, Reply, Wire
 
 PROTOCOL = "import"

@@ -38,7 +38,7 @@ from ingestion.importing.errors import InvalidMappingError
 from ingestion.importing.exports import TRANSLATE, export
 from ingestion.importing.mapping import Mapping, encoded
 from ingestion.importing.readers import Form, Format, Row
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 
 Kind = Literal["auto", "text", "number", "boolean", "json"]
 _OBJECTS = ("properties", "traits", "traitsOnce", "traitsIncrement", "context")

@@ -23,13 +23,14 @@ from ingestion.importing.packing import Source
 from ingestion.importing.readers import Row, Unreadable, rows
 from ingestion.intake import judge, reject_of
 from ingestion.limits import DEFAULT_LIMITS, Limits
+from ingestion.rejection import RejectedEventError
 from ingestion.shipper.errors import DeliveryError, RefusedError
 from ingestion.shipper.landing import Landing
 from ingestion.shipper.metrics import LandingMetrics
 from ingestion.shipper.shipment import Contents, Shipment
 from ingestion.spool.directory import SPLIT, forget_marks
 from ingestion.spool.records import Kind
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.validation import Received, Validator
 from ingestion.write_keys import ProjectRules
 
 # One insert each: 40 for a million rows. Two blocks are in memory, several times over: as rows, events and lines.

@@ -10,7 +10,7 @@ from msgspec.json import Decoder, Encoder
 from core.events import Event, EventType, RejectReason
 from core.events.event import Id, Instant
 from ingestion import instants
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 
 COOKIELESS = "$posthog_cookieless"
 """What posthog-js says for everybody who must not be recognised; PostHog makes a hash of address and day of it."""

@@ -11,7 +11,7 @@ from core.errors import RadixError
 from core.events import EventType, RejectReason
 from ingestion.errors import MalformedRequestError, SlowRequestError, UnknownWriteKeyError
 from ingestion.protocols.segment import ENDPOINTS, decode_event, find_write_key, parse_batch, parse_single, refuse
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 from ingestion.wire import Wire
 
 GOOD = b'{"type":"track","event":"buy","userId":"ada"}'

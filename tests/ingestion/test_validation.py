@@ -6,7 +6,8 @@ import pytest
 from msgspec import UNSET, Raw
 
 from core.events import Event, LandedEvent, RejectReason
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.rejection import RejectedEventError
+from ingestion.validation import Received, Validator
 
 NOW_MS = 1_700_000_000_000
 RECEIVED = Received(

@@ -9,7 +9,7 @@ from core.events import Event, EventType, RejectReason
 from core.events.event import Id, Instant
 from ingestion import lenient_json
 from ingestion.identity import as_text
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 
 IDENTIFY, GROUP_IDENTIFY = "$identify", "$groupidentify"
 _TYPES = {

@@ -11,7 +11,7 @@ from core.events import Event, EventType, RejectReason
 from core.events.event import Id, Instant
 from ingestion import lenient_json
 from ingestion.identity import as_text
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 
 _DEVICE = "$device:"
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)

@@ -19,7 +19,7 @@ from core.events import Event, EventType, RejectReason
 from core.events.event import Id
 from ingestion import lenient_json
 from ingestion.identity import as_text, is_legal
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 
 _T = TypeVar("_T")
 

@@ -13,7 +13,7 @@ import pytest
 from core.events import RejectReason
 from ingestion.importing.errors import InvalidMappingError
 from ingestion.importing.exports import export
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 from tests.ingestion.importing.files import event_of, landed_of, lines, read, said
 
 AMPLITUDE = {

@@ -11,7 +11,7 @@ from ingestion.importing.errors import InvalidMappingError
 from ingestion.importing.mapping import Mapping
 from ingestion.importing.own_mapping import Document, find_mapping, own_mapping, read_mapping
 from ingestion.importing.readers import Row
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 from tests.ingestion.importing.files import event_of, landed_of, said
 
 COLUMNS = {"who": "userId", "what": "event", "at": "timestamp"}

@@ -120,6 +120,7 @@ def test_parquet_is_read_packed_and_plain_with_instants_of_any_unit(tmp_path: Pa
         (b'a,b\n1,"' + b"x" * 5_000_000, "characters"),
         (b'a,b\n1,"' + b"x\n" * 3_000_000, "never closed"),
     ],
+    ids=["array", "cut", "zstd", "zip", "parquet", "header", "long", "quote"],
 )
 def test_a_file_that_cannot_be_read_says_what_is_wrong(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(UnreadableFileError, match=words):

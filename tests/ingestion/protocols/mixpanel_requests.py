@@ -9,7 +9,8 @@ from msgspec import Raw
 
 from core.events import LandedEvent, RejectReason
 from ingestion.endpoints import endpoints
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.rejection import RejectedEventError
+from ingestion.validation import Received, Validator
 from ingestion.wire import Delivery, Endpoint, Wire
 
 KEY = "wk_test"

@@ -8,7 +8,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from ingestion.errors import MalformedRequestError
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.rejection import RejectedEventError
+from ingestion.validation import Received, Validator
 from ingestion.wire import Endpoint, Wire
 
 _RECEIVED = Received(project_id=1, write_key_id=1, protocol="", received_ms=0, ip="", user_agent="")

@@ -17,7 +17,8 @@ from ingestion import errors
 from ingestion.endpoints import endpoints
 from ingestion.errors import MalformedRequestError
 from ingestion.protocols import amplitude
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.rejection import RejectedEventError
+from ingestion.validation import Received, Validator
 from ingestion.wire import Delivery, Rejection, Wire
 from tests.ingestion.protocols.resilience import endure, junk, members
 

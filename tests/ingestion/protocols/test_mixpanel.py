@@ -20,7 +20,7 @@ from ingestion.errors import (
     UnknownWriteKeyError,
 )
 from ingestion.protocols import mixpanel
-from ingestion.validation import RejectedEventError
+from ingestion.rejection import RejectedEventError
 from ingestion.wire import Rejection, Reply, Wire
 from tests.ingestion.protocols.mixpanel_requests import (
     KEY,

@@ -16,7 +16,8 @@ from core.events import Event, LandedEvent, RejectReason
 from ingestion.endpoints import endpoints
 from ingestion.errors import MalformedRequestError, SpoolBusyError, UnknownWriteKeyError, UnsupportedEncodingError
 from ingestion.protocols import posthog
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.rejection import RejectedEventError
+from ingestion.validation import Received, Validator
 from ingestion.wire import Delivery, Rejection, Reply, Wire, shared
 
 RECORDED = Path(__file__).parent / "recorded" / "posthog"

@@ -14,7 +14,8 @@ from core.events import Event, EventType, LandedEvent, RejectReason
 from ingestion import errors
 from ingestion.endpoints import endpoints
 from ingestion.protocols import snowplow
-from ingestion.validation import Received, RejectedEventError, Validator
+from ingestion.rejection import RejectedEventError
+from ingestion.validation import Received, Validator
 from ingestion.wire import Delivery, Rejection, Wire
 from tests.ingestion.protocols.resilience import endure, junk, members
 
