@@ -247,6 +247,39 @@ def test_a_file_that_unpacks_to_too_much_is_not_read_further(place: Place, monke
     assert 0 < len(place.landed()) < 200
 
 
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("blocks", [7, 10, 25])
+def test_what_follows_a_fault_is_not_taken_for_done(place: Place, monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
+    """The last block before the fault was a short one; the next version may cut blocks of another size."""
+    path = place.put("shop.csv", shop_rows(47) + b"ada,buy,1714979289,1\n" * 8)
+    with pytest.raises(UnreadableFileError):
+        place.load(path, max_unpacked_bytes=2_000)
+    begun = len(place.landed())
+    assert begun % 10 > 0
+    monkeypatch.setattr(running, "_BLOCK_ROWS", blocks)
+    run, _ = place.load(path)
+    assert (run.state, run.done.rows_read, run.done.rows_landed) == ("finished", 55, 55)
+    assert len(place.landed()) == place.counted() == 55
+    assert [row["sequence"] for row in place.landed()] == list(range(55))
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("blocks", [7, 25])
+def test_a_version_that_cuts_other_blocks_goes_on_with_the_next_row(
+    place: Place, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    """Also when it is not known whether the block in hand has landed: its rows count once."""
+    path = place.put("shop.csv", shop_rows(45) + b"ada,buy,1714979289,1\n" * 12)
+    landing = Dying(place.url, timeout_s=10)
+    landing.left, landing.is_last_done = 2, True
+    with pytest.raises(WarehouseAwayError):
+        place.load(path, landing=landing, patience_s=0)
+    landing.close()
+    monkeypatch.setattr(running, "_BLOCK_ROWS", blocks)
+    run, _ = place.load(path)
+    assert (run.state, run.done.rows_read, place.counted()) == ("finished", 57, 57)
+
+
 def test_a_row_that_only_clickhouse_refuses_is_filed_alone(
     place: Place, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
