@@ -16,7 +16,7 @@ from core.logging import REQUEST_ID
 from core.metadata.collection_rules import Bots
 from ingestion import body as bodies
 from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
-from ingestion.importing.routes import UPLOAD_PATH, is_upload
+from ingestion.importing.routes import is_upload
 from ingestion.intake import Outcome, take
 from ingestion.protocols import canary
 from ingestion.reading import Share
@@ -47,7 +47,7 @@ class EventRoutes:
         request_id = self._request_ids.of(headers)
         REQUEST_ID.set(request_id)
         endpoint = self._endpoints.get(scope["path"])
-        if endpoint is None or (scope["path"] == UPLOAD_PATH and is_upload(scope)):
+        if endpoint is None or is_upload(scope):
             await self._pass_on(scope, receive, send, request_id)
             return
         state: CollectorState = scope["app"].state.collector
@@ -98,7 +98,7 @@ async def _read(
     state.bounds.check(state.writer.pending_bytes)
     # A key in the header is judged before the body is read, one in the body before its events are looked at.
     key = wire.header_key if endpoint.head_key is None else endpoint.head_key(wire)
-    owner = await _owner(state, key, wire) if key else None
+    owner = await state.owner_of(key, wire.headers.get("origin")) if key else None
     settings = state.settings
     body = await bodies.read(receive, wire.headers, settings.max_request_bytes, share, settings.body_timeout_s)
     return owner, replace(wire, body=body)
@@ -109,10 +109,10 @@ async def _collect(
 ) -> tuple[Reply, Outcome]:
     """Put the request's events on disk."""
     if owner is None and endpoint.find_key is not None:
-        await _owner(state, endpoint.find_key(wire), wire)
+        await state.owner_of(endpoint.find_key(wire), wire.headers.get("origin"))
     delivery = endpoint.parse(wire)
     if owner is None:
-        owner = await _owner(state, delivery.write_key, wire)
+        owner = await state.owner_of(delivery.write_key, wire.headers.get("origin"))
     if len(delivery.events) > state.settings.max_request_events:
         raise RequestTooLargeError(
             f"The request has {len(delivery.events)} events; {state.settings.max_request_events} are allowed."
@@ -139,14 +139,6 @@ async def _collect(
     state.bounds.add(outcome.size)
     state.metrics.repeated.inc(state.recent_ids.count_repeats(owner.project_id, outcome.message_ids))
     return delivery.reply(outcome.rejected), outcome
-
-
-async def _owner(state: CollectorState, key: str | None, wire: Wire) -> KeyOwner:
-    """Return whose key it is, if this request may use it now."""
-    owner = await state.write_keys.find(key)
-    owner.demand_origin(wire.headers.get("origin"))
-    state.rates.demand_key(owner)
-    return owner
 
 
 async def _send(send: Send, reply: Reply, request_id: str) -> None:
