@@ -108,7 +108,8 @@ class Import:
         """
         self._work.mkdir(parents=True, exist_ok=True)
         run = self._ledger.latest()
-        if run is not None and run.state == "finished" and not force:
+        # Of which nothing landed, it was the wrong mapping, or rules that have changed since.
+        if run is not None and run.state == "finished" and run.done.rows_landed and not force:
             return run, True
         if run is None or run.state == "finished":
             run = Run(time.time_ns() // 1_000_000)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -27,7 +27,6 @@ from ingestion.importing.exports import export
 from ingestion.importing.ledger import Ledger, Progress, Run, Subject
 from ingestion.importing.mapping import Mapping
 from ingestion.importing.own_mapping import Document, own_mapping
-from ingestion.importing.packing import content_hash
 from ingestion.importing.run import Import, Report, StoppedError
 from ingestion.shipper.landing import Landing, UnreachableError
 from ingestion.spool.records import Kind
@@ -73,7 +72,7 @@ class Place:
         stop: Event | None = None,
     ) -> tuple[Run, bool]:
         """Import a file, as a new process would."""
-        subject = Subject(self.project_id, 0, path.name, content_hash(path), mapping)
+        subject = Subject.of(path, self.project_id, 0, path.name, mapping)
         work = Import(
             subject,
             landing or self.landing,
@@ -145,6 +144,17 @@ def test_a_file_is_imported_once_under_any_name(place: Place) -> None:
     place.load(place.put("a.csv", shop_rows(25)))
     run, was_imported_before = place.load(place.put("b.csv", shop_rows(25)))
     assert (was_imported_before, run.done.rows_landed, len(place.landed())) == (True, 25, 25)
+
+
+def test_a_file_that_was_read_as_what_it_is_not_can_be_imported_rightly(place: Place) -> None:
+    """Neither what it was taken for nor that all of its rows were refused is in the way."""
+    path = place.put("shop", shop_rows(5))
+    wrong, right = (replace(SHOP, form=replace(SHOP.form, format=kind)) for kind in ("jsonl", "csv"))
+    assert place.load(path, wrong)[0].done.rows_rejected == 6
+    assert place.load(path, right)[0].done.rows_landed == 5
+    assert place.load(path)[1]
+    run, was_imported_before = place.load(path, wrong)
+    assert (run.done.rows_rejected, was_imported_before) == (6, False)
 
 
 @pytest.mark.usefixtures("small_blocks")
