@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from sqlalchemy.exc import SQLAlchemyError
+from urllib3.exceptions import HTTPError
 
 from core import warehouse
 from core.enrichment.geography import Geography
 from core.errors import RadixError
 from core.logging import configure
 from core.metadata.collection_rules import Bots
-from ingestion.importing.errors import UnreadableFileError
+from ingestion.importing.errors import UnreadableFileError, WarehouseAwayError
 from ingestion.importing.ledger import Ledger, Progress, Subject
 from ingestion.importing.mapping import PROTOCOL, Mapping
 from ingestion.importing.occurrences import Occurrences
@@ -64,9 +67,9 @@ def main() -> int:
 
 
 def _import(path: Path, mapping: Mapping, arguments: argparse.Namespace, settings: ImportSettings) -> int:
-    _say("file", file=str(path), size=path.stat().st_size)
     url = settings.clickhouse_url.get_secret_value()
     try:
+        _say("file", file=str(path), size=path.stat().st_size)
         subject = Subject.of(path, arguments.project, arguments.write_key_id, path.name, mapping)
         rules, schemas = rules_of(settings, arguments.project)
         landing = Landing(url, timeout_s=_INSERT_TIMEOUT_S)
@@ -85,6 +88,13 @@ def _import(path: Path, mapping: Mapping, arguments: argparse.Namespace, setting
                 run, was_imported_before = work.run(path, _Teller().tell, force=arguments.force)
     except RadixError as error:
         _say("failed", file=str(path), code=error.code, detail=error.detail)
+        return 1
+    except (ClickHouseError, HTTPError, SQLAlchemyError, ConnectionError, TimeoutError) as error:
+        detail = f"ClickHouse or PostgreSQL does not answer: {(str(error).splitlines() or [''])[0][:200]}"
+        _say("failed", file=str(path), code=WarehouseAwayError.code, detail=detail)
+        return 1
+    except OSError as error:
+        _say("failed", file=str(path), code=UnreadableFileError.code, detail=f"{path}: {error.strerror or error}.")
         return 1
     _say("finished", file=str(path), was_imported_before=was_imported_before, **_counts(run.done))
     return 1 if run.done.rows_read and not run.done.rows_landed else 0

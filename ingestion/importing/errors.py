@@ -29,6 +29,14 @@ class WarehouseAwayError(RadixError):
     title: ClassVar[str] = "ClickHouse does not take the rows"
 
 
+class GivenUpError(RadixError):
+    """The import was begun several times and got no further: it kills the process, or the disk cannot be read."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "given_up"
+    title: ClassVar[str] = "The file cannot be imported"
+
+
 class UnknownProjectError(RadixError):
     """The project that the rows are for is not there any more."""
 

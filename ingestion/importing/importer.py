@@ -10,13 +10,14 @@ from threading import Event
 
 import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import HTTPError
 
 from core import warehouse
 from core.enrichment.geography import Geography
 from core.errors import RadixError
 from core.logging import configure
-from ingestion.importing.errors import WarehouseAwayError
+from ingestion.importing.errors import GivenUpError, WarehouseAwayError
 from ingestion.importing.ledger import Ledger, Progress, Subject
 from ingestion.importing.mapping import Mapping
 from ingestion.importing.own_mapping import find_mapping
@@ -32,6 +33,7 @@ _SWEEP_EVERY_S = 3600
 _TELL_EVERY_S = 0.5
 _INSERT_TIMEOUT_S = 120
 _AWAY_S = 5.0
+_MOST_TRIES = 3
 _logger = structlog.get_logger()
 
 
@@ -59,18 +61,31 @@ class Importer:
             self._stop.wait(_POLL_S)
 
     def _import(self, upload: Upload) -> None:
+        # Noted before it is begun: a file that kills this process says nothing afterwards.
+        upload.tries += 1
         upload.state, upload.code, upload.detail = "running", None, None
         self._uploads.write(upload)
         try:
+            if upload.tries > _MOST_TRIES:
+                raise GivenUpError(f"It was begun {_MOST_TRIES} times and got no further; the log may say why.")  # noqa: TRY301
             self._carry(upload)
         except StoppedError:
+            upload.tries = 0
+            self._uploads.write(upload)
             return
         except WarehouseAwayError as error:
+            upload.tries = 0
             self._wait(upload, error.code, error.detail)
             return
-        except (ClickHouseError, HTTPError, OSError) as error:
-            self._wait(upload, WarehouseAwayError.code, "ClickHouse does not answer.")
+        except (ClickHouseError, HTTPError, SQLAlchemyError, ConnectionError, TimeoutError) as error:
+            upload.tries = 0
+            self._wait(upload, WarehouseAwayError.code, "ClickHouse or PostgreSQL does not answer.")
             _logger.warning("import_waits", id=upload.id, error=str(error).splitlines()[0])
+            return
+        except OSError as error:
+            # Of the file or its disk, which may come to itself.
+            self._wait(upload, "read_fault", f"The file cannot be read now: {error.strerror or type(error).__name__}.")
+            _logger.warning("import_waits", id=upload.id, error=str(error))
             return
         except RadixError as error:
             upload.state, upload.code, upload.detail = "failed", error.code, error.detail
@@ -109,10 +124,12 @@ class Importer:
                 max_unpacked_bytes=self._settings.max_unpacked_bytes,
                 stop=self._stop,
             )
-            told_at = 0.0
+            told_at, landed_before = 0.0, upload.rows_read
 
             def report(done: int, _size: int, progress: Progress) -> None:
                 nonlocal told_at
+                if progress.rows_read > landed_before:
+                    upload.tries = 0
                 _tell(upload, done, progress)
                 if time.monotonic() - told_at > _TELL_EVERY_S:
                     self._uploads.write(upload)

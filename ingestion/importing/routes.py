@@ -159,5 +159,9 @@ async def _owner(request: Request) -> KeyOwner:
 
 def _told(upload: Upload, status: int, headers: dict[str, str] | None = None) -> Response:
     said = msgspec.to_builtins(upload)
-    said = {name: value for name, value in said.items() if value is not None and not name.endswith("_id")}
+    said = {
+        name: value
+        for name, value in said.items()
+        if value is not None and name != "tries" and not name.endswith("_id")
+    }
     return Response(msgspec.json.encode(said), status, headers, "application/json")

@@ -43,6 +43,8 @@ class Upload(Struct, kw_only=True):
     rows_landed: int = 0
     rows_rejected: int = 0
     was_imported_before: bool = False
+    tries: int = 0
+    """How often it was begun and ended with a fault, or with the process, since rows of it last landed."""
     code: str | None = None
     detail: str | None = None
     """Why it failed, or what it waits for."""

@@ -387,6 +387,27 @@ def test_an_import_that_is_killed_again_and_again_lands_every_row_once(
     assert client.query(sql, parameters={"id": place.project_id}).result_rows == [(count, count)]
 
 
+def test_the_command_says_in_a_sentence_why_each_file_cannot_be_imported(
+    runtime: Instance, place: Place, free_port: int
+) -> None:
+    place.put("a.jsonl", b"{}")
+    place.put("b.jsonl", b"{}")
+    environment = os.environ | runtime.variables | {"RADIXINSIGHT_DATA_DIR": str(place.root / "data")}
+    environment["CLICKHOUSE_URL"] = f"http://radixinsight:x@127.0.0.1:{free_port}/"
+    command = [sys.executable, "-m", "ingestion.importing", "--project", str(place.project_id), "--mapping", "segment"]
+    ended = subprocess.run(
+        [*command, "a.jsonl", "b.jsonl"],
+        env=environment | {"PYTHONPATH": str(Path.cwd())},
+        cwd=place.root,
+        check=False,
+        capture_output=True,
+    )
+    said = [json.loads(line) for line in ended.stdout.splitlines()]
+    failed = [(fact["file"], fact["code"]) for fact in said if fact["kind"] == "failed"]
+    assert failed == [("a.jsonl", "warehouse_away"), ("b.jsonl", "warehouse_away")]
+    assert (ended.returncode, b"Traceback" in ended.stderr) == (1, False)
+
+
 def test_an_import_waits_for_a_clickhouse_that_is_away(place: Place, free_port: int) -> None:
     away = Landing(f"http://radixinsight:x@127.0.0.1:{free_port}/", timeout_s=5)
     with pytest.raises(WarehouseAwayError, match="goes on where it was"):
