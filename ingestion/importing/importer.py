@@ -28,7 +28,7 @@ from ingestion.shipper.landing import Landing
 from ingestion.spool.directory import try_lock
 from ingestion.stopping import stop_on_signals
 
-_POLL_S = 0.5
+_POLL_S, _IDLE_POLL_S = 0.5, 2.0
 _SWEEP_EVERY_S = 3600
 _TELL_EVERY_S = 0.5
 _INSERT_TIMEOUT_S = 120
@@ -52,13 +52,14 @@ class Importer:
             if time.monotonic() - swept_at > _SWEEP_EVERY_S:
                 self._uploads.sweep()
                 swept_at = time.monotonic()
-            for upload in self._uploads.waiting():
+            waiting = self._uploads.waiting()
+            for upload in waiting:
                 if self._stop.is_set():
                     break
                 with try_lock(self._uploads.data(upload.id)) as locked:
                     if locked:
                         self._import(upload)
-            self._stop.wait(_POLL_S)
+            self._stop.wait(_POLL_S if waiting else _IDLE_POLL_S)
 
     def _import(self, upload: Upload) -> None:
         # Noted before it is begun: a file that kills this process says nothing afterwards.

@@ -8,10 +8,10 @@ import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import zstandard
 
@@ -29,10 +29,18 @@ DAMAGED = (zlib.error, zstandard.ZstdError, zipfile.BadZipFile, gzip.BadGzipFile
 
 
 class Source(io.RawIOBase):
-    """A file on disk that counts what was read of it, for progress."""
+    """A file on disk that counts what was read of it, for progress.
 
-    def __init__(self, path: Path) -> None:
+    `watch` is told how many bytes were unpacked so far, and may raise. What has to be unpacked on disk goes to `work`,
+    in place of the machine's directory of temporary files.
+    """
+
+    def __init__(self, path: Path, *, watch: Callable[[int], None] | None = None, work: Path | None = None) -> None:
         super().__init__()
+        self._watch = watch
+        self.work = work
+        self.unpacked = 0
+        """Bytes unpacked so far."""
         self._file = path.open("rb", buffering=0)
         self.size = path.stat().st_size
         self.done = 0
@@ -60,10 +68,35 @@ class Source(io.RawIOBase):
         self.done = min(self.size, self.done + count)
         return count
 
+    def count_unpacked(self, count: int) -> None:
+        """Count unpacked bytes; raise what `watch` does."""
+        self.unpacked += count
+        if self._watch is not None:
+            self._watch(self.unpacked)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
         super().close()
+
+
+class _Unpacked(io.RawIOBase):
+    """What is unpacked of a file, counted: rows do not show what lies between them, or what no row comes of."""
+
+    def __init__(self, stream: Any, source: Source) -> None:
+        super().__init__()
+        self._stream = stream
+        self._source = source
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride] - the stub says Buffer
+        """Unpack some bytes."""
+        count = self._stream.readinto(buffer) or 0
+        self._source.count_unpacked(count)
+        return count
 
 
 def content_hash(path: Path) -> str:
@@ -80,7 +113,7 @@ def members(source: Source) -> Iterator[tuple[str, IO[bytes]]]:
     buffered = io.BufferedReader(source, _BUFFER)
     name = str(getattr(source, "name", ""))
     if buffered.peek(4)[:4] != _ZIP:
-        with _unpacked(buffered) as stream:
+        with _unpacked(buffered, source) as stream:
             yield name, stream
         return
     try:
@@ -93,20 +126,20 @@ def members(source: Source) -> Iterator[tuple[str, IO[bytes]]]:
                 continue
             with (
                 archive.open(info) as member,
-                _unpacked(io.BufferedReader(cast("io.RawIOBase", member), _BUFFER)) as stream,
+                _unpacked(io.BufferedReader(_Unpacked(member, source), _BUFFER), source) as stream,
             ):
                 yield info.filename, stream
 
 
 @contextmanager
-def _unpacked(stream: "io.BufferedReader[Any]") -> Generator[IO[bytes]]:
+def _unpacked(stream: "io.BufferedReader[Any]", source: Source) -> Generator[IO[bytes]]:
     head = stream.peek(4)[:4]
     if head.startswith(_GZIP):
-        with io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=stream)), _UNPACKED_BUFFER) as unpacked:
+        with io.BufferedReader(_Unpacked(gzip.GzipFile(fileobj=stream), source), _UNPACKED_BUFFER) as unpacked:
             yield unpacked
     elif head.startswith(_ZSTD):
         reader = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).stream_reader(stream, read_across_frames=True)
-        with io.BufferedReader(cast("io.RawIOBase", reader), _UNPACKED_BUFFER) as unpacked:
+        with io.BufferedReader(_Unpacked(reader, source), _UNPACKED_BUFFER) as unpacked:
             yield unpacked
     else:
         yield stream

@@ -24,6 +24,7 @@ Row = bytes | dict[str, Any]
 _MAX_ROW_BYTES = 4 * 1024 * 1024
 _KEPT_OF_TOO_LARGE = 32 * 1024
 _PARQUET_ROWS = 2_000
+_MAX_COLUMNS = 10_000
 _BOM = b"\xef\xbb\xbf"
 _PARQUET = b"PAR1"
 _SUFFIXES: dict[str, Format] = {
@@ -126,9 +127,13 @@ def _cells(stream: io.BufferedReader, name: str, form: Form) -> Iterator[dict[st
         header = next(lines, "")
         delimiter = form.delimiter or max(_DELIMITERS, key=header.count)
         (columns,) = csv.reader([header], delimiter=delimiter)
+        if len(columns) > _MAX_COLUMNS:
+            raise UnreadableFileError(f"{name} has {len(columns)} columns; {_MAX_COLUMNS} are allowed.")
         if not any(columns) or len(set(columns)) < len(columns):
             raise UnreadableFileError(f"The first line of {name} must name the columns, each once.")
-        for cells in csv.reader(lines, delimiter=delimiter):
+        record = _Record(lines, name)
+        for cells in csv.reader(record, delimiter=delimiter):
+            record.size = 0
             if not cells:
                 continue
             joined = "".join(cells)
@@ -152,6 +157,26 @@ def _text_lines(text: io.TextIOWrapper, name: str) -> Iterator[str]:
         if len(line) == _MAX_ROW_BYTES and not line.endswith("\n"):
             raise UnreadableFileError(f"{name} has a line of more than {_MAX_ROW_BYTES} characters.")
         yield line
+
+
+class _Record:
+    """The lines of one record, which a quoted line break continues, within a bound for all of its cells."""
+
+    def __init__(self, lines: Iterator[str], name: str) -> None:
+        self._lines = lines
+        self._name = name
+        self.size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the lines."""
+        for line in self._lines:
+            self.size += len(line)
+            if self.size > _MAX_ROW_BYTES:
+                raise UnreadableFileError(
+                    f"{self._name} has a row of more than {_MAX_ROW_BYTES} characters. Is there a quote that is never "
+                    "closed?"
+                )
+            yield line
 
 
 def _parquet(file: IO[bytes], source: Source) -> Iterator[dict[str, Any]]:
@@ -186,7 +211,7 @@ def _seekable(stream: io.BufferedReader, source: Source) -> Generator[IO[bytes]]
         yield stream
         return
     # Parquet within gzip: it is read from its end, so that it has to be unpacked as a whole, on disk.
-    with tempfile.TemporaryFile(dir=Path(tempfile.gettempdir())) as file:
+    with tempfile.TemporaryFile(dir=source.work) as file:
         shutil.copyfileobj(stream, file)
         file.seek(0)
         yield file

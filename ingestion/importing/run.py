@@ -129,7 +129,7 @@ class Import:
     def _carry(self, run: Run, path: Path, report: Report) -> None:
         """Judge a block while the one before it is landed."""
         validator = Validator(self._received(run))
-        with Source(path) as source, ThreadPoolExecutor(1, "land") as thread:
+        with Source(path, watch=self._watch, work=self._work) as source, ThreadPoolExecutor(1, "land") as thread:
             landing: Future[Progress] | None = None
             self._resumed_at = run.done.blocks + 1
             must_count_again = run.done.ids_made > 0
@@ -169,9 +169,7 @@ class Import:
                 size = _size(row)
                 block.size += size
                 unpacked += size
-                if self._max_unpacked_bytes is not None and unpacked > self._max_unpacked_bytes:
-                    fault = UnreadableFileError(f"The file has more than {self._max_unpacked_bytes} bytes, unpacked.")
-                    break
+                self._demand_fewer(unpacked)
                 if block.end == done or len(block.rows) >= _BLOCK_ROWS or block.size >= _BLOCK_BYTES:
                     yield block
                     number = max(number, block.number)
@@ -182,6 +180,17 @@ class Import:
             yield block
         if fault is not None:
             raise fault
+
+    def _watch(self, unpacked: int) -> None:
+        """Stop a file of which no rows come, too."""
+        if self._stop.is_set():
+            raise StoppedError
+        self._demand_fewer(unpacked)
+
+    def _demand_fewer(self, unpacked: int) -> None:
+        most = self._max_unpacked_bytes
+        if most is not None and unpacked > most:
+            raise UnreadableFileError(f"The file has more than {most} bytes, unpacked.")
 
     def _judge(self, run: Run, block: _Block, validator: Validator) -> tuple[Progress, Contents]:
         subject, made_before = self._subject, self._ids.made

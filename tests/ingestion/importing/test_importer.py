@@ -20,7 +20,11 @@ from runtime.instance import Instance
 @contextmanager
 def importing(runtime: Instance, directory: Path, **given: Any) -> Generator[tuple[Uploads, str]]:
     """Run an importer that has one file to import."""
-    known: dict[str, Any] = {"data_dir": directory, "clickhouse_url": runtime.clickhouse_url, "database_url": runtime.database_url}
+    known: dict[str, Any] = {
+        "data_dir": directory,
+        "clickhouse_url": runtime.clickhouse_url,
+        "database_url": runtime.database_url,
+    }
     settings = ImportSettings(**(known | given))
     uploads = Uploads(settings.imports_dir)
     identifier = uploads.begin()

@@ -129,3 +129,15 @@ def test_a_file_that_cannot_be_read_says_what_is_wrong(tmp_path: Path, content: 
 
 def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
     assert read(put(tmp_path, b"", "x.jsonl")) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a,b\n" + b'1,"\n",' * 2_000_000 + b"2\n", b",".join(b"c%d" % number for number in range(20_000)) + b"\n"],
+    ids=["a record of many lines", "a header of many columns"],
+)
+def test_csv_of_too_many_cells_is_not_gathered(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError):
+        read(path)

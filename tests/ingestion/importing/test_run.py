@@ -387,6 +387,23 @@ def test_an_import_that_is_killed_again_and_again_lands_every_row_once(
     assert client.query(sql, parameters={"id": place.project_id}).result_rows == [(count, count)]
 
 
+def test_what_no_row_comes_of_is_counted_and_stopped_too(place: Place) -> None:
+    """A small file of very many empty lines."""
+    path = place.put("x.jsonl.gz", gzip.compress(b"\n" * 20_000_000))
+    with pytest.raises(UnreadableFileError, match="unpacked"):
+        place.load(path, export("segment"), max_unpacked_bytes=1_000_000)
+    stop = Event()
+    stop.set()
+    with pytest.raises(StoppedError):
+        place.load(path, export("segment"), stop=stop)
+
+
+def test_parquet_in_a_packing_is_not_unpacked_without_bounds(place: Place) -> None:
+    path = place.put("x.parquet.gz", gzip.compress(b"PAR1" + bytes(20_000_000)))
+    with pytest.raises(UnreadableFileError, match="unpacked"):
+        place.load(path, max_unpacked_bytes=1_000_000)
+
+
 def test_the_command_says_in_a_sentence_why_each_file_cannot_be_imported(
     runtime: Instance, place: Place, free_port: int
 ) -> None:
