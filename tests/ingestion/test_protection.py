@@ -173,7 +173,7 @@ async def test_a_page_may_read_how_long_to_wait(collector: Collector, project: P
             await client.post("/v1/track", json=EVENT, headers=basic(project.write_key) | SHOP) for _ in range(2)
         ]
         assert answers[1].status_code == 429
-        assert answers[1].headers["access-control-expose-headers"] == "Retry-After"
+        assert answers[1].headers["access-control-expose-headers"] == "Retry-After, x-request-id"
 
 
 async def test_two_collectors_count_one_key_together(
