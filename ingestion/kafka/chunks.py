@@ -16,7 +16,8 @@ from core.events import RejectReason
 from ingestion.shipper.rejection import reject_of
 from ingestion.spool.records import Kind
 
-TABLES: dict[Kind, str] = {kind: kind.name.lower() for kind in Kind}
+TABLES: dict[Kind, str] = {kind: kind.name.lower() for kind in (Kind.EVENTS, Kind.REJECTS)}
+"""What there is a topic for. The ledger's pages do not come this way."""
 _KINDS = {table: kind for kind, table in TABLES.items()}
 _FORMAT = b"1"
 _SUBSTITUTE = ".withheld"

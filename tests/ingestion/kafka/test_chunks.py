@@ -90,6 +90,7 @@ def test_a_row_that_cannot_go_is_replaced_by_a_reject_that_names_it() -> None:
     [
         {"format": b"2"},
         {"table": b"projects"},
+        {"table": b"acknowledged"},
         {"batch_id": b"../../etc"},
         {"chunk": b"events.0-3/.."},
         {"chunk": b"events.0-4"},
