@@ -16,7 +16,7 @@ from ingestion.shipper.backoff import BackOff, Pause
 from ingestion.shipper.errors import DeliveryError
 from ingestion.shipper.landing import Landing
 from ingestion.shipper.shipment import Contents, Shipment
-from ingestion.spool.directory import forget_marks
+from ingestion.spool.directory import forget_marks, keep
 
 _logger = structlog.get_logger()
 _POLL_S = 0.1
@@ -179,9 +179,9 @@ class Lander:
 
     def _keep(self, message: Message, reason: str) -> None:
         topic, partition = _place(message)
-        self._damaged.mkdir(parents=True, exist_ok=True)
         kept = self._damaged / f"{topic}-{partition}-{_offset(message)}"
-        kept.write_bytes(message.value() or b"")
+        # The group passes it over from here on: there must be this one at least, whatever happens to the machine.
+        keep(kept, message.value() or b"")
         self._metrics.unreadable_records.inc()
         _logger.error("record_unreadable", topic=topic, partition=partition, reason=reason, kept=str(kept))
 
