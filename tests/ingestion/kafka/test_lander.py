@@ -58,6 +58,18 @@ def run(client: Client, directory: Path) -> ConsumerMetrics:
     return metrics
 
 
+def test_an_offset_that_cannot_be_stored_because_the_partition_was_given_away_does_not_end_the_consumer(
+    tmp_path: Path,
+) -> None:
+    metrics = run(Client(2, error=KafkaError._STATE), tmp_path)
+    assert metrics.registry.get_sample_value("radixinsight_consumer_records_unreadable_total") == 2
+
+
+def test_an_offset_that_cannot_be_stored_for_another_reason_ends_it(tmp_path: Path) -> None:
+    with pytest.raises(KafkaException):
+        run(Client(1, error=KafkaError._INVALID_ARG), tmp_path)
+
+
 def test_a_record_that_nobody_can_read_is_durable_before_its_offset_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
