@@ -32,11 +32,11 @@ class Shipper:
         self._back_off = BackOff(max_backoff_s)
         self._pauses: dict[Path, Pause] = {}
 
-    def run(self, stop: Event, ledger: LedgerReport, *, poll_interval_s: float) -> None:
-        """Ship, and report the ledger, until `stop` is set; then finish the segment in hand."""
+    def run(self, stop: Event, ledger: LedgerReport | None, *, poll_interval_s: float) -> None:
+        """Ship, and report the ledger if it is given, until `stop` is set; then finish the segment in hand."""
         while not stop.is_set():
             done = self.ship_available(stop)
-            if self._back_off.server.is_over:
+            if ledger is not None and self._back_off.server.is_over:
                 ledger.report_due()
             if not done:
                 stop.wait(poll_interval_s)

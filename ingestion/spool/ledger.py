@@ -12,7 +12,7 @@ was open are counted from the segment (`ingestion/shipper/ledger.py`). So it cos
 import contextlib
 import os
 from collections import Counter
-from itertools import count
+from itertools import count, repeat
 from pathlib import Path
 
 import msgspec
@@ -32,11 +32,14 @@ class _Entry(msgspec.Struct, array_like=True):
 
 
 class Ledger:
-    """One collector process's ledger, locked for as long as `close` is not called and the process lives."""
+    """One process's ledger, locked for as long as `close` is not called and the process lives.
 
-    def __init__(self, root: Path) -> None:
+    The pages of a shipper's have the number 0: they tell what it found in segments, not what was acknowledged.
+    """
+
+    def __init__(self, root: Path, *, is_numbered: bool = True) -> None:
         self._directory = WriterDirectory.create(root)
-        self._numbers = count(1)
+        self._numbers = count(1) if is_numbered else repeat(0)
 
     def page(self, batch_id: str) -> "Page":
         """Return the page of a segment."""
