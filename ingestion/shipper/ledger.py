@@ -1,7 +1,7 @@
 """Carries into ClickHouse what collectors say that they acknowledged.
 
-A page is reported when its segment is gone from the spool: by then its rows are in ClickHouse, or lost. A segment that
-waits for long is reported as waiting.
+A page is reported when its segment is gone from the spool: by then its rows are in ClickHouse or on Kafka, or lost. A
+segment that waits for long is reported as waiting.
 """
 
 import secrets
