@@ -8,14 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from core import warehouse
 from core.enrichment.geography import Geography, Place
 from core.enrichment.user_agents import Agent, read
+from orchestration.defs.enrichment.assets import CUSTOM, custom
 from orchestration.defs.enrichment.lookups import Refreshed, address_lookup, refresh_lookup, user_agent_lookup
 from orchestration.defs.enrichment.processors import Outcome, Share, run_processors
+from orchestration.resources import WarehouseResource
+from orchestration.settings import OrchestrationSettings
 from runtime.instance import Instance
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1"
@@ -206,6 +210,104 @@ def test_a_processor_that_raises_is_reported_and_stops_no_other(tables: Tables, 
     assert "no such plan" in outcomes["broken"].failures[0]
     assert "ModuleNotFoundError" in outcomes["missing"].failures[0]
     assert outcomes["plans"].results == 1
+
+
+def test_an_event_with_a_number_that_is_out_of_range_goes_through_a_processor(tables: Tables, install: Install) -> None:
+    install(
+        "sizes",
+        "def process(events):\n"
+        "    return {event['message_id']: {'size': str(event['properties'])} for event in events}\n\n"
+        "process.version = '1'\n",
+    )
+    tables.land(
+        {"message_id": "huge", "properties": '{"a":1e400}'},
+        {"message_id": "half", "properties": '{"a":"\\ud800"}'},
+    )
+    assert tables.process()["sizes"].failures == []
+    assert tables.rows("message_id, properties", "custom") == [
+        ("half", "{\"size\":\"{'a': '\\\\ud800'}\"}"),
+        ("huge", '{"size":"{\'a\': inf}"}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [("properties", "[1]"), ("traits", '{"a"'), ("context", '{"a":' + "1" * 5000 + "}")],
+    ids=["list", "cut", "long number"],
+)
+def test_an_event_that_cannot_be_read_is_passed_over_and_counted(
+    tables: Tables, install: Install, column: str, text: str
+) -> None:
+    install("plans", PLAN)
+    tables.land({"message_id": "a", "properties": '{"plan":"free"}'})
+    tables.land({"message_id": "b", column: text})
+    outcome = tables.process()["plans"]
+    assert (outcome.events, outcome.results, outcome.unreadable, outcome.failures) == (1, 1, 1, [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return {1: {'a': 1}, 'x': {'a': 1}}",
+        "return {None: {'a': 1}, ('x',): {'a': 1}}",
+        "return [1]",
+        "return {events[0]['message_id']: {'a': object()}}",
+        "return {events[0]['message_id']: 'text'}",
+        "raise SystemExit(1)",
+        "raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})",
+    ],
+)
+def test_whatever_a_processor_does_to_one_project_the_next_one_is_processed(
+    tables: Tables, install: Install, body: str
+) -> None:
+    install(
+        "odd",
+        "def process(events):\n"
+        "    if events[0]['project_id'] == 1:\n"
+        f"        {body}\n"
+        "    return {event['message_id']: {'a': 1} for event in events}\n\n"
+        "process.version = '1'\n",
+    )
+    tables.land({"message_id": "a", "project_id": 1}, {"message_id": "b", "project_id": 2})
+    outcome = tables.process()["odd"]
+    assert [failure.partition(":")[0] for failure in outcome.failures] == ["project 1"]
+    assert tables.rows("project_id, message_id", "custom") == [(2, "b")]
+
+
+def test_figures_are_made_whatever_an_event_carries(
+    tables: Tables, install: Install, runtime: Instance, settings: OrchestrationSettings
+) -> None:
+    install("plans", PLAN)
+    tables.land({"message_id": "a", "properties": '{"plan":1e400}'}, {"message_id": "b", "properties": "[1]"})
+    assert figures_are_made(tables, runtime, settings) == (True, True)
+
+
+def test_figures_are_made_although_a_processor_has_no_table(
+    tables: Tables, install: Install, runtime: Instance, settings: OrchestrationSettings
+) -> None:
+    install("plans", PLAN)
+    tables.client.command(f"drop table {tables.enrichment}.progress")
+    assert figures_are_made(tables, runtime, settings) == (True, False)
+
+
+def figures_are_made(tables: Tables, runtime: Instance, settings: OrchestrationSettings) -> tuple[bool, bool]:
+    """Run the real asset and one that waits for it; return whether that was made, and what the check says."""
+
+    @dg.asset(deps=[CUSTOM])
+    def figures() -> None:
+        pass
+
+    databases = {"landing_database": tables.landing, "enrichment_database": tables.enrichment}
+    result = dg.materialize(
+        [custom, figures],
+        resources={
+            "warehouse": WarehouseResource(url=runtime.clickhouse_url),
+            "settings": settings.model_copy(update=databases),
+        },
+        raise_on_error=False,
+    )
+    made = [event.asset_key for event in result.get_asset_materialization_events()]
+    return figures.key in made, all(check.passed for check in result.get_asset_check_evaluations())
 
 
 def test_a_processor_goes_on_where_it_failed_once_it_is_mended(tables: Tables, install: Install) -> None:

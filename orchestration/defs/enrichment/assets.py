@@ -116,6 +116,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         "version": outcome.version,
         "events": outcome.events,
         "results": outcome.results,
+        "unreadable": outcome.unreadable,
         "unfinished": outcome.unfinished,
     }
 

@@ -2,9 +2,10 @@
 
 A processor is found by its entry point, gets batches of the events that it has not seen, one project at a time, and its
 results are kept by event. One that raises stops for that project and goes on from there in the next run; the others are
-not touched by it.
+not touched by it, and nothing that happens here stops the figures.
 """
 
+import json
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,6 +96,8 @@ class Outcome:
     version: str = ""
     events: int = 0
     results: int = 0
+    unreadable: int = 0
+    """Events that it was not given, because what they carry is no JSON object that Python can read."""
     unfinished: bool = False
     """More events wait for the next run, because this one had its share."""
     failures: list[str] = field(default_factory=list[str])
@@ -116,11 +119,10 @@ def run_processors(client: Client, *, landing: str, enrichment: str, share: Shar
         outcome = outcomes[entry.name] = Outcome()
         try:
             processor = _load(entry)
-        except Exception as error:  # noqa: BLE001 - the operator's own code may fail in any way
+            outcome.version = processor.version
+            _Run(client, landing, enrichment, processor, outcome, share or Share()).over_all_projects()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the operator's own code may fail in any way
             outcome.failures.append(_describe(error))
-            continue
-        outcome.version = processor.version
-        _Run(client, landing, enrichment, processor, outcome, share or Share()).over_all_projects()
     return outcomes
 
 
@@ -167,8 +169,8 @@ class _Run:
             since = reached.get(project_id)
             try:
                 self._over_project(project_id, minutes, since, until)
-            except _ProcessorError as error:
-                self.outcome.failures.append(f"project {project_id}: {error}")
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the figures of all projects wait for this one
+                self.outcome.failures.append(f"project {project_id}: {_describe(error)}")
 
     def _over_project(
         self, project_id: int, minutes: list[tuple[datetime, int]], reached: datetime | None, until: datetime
@@ -211,7 +213,11 @@ class _Run:
         with self.client.query_row_block_stream(_EVENTS, parameters=parameters) as stream:
             for block in stream:
                 for row in block:
-                    batch.append(_event(scope.project_id, dict(zip(_EVENT_COLUMNS, row, strict=True))))
+                    event = _event(scope.project_id, dict(zip(_EVENT_COLUMNS, row, strict=True)))
+                    if event is None:
+                        self.outcome.unreadable += 1
+                        continue
+                    batch.append(event)
                     if len(batch) == self.share.batch:
                         yield batch
                         batch = []
@@ -220,15 +226,11 @@ class _Run:
 
     def _process(self, events: list[Event]) -> dict[str, str]:
         ids = {event["message_id"] for event in events}
-        try:
-            results = self.processor.process(events) or {}
-            said = {
-                message_id: msgspec.json.encode(dict(found)).decode() for message_id, found in results.items() if found
-            }
-        except Exception as error:
-            raise _ProcessorError(_describe(error)) from error
-        if strange := said.keys() - ids:
-            raise _ProcessorError(f"it returned message ids that it was not given, such as {min(strange)!r}")
+        results = self.processor.process(events) or {}
+        said = {message_id: msgspec.json.encode(dict(found)).decode() for message_id, found in results.items() if found}
+        for message_id in said:
+            if message_id not in ids:
+                raise ValueError(f"it returned a message id that it was not given: {message_id!r}")
         return said
 
     def _keep(self, project_id: int, said: dict[str, str]) -> None:
@@ -248,17 +250,31 @@ class _Run:
         return count
 
 
-class _ProcessorError(Exception):
-    """A processor raised, or returned what cannot be kept."""
-
-
-def _event(project_id: int, row: Event) -> Event:
+def _event(project_id: int, row: Event) -> Event | None:
+    """Return a row as processors get it, or None where a column that holds an object holds none that can be read."""
     for column in _JSON_COLUMNS:
-        row[column] = msgspec.json.decode(row[column]) if row[column] else {}
+        try:
+            row[column] = _read(row[column]) if row[column] else {}
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(row[column], dict):
+            return None
     return {"project_id": project_id, **row}
 
 
-def _describe(error: Exception) -> str:
+def _read(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        # It knows no number beyond 64-bit floating point, and no half of a surrogate pair; both are JSON.
+        return json.loads(text)
+
+
+def _describe(error: BaseException) -> str:
     """Return what was raised and in which line; the whole traceback holds values of events."""
     at = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {at.filename}:{at.lineno}: {str(error)[:200]}"
+    try:
+        said = str(error)[:200]
+    except Exception:  # noqa: BLE001 - the operator's own class
+        said = "(its text cannot be made)"
+    return f"{type(error).__name__} at {at.filename}:{at.lineno}: {said}"
