@@ -347,3 +347,43 @@ def test_a_long_history_is_done_in_shares(tables: Tables, install: Install) -> N
     while tables.process(share)["plans"].unfinished:
         pass
     assert len(tables.rows("message_id", "custom")) == 6
+
+
+def test_a_project_with_much_to_do_does_not_hold_up_the_others(tables: Tables, install: Install) -> None:
+    install("plans", PLAN)
+    for hour in range(6):
+        tables.land({"project_id": 1, "inserted_at": LONG_AGO + timedelta(hours=hour)})
+    tables.land({"project_id": 2, "message_id": "b", "properties": '{"plan":"free"}', "inserted_at": datetime.now(UTC)})
+    outcome = tables.process(Share(events=3, batch=1))["plans"]
+    assert (outcome.events, outcome.unfinished) == (3, True)
+    assert tables.rows("project_id, message_id", "custom") == [(2, "b")]
+
+
+def test_a_minute_that_is_a_whole_share_does_not_hold_up_the_others(tables: Tables, install: Install) -> None:
+    install("plans", PLAN)
+    tables.land(*({"project_id": 1} for _ in range(5)))
+    tables.land({"project_id": 2, "message_id": "b", "properties": '{"plan":"free"}'})
+    tables.process(Share(events=2, batch=1))
+    assert tables.rows("project_id, message_id", "custom") == [(2, "b")]
+
+
+def test_what_failed_in_one_project_is_made_good_however_far_the_others_are(tables: Tables, install: Install) -> None:
+    install("plans", PLAN)
+    tables.land({"message_id": "first", "project_id": 2, "properties": '{"plan":"free"}'})
+    tables.process()
+    tables.land({"message_id": "bad", "properties": '{"nothing":1}', "inserted_at": datetime.now(UTC)})
+    assert tables.process()["plans"].failures
+    aged = tables.rows("project_id, processor, version, processed_until", "progress")
+    install("plans", PLAN.replace('["plan"]}', '.get("plan", "none")}'))
+    assert tables.process()["plans"].results == 1
+    assert aged[0][0] == 0
+    assert tables.process()["plans"].events == 0
+
+
+def test_a_run_reads_arrivals_from_where_the_last_one_ended(tables: Tables, install: Install) -> None:
+    install("plans", PLAN)
+    tables.land({"message_id": "a", "properties": '{"plan":"free"}'})
+    tables.process()
+    # No insert is seen so late; that it is not found shows where the look starts.
+    tables.land({"message_id": "b", "project_id": 2, "properties": '{"plan":"free"}'})
+    assert tables.process()["plans"].events == 0
