@@ -57,7 +57,7 @@ def user_agents(
     ],
     description=(
         "One row per address of any event: country, and region and city where a database knows them. "
-        "Each is looked up once in each version of the database, and forgotten with its last event."
+        "Each is looked up once in each version of the database, and forgotten within a day of its last event."
     ),
 )
 def addresses(

@@ -33,7 +33,8 @@ def now(client: Client) -> datetime:
 def read_progress(client: Client, enrichment: str, processor: str, version: str) -> dict[int, datetime]:
     """Return by project before which `inserted_at` nothing is left to do in this version."""
     bound = {"enrichment": enrichment, "processor": processor, "version": version}
-    return dict(client.query(_PROGRESS, parameters=bound).result_rows)
+    rows = client.query(_PROGRESS, parameters=bound).result_rows
+    return {int(project_id): processed_until for project_id, processed_until in rows}
 
 
 def write_progress(
