@@ -5,6 +5,7 @@ import uvicorn
 from core.logging import configure
 from ingestion.app import create_app
 from ingestion.http_protocol import bounded
+from ingestion.importing.routes import is_upload
 from ingestion.settings import CollectorSettings
 
 
@@ -20,6 +21,7 @@ def main() -> None:
             max_head_bytes=settings.max_head_bytes,
             head_timeout_s=settings.head_timeout_s,
             body_timeout_s=settings.body_timeout_s,
+            may_last=is_upload,
         ),
         ws="none",
         timeout_keep_alive=settings.keep_alive_s,

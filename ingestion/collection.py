@@ -16,7 +16,7 @@ from core.logging import REQUEST_ID
 from core.metadata.collection_rules import Bots
 from ingestion import body as bodies
 from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
-from ingestion.importing.routes import UPLOAD_PATH, is_upload
+from ingestion.importing.routes import is_upload
 from ingestion.intake import Outcome, take
 from ingestion.protocols import canary
 from ingestion.reading import Share
@@ -48,7 +48,7 @@ class EventRoutes:
         request_id = self._request_ids.of(headers)
         REQUEST_ID.set(request_id)
         endpoint = self._endpoints.get(scope["path"])
-        if endpoint is None or (scope["path"] == UPLOAD_PATH and is_upload(scope)):
+        if endpoint is None or is_upload(scope):
             await self._pass_on(scope, receive, send, request_id)
             return
         state: CollectorState = scope["app"].state.collector
@@ -100,7 +100,8 @@ async def _read(
     state.bounds.check(state.writer.pending_bytes)
     # A key in the header is judged before the body is read, one in the body before its events are looked at.
     key = wire.header_key if endpoint.head_key is None else endpoint.head_key(wire)
-    owner = await _owner(state, endpoint, key, wire) if key else None
+    origin, is_rated = wire.headers.get("origin"), not _is_own_canary(state, endpoint, wire)
+    owner = await state.owner_of(key, origin, is_rated=is_rated) if key else None
     settings = state.settings
     body = await bodies.read(receive, wire.headers, settings.max_request_bytes, share, settings.body_timeout_s)
     return owner, replace(wire, body=body)
@@ -110,16 +111,17 @@ async def _collect(
     state: CollectorState, endpoint: Endpoint, wire: Wire, owner: KeyOwner | None, received_ms: int
 ) -> tuple[Reply, Outcome]:
     """Put the request's events on disk."""
+    origin, is_rated = wire.headers.get("origin"), not _is_own_canary(state, endpoint, wire)
     if owner is None and endpoint.find_key is not None:
-        await _owner(state, endpoint, endpoint.find_key(wire), wire)
+        await state.owner_of(endpoint.find_key(wire), origin, is_rated=is_rated)
     delivery = endpoint.parse(wire)
     if owner is None:
-        owner = await _owner(state, endpoint, delivery.write_key, wire)
+        owner = await state.owner_of(delivery.write_key, origin, is_rated=is_rated)
     if len(delivery.events) > state.settings.max_request_events:
         raise RequestTooLargeError(
             f"The request has {len(delivery.events)} events; {state.settings.max_request_events} are allowed."
         )
-    if not _is_own_canary(state, endpoint, wire):
+    if is_rated:
         state.rates.demand_key(owner, len(delivery.events))
     ip = wire.ip if delivery.uses_ip else ""
     received = Received(
@@ -142,15 +144,6 @@ async def _collect(
     state.bounds.add(outcome.size)
     state.metrics.repeated.inc(state.recent_ids.count_repeats(owner.project_id, outcome.message_ids))
     return delivery.reply(outcome.rejected), outcome
-
-
-async def _owner(state: CollectorState, endpoint: Endpoint, key: str | None, wire: Wire) -> KeyOwner:
-    """Return whose key it is, if this request may use it now."""
-    owner = await state.write_keys.find(key)
-    owner.demand_origin(wire.headers.get("origin"))
-    if not _is_own_canary(state, endpoint, wire):
-        state.rates.demand_key(owner)
-    return owner
 
 
 def _is_own_canary(state: CollectorState, endpoint: Endpoint, wire: Wire) -> bool:

@@ -7,8 +7,10 @@ proxy saw.
 """
 
 from asyncio import BaseTransport, TimerHandle
+from collections.abc import Callable
 from enum import Enum, auto
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 _MAX_HEADERS = 100
@@ -33,6 +35,8 @@ class BoundedProtocol(HttpToolsProtocol):
     max_head_bytes: int
     head_timeout_s: float
     body_timeout_s: float
+    may_last: Callable[[Scope], bool]
+    """Whose body takes as long as bytes come: how slowly is up to the application."""
 
     _reading = _Reading.NOTHING
     _timer: TimerHandle | None = None
@@ -64,7 +68,10 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._waiting_bytes > self.max_head_bytes:
                 self._refusal = (_HEAD_TOO_LARGE, "There is too much between the request's chunks, or after them.")
                 self.send_400_response("")
-            elif self._timer is None:
+                return
+            if self._is_lasting():
+                self._stop_waiting()
+            if self._timer is None:
                 self._wait(self.body_timeout_s + _BODY_GRACE_S)
         elif self._reading is _Reading.HEAD or self._is_answered():
             # Nobody is told of a header before it is complete.
@@ -136,6 +143,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """Say whether nobody waits for an answer."""
         return not self.cycle or self.cycle.response_complete
 
+    def _is_lasting(self) -> bool:
+        """Say whether the body may go on. What follows an answer is read by nobody."""
+        return not self._is_answered() and self.may_last(self.scope)  # pyright: ignore[reportArgumentType] - uvicorn's own type of the same
+
     def _refuse(self, status: int, text: str) -> None:
         self._refusal = (status, text)
         # Within the parser, which gives up with an error of its own.
@@ -155,11 +166,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._reading is _Reading.HEAD and self._is_answered():
             self._refusal = (_TIMEOUT, "The request did not come in time.")
             self.send_400_response("")
+        elif self._reading is _Reading.BODY and self.flow.read_paused and self._is_lasting():
+            # Our disk is slow, not the client.
+            self._wait(self.body_timeout_s + _BODY_GRACE_S)
         else:
             self.transport.close()
 
 
-def bounded(*, max_head_bytes: int, head_timeout_s: float, body_timeout_s: float) -> type[BoundedProtocol]:
+def bounded(
+    *, max_head_bytes: int, head_timeout_s: float, body_timeout_s: float, may_last: Callable[[Scope], bool]
+) -> type[BoundedProtocol]:
     """Return the protocol of connections with these bounds, for uvicorn to make them."""
-    bounds = {"max_head_bytes": max_head_bytes, "head_timeout_s": head_timeout_s, "body_timeout_s": body_timeout_s}
+    bounds = {
+        "max_head_bytes": max_head_bytes,
+        "head_timeout_s": head_timeout_s,
+        "body_timeout_s": body_timeout_s,
+        "may_last": staticmethod(may_last),
+    }
     return type("Bounded", (BoundedProtocol,), bounds)

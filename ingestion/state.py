@@ -14,7 +14,7 @@ from ingestion.refusals import RefusalLog
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
 from ingestion.spool.writer import SpoolWriter
-from ingestion.write_keys import WriteKeys
+from ingestion.write_keys import KeyOwner, WriteKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,14 @@ class CollectorState:
     geography: Geography
     recent_ids: RecentIds = field(default_factory=RecentIds)
     refusals: RefusalLog = field(default_factory=RefusalLog)
+
+    async def owner_of(self, key: str | None, origin: str | None, *, is_rated: bool = True) -> KeyOwner:
+        """Return whose key it is, if a request from a page of this origin may use it now; a server names none."""
+        owner = await self.write_keys.find(key)
+        owner.demand_origin(origin)
+        if is_rated:
+            self.rates.demand_key(owner)
+        return owner
 
     def checks(self) -> dict[str, str]:
         """Return for each thing that events need `ok` or what is wrong with it."""

@@ -25,7 +25,7 @@ from ingestion.importing.ledger import Ledger, Progress, Subject
 from ingestion.importing.mapping import PROTOCOL, Mapping
 from ingestion.importing.occurrences import Occurrences
 from ingestion.importing.own_mapping import read_mapping
-from ingestion.importing.packing import Source, content_hash
+from ingestion.importing.packing import Source
 from ingestion.importing.readers import Unreadable, rows
 from ingestion.importing.run import Import
 from ingestion.importing.settings import ImportSettings, rules_of
@@ -67,7 +67,7 @@ def _import(path: Path, mapping: Mapping, arguments: argparse.Namespace, setting
     _say("file", file=str(path), size=path.stat().st_size)
     url = settings.clickhouse_url.get_secret_value()
     try:
-        subject = Subject(arguments.project, arguments.write_key_id, path.name, content_hash(path), mapping)
+        subject = Subject.of(path, arguments.project, arguments.write_key_id, path.name, mapping)
         rules, schemas = rules_of(settings, arguments.project)
         landing = Landing(url, timeout_s=_INSERT_TIMEOUT_S)
         with contextlib.closing(landing), warehouse.connect(url) as client:

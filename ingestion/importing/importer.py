@@ -20,7 +20,6 @@ from ingestion.importing.errors import WarehouseAwayError
 from ingestion.importing.ledger import Ledger, Progress, Subject
 from ingestion.importing.mapping import Mapping
 from ingestion.importing.own_mapping import find_mapping
-from ingestion.importing.packing import content_hash
 from ingestion.importing.run import Import, StoppedError
 from ingestion.importing.settings import ImportSettings, rules_of
 from ingestion.importing.uploads import Upload, Uploads
@@ -93,7 +92,7 @@ class Importer:
     def _carry(self, upload: Upload) -> None:
         path = self._uploads.data(upload.id)
         mapping = _mapping_of(upload)
-        subject = Subject(upload.project_id, upload.write_key_id, upload.name, content_hash(path), mapping)
+        subject = Subject.of(path, upload.project_id, upload.write_key_id, upload.name, mapping)
         url = self._settings.clickhouse_url.get_secret_value()
         rules, schemas = rules_of(self._settings, upload.project_id)
         landing = Landing(url, timeout_s=_INSERT_TIMEOUT_S)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -13,6 +14,8 @@ from urllib3.exceptions import HTTPError
 from core.warehouse import ProjectScope
 from ingestion.importing.errors import WarehouseAwayError
 from ingestion.importing.mapping import Mapping
+from ingestion.importing.packing import content_hash
+from ingestion.importing.readers import format_of
 from ingestion.spool.directory import IMPORTED
 
 _COLUMNS = (
@@ -74,6 +77,14 @@ class Subject:
     file_name: str
     content_hash: str
     mapping: Mapping
+    format: str
+    """As what the file is read: what makes nothing of a CSV file as JSON must not be in the way of the right one."""
+
+    @classmethod
+    def of(cls, path: Path, project_id: int, write_key_id: int, name: str, mapping: Mapping) -> "Subject":
+        """Return what a file, which is called `name`, is to be imported as."""
+        form = format_of(path, name, mapping.form)
+        return cls(project_id, write_key_id, name, content_hash(path), mapping, form)
 
     @property
     def document(self) -> str:
@@ -83,7 +94,7 @@ class Subject:
     @property
     def import_id(self) -> str:
         """The import's identity, whatever the file is called."""
-        parts = f"{self.project_id}\0{self.content_hash}\0{self.document}"
+        parts = f"{self.project_id}\0{self.content_hash}\0{self.format}\0{self.document}"
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     def batch_id(self, run: Run, block: int) -> str:

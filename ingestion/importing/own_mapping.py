@@ -21,6 +21,7 @@ A place is a member of an event (docs/events.md); within `properties`, `traits`,
 `context` one names what is inside, or the whole for a column of JSON objects.
 """
 
+import codecs
 import re
 import tomllib
 from collections.abc import Callable
@@ -50,6 +51,17 @@ _TEXTS = frozenset({"type", "messageId", "event", "name", "category", "groupType
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?")
 _TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1"}), frozenset({"false", "f", "no", "n", "0"})
 _NULL = Raw(b"null")
+_NO_DELIMITERS = frozenset('\n\r"\0')
+_ENCODINGS = frozenset(
+    {
+        *("ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"),
+        *("iso8859-1", *(f"iso8859-{part}" for part in (*range(2, 12), *range(13, 17)))),
+        *(f"cp{page}" for page in (437, 850, 852, 855, 857, 858, 862, 866, 874, *range(1250, 1259))),
+        *("mac-roman", "koi8-r", "koi8-u", "shift_jis", "cp932", "euc_jp", "gb2312", "gbk", "gb18030", "big5"),
+        *("euc_kr", "cp949"),
+    }
+)
+"""By the names that Python gives them. It knows others too: some are no encodings of text, some take any time."""
 _SHAPE = "segment"
 _decode_members = Decoder(dict[str, Raw]).decode
 _decode_any = Decoder().decode
@@ -85,7 +97,8 @@ def find_mapping(text: str, *, zone: str | None = None) -> Mapping:
         return export(text, zone)
     try:
         return own_mapping(msgspec.json.decode(text, type=Document), zone)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    # Whatever sense a stranger's document makes to nobody, it is theirs.
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
         raise InvalidMappingError(f"The mapping cannot be read: {error}.") from error
 
 
@@ -109,12 +122,13 @@ def own_mapping(document: Document, zone: str | None = None) -> Mapping:
     if not document.name or document.name in TRANSLATE:
         raise InvalidMappingError(f"A mapping needs a name that is none of {', '.join(TRANSLATE)}.")
     delimiter = document.csv.delimiter
-    if delimiter is not None and len(delimiter) != 1:
-        raise InvalidMappingError("csv.delimiter must be one character.")
-    try:
-        "".encode(document.csv.encoding)
-    except LookupError as error:
-        raise InvalidMappingError(f"csv.encoding {document.csv.encoding!r} is not known.") from error
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in _NO_DELIMITERS):
+        raise InvalidMappingError("csv.delimiter must be one character, and neither a quote nor the end of a line.")
+    if not _is_known(document.csv.encoding):
+        raise InvalidMappingError(
+            f"csv.encoding {document.csv.encoding[:50]!r} is not known. Use utf-8, utf-16, latin-1, cp1252 or another "
+            "common encoding of text."
+        )
     rules = _Rules(document)
     return Mapping(
         document.name,
@@ -124,6 +138,13 @@ def own_mapping(document: Document, zone: str | None = None) -> Mapping:
         Form(document.format, delimiter, document.csv.encoding),
         msgspec.to_builtins(document),
     )
+
+
+def _is_known(encoding: str) -> bool:
+    try:
+        return codecs.lookup(encoding).name in _ENCODINGS
+    except (LookupError, ValueError):
+        return False
 
 
 class _Rules:
@@ -146,7 +167,7 @@ class _Rules:
         kind = document.constants.get("type", "track")
         if "type" not in said:
             self._constants.append(("type", "track"))
-        elif "type" in document.constants and kind not in set(EventType):
+        elif "type" in document.constants and (not isinstance(kind, str) or kind not in set(EventType)):
             raise InvalidMappingError(f"type is {kind!r}; it must be one of {', '.join(sorted(EventType))}.")
         self._nulls = frozenset(document.nulls)
         self._keeps_others = document.others == "properties"

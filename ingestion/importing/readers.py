@@ -64,9 +64,25 @@ def rows(source: Source, name: str, form: Form) -> Iterator[Row | Unreadable]:
         raise UnreadableFileError(f"{name} is damaged or cut off: {error}.") from error
 
 
+def format_of(path: Path, name: str, form: Form) -> str:
+    """Return as what a file, or the first one within an archive, is read; empty where it cannot be."""
+    with Source(path) as source:
+        try:
+            for member, stream in members(source):
+                return form.format or _format(_head(stream), member or name)
+        except (*DAMAGED, UnreadableFileError):
+            pass
+    return ""
+
+
+def _head(stream: IO[bytes]) -> bytes:
+    assert isinstance(stream, io.BufferedReader)  # noqa: S101 - what `members` yields; this narrows the type
+    return stream.peek(64)[:64].removeprefix(_BOM)
+
+
 def _rows(stream: IO[bytes], name: str, form: Form, source: Source) -> Iterator[Row | Unreadable]:
     assert isinstance(stream, io.BufferedReader)  # noqa: S101 - what `members` yields; this narrows the type
-    head = stream.peek(64)[:64].removeprefix(_BOM)
+    head = _head(stream)
     match form.format or _format(head, name):
         case "parquet":
             with _seekable(stream, source) as file:

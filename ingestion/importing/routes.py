@@ -60,7 +60,9 @@ def _problems(**texts: str) -> dict[int | str, dict[str, Any]]:
 
 
 def is_upload(scope: Scope) -> bool:
-    """Say whether a request to `/v1/import` carries a file, rather than a batch of Segment's."""
+    """Say whether a request carries a file: it is one to `/v1/import`, and no batch of Segment's."""
+    if scope["path"] != UPLOAD_PATH:
+        return False
     if b"mapping=" in scope["query_string"]:
         return True
     types = (value for name, value in scope["headers"] if name == b"content-type")
@@ -76,9 +78,10 @@ def is_upload(scope: Scope) -> bool:
         **_problems(
             _400="The mapping is unknown or not valid, or the client went away.",
             _401="The write key is missing, unknown or revoked.",
-            _408="Nothing came for too long.",
+            _403="The write key is not for pages of this origin.",
+            _408="Too little came for too long.",
             _413="The file is too large.",
-            _429="Too many files wait, or are being sent; see Retry-After.",
+            _429="Too many files wait, or are being sent, or a rate is exceeded; see Retry-After.",
             _503="There is no room on the disk; see Retry-After.",
         ),
     },
@@ -106,7 +109,6 @@ async def upload_file(
         raise InvalidMappingError("Name the mapping: ?mapping=segment, posthog, mixpanel, amplitude, or JSON.")
     await asyncio.to_thread(find_mapping, mapping, zone=zone)
     announced = request.headers.get("content-length", "")
-    await asyncio.to_thread(receiving.check, int(announced) if announced.isdecimal() else 0)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     identifier = await asyncio.to_thread(receiving.uploads.begin)
     upload = Upload(
@@ -119,7 +121,7 @@ async def upload_file(
         format=_FORMATS.get(kind),
         size=0,
     )
-    await receiving.take(upload, request.stream())
+    await receiving.take(upload, request.stream(), int(announced) if announced.isdecimal() else 0)
     return _told(upload, 202, {"Location": f"{UPLOAD_PATH}/{identifier}"})
 
 
@@ -130,7 +132,9 @@ async def upload_file(
         200: {"description": "How far it is.", "content": _CONTENT},
         **_problems(
             _401="The write key is missing, unknown or revoked.",
+            _403="The write key is not for pages of this origin.",
             _404="There is no such import in the project of the write key, or it ended more than a week ago.",
+            _429="A rate is exceeded; see Retry-After.",
         ),
     },
     openapi_extra={"security": [{"writeKey": []}]},
@@ -146,9 +150,11 @@ async def import_state(request: Request, identifier: Annotated[str, Path(max_len
 
 
 async def _owner(request: Request) -> KeyOwner:
+    state = request.app.state.collector
+    state.rates.demand_address(request.client.host if request.client else "")
     headers = {"authorization": request.headers.get("authorization", "")}
     key = Wire(request.method, request.url.path, b"", headers).header_key
-    return await request.app.state.collector.write_keys.find(key)
+    return await state.owner_of(key, request.headers.get("origin"))
 
 
 def _told(upload: Upload, status: int, headers: dict[str, str] | None = None) -> Response:

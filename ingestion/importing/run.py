@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Signal
 
@@ -48,8 +48,16 @@ Report = Callable[[int, int, Progress], None]
 @dataclass(slots=True)
 class _Block:
     number: int
-    rows: list[Row | Unreadable]
+    """From 1, over all processes of a run; 0 for rows that landed before this one began."""
+    first: int
+    """Position of its first row in the file."""
+    rows: list[Row | Unreadable] = field(default_factory=list[Row | Unreadable])
     size: int = 0
+
+    @property
+    def end(self) -> int:
+        """Position after its last row."""
+        return self.first + len(self.rows)
 
 
 class StoppedError(Exception):
@@ -100,7 +108,8 @@ class Import:
         """
         self._work.mkdir(parents=True, exist_ok=True)
         run = self._ledger.latest()
-        if run is not None and run.state == "finished" and not force:
+        # Of which nothing landed, it was the wrong mapping, or rules that have changed since.
+        if run is not None and run.state == "finished" and run.done.rows_landed and not force:
             return run, True
         if run is None or run.state == "finished":
             run = Run(time.time_ns() // 1_000_000)
@@ -122,12 +131,11 @@ class Import:
         validator = Validator(self._received(run))
         with Source(path) as source, ThreadPoolExecutor(1, "land") as thread:
             landing: Future[Progress] | None = None
-            done = run.done.blocks
-            self._resumed_at = done + 1
+            self._resumed_at = run.done.blocks + 1
             must_count_again = run.done.ids_made > 0
             try:
-                for block in self._blocks(source):
-                    if block.number <= done:
+                for block in self._blocks(source, run.done.blocks, run.done.rows_read):
+                    if block.number == 0:
                         if must_count_again:
                             self._judge(run, block, validator)
                         report(source.done, source.size, run.done)
@@ -146,9 +154,13 @@ class Import:
                     run.done.add(landing.result())
             report(source.size, source.size, run.done)
 
-    def _blocks(self, source: Source) -> Iterator[_Block]:
-        """Yield the file in blocks; also those before what cannot be read."""
-        block = _Block(1, [])
+    def _blocks(self, source: Source, number: int, done: int) -> Iterator[_Block]:
+        """Yield the file in blocks; also those before what cannot be read.
+
+        Rows decide what is done, not the number of blocks: a block that ended with a fault was shorter than it would be
+        now, and another version may cut others.
+        """
+        block = _Block(0 if done else number + 1, 0)
         unpacked = 0
         fault: UnreadableFileError | None = None
         try:
@@ -160,9 +172,10 @@ class Import:
                 if self._max_unpacked_bytes is not None and unpacked > self._max_unpacked_bytes:
                     fault = UnreadableFileError(f"The file has more than {self._max_unpacked_bytes} bytes, unpacked.")
                     break
-                if len(block.rows) >= _BLOCK_ROWS or block.size >= _BLOCK_BYTES:
+                if block.end == done or len(block.rows) >= _BLOCK_ROWS or block.size >= _BLOCK_BYTES:
                     yield block
-                    block = _Block(block.number + 1, [])
+                    number = max(number, block.number)
+                    block = _Block(0 if block.end < done else number + 1, block.end)
         except UnreadableFileError as error:
             fault = error
         if block.rows:
@@ -191,7 +204,7 @@ class Import:
             self._decode,
             validator,
             batch_id,
-            first=(block.number - 1) * _BLOCK_ROWS,
+            first=block.first,
         )
         rejects += judged.rejects
         tables = {Kind.EVENTS: judged.landed, Kind.REJECTS: rejects}

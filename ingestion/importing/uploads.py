@@ -103,6 +103,17 @@ class Uploads:
                 size += path.stat().st_size
         return size
 
+    def waiting_bytes_of(self, project_id: int, under_way: list[str]) -> int:
+        """Return how many bytes of a project lie there, of these uploads under way too."""
+        size = sum(upload.size for upload in self.waiting() if upload.project_id == project_id)
+        return size + sum(map(self.size_of_part, under_way))
+
+    def size_of_part(self, identifier: str) -> int:
+        """Return how many bytes of an upload under way have come."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.part(identifier).stat().st_size
+        return 0
+
     def sweep(self) -> None:
         """Remove what killed processes left behind, and states that have been told for a week."""
         undone = {upload.id for upload in self.waiting()}

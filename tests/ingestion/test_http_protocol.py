@@ -4,7 +4,7 @@ import gzip
 import socket
 import time
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -193,6 +193,44 @@ def test_a_body_that_trickles_is_given_up(collector: Line, path: bytes) -> None:
         except (BrokenPipeError, ConnectionResetError):
             pass
     assert time.monotonic() - started < 15
+
+
+def test_a_file_comes_as_slowly_as_it_likes_while_it_comes(collector: Line, project: ProjectKeys) -> None:
+    """It takes longer than any other body may."""
+    event = b'{"type":"track","event":"x","userId":"ada","timestamp":1714979289}\n'
+
+    def slowly() -> Iterator[bytes]:
+        until = time.monotonic() + BODY_TIMEOUT_S + 7
+        while time.monotonic() < until:
+            yield event * 20
+            time.sleep(0.2)
+
+    url = f"{collector.collector.url}/v1/import?mapping=segment"
+    answer = httpx.post(url, content=slowly(), headers=basic(project.write_key), timeout=30)
+    assert answer.status_code == 202, answer.text
+
+
+def test_a_file_that_trickles_is_given_up(collector: Line, project: ProjectKeys) -> None:
+    started = time.monotonic()
+    key = basic(project.write_key)["authorization"].encode()
+    head = b"Host: x\r\nAuthorization: %b\r\nContent-Length: 100000\r\n\r\n" % key
+    with connect(collector) as connection:
+        connection.sendall(b"POST /v1/import?mapping=segment HTTP/1.1\r\n" + head)
+        connection.settimeout(0)
+        answer = b""
+        while not answer:
+            assert time.monotonic() - started < 15
+            connection.sendall(b" ")
+            time.sleep(0.2)
+            with suppress(BlockingIOError):
+                answer = connection.recv(65536)
+        # What comes after the answer wins no time.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while time.monotonic() - started < 30:
+                connection.sendall(b" ")
+                time.sleep(0.2)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert time.monotonic() - started < 25
 
 
 def test_a_kept_connection_is_closed_when_it_is_not_used(collector: Line) -> None:

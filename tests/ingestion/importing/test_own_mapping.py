@@ -160,3 +160,36 @@ def test_the_type_can_be_a_column() -> None:
 def test_a_mapping_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidMappingError):
         find_mapping(json.dumps({"name": "x"} | wrong))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"csv": {"encoding": "undefined"}},
+        {"csv": {"encoding": "utf-8\0"}},
+        {"csv": {"encoding": "\udcff".encode("utf-8", "replace").decode()}},
+        {"csv": {"encoding": "idna"}},
+        {"csv": {"encoding": "rot13"}},
+        {"csv": {"encoding": "x" * 5000}},
+        {"csv": {"delimiter": "\n"}},
+        {"csv": {"delimiter": '"'}},
+        {"csv": {"delimiter": "\0"}},
+        {"constants": {"type": ["track"]}},
+        {"constants": {"type": {"track": 1}}},
+        {"constants": {"type": 1}},
+        {"constants": {"type": None}},
+        {"constants": {"properties": []}},
+        {"timestamp": {"format": "%\0"}},
+        {"timestamp": {"zone": "\0"}},
+        {"timestamp": {"zone": ".."}},
+        {"columns": {"a": "timestamp", "b": "x\0"}},
+    ],
+)
+def test_an_odd_mapping_is_refused_as_one(odd: dict[str, Any]) -> None:
+    with pytest.raises(InvalidMappingError):
+        find_mapping(json.dumps({"name": "x", "columns": {"a": "timestamp"}} | odd))
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "utf8", "latin-1", "Windows-1252", "utf-16", "ISO-8859-15", "cp1251"])
+def test_common_encodings_are_known_by_all_their_names(encoding: str) -> None:
+    find_mapping(json.dumps({"name": "x", "columns": {"a": "timestamp"}, "csv": {"encoding": encoding}}))

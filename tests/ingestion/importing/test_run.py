@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -27,7 +27,6 @@ from ingestion.importing.exports import export
 from ingestion.importing.ledger import Ledger, Progress, Run, Subject
 from ingestion.importing.mapping import Mapping
 from ingestion.importing.own_mapping import Document, own_mapping
-from ingestion.importing.packing import content_hash
 from ingestion.importing.run import Import, Report, StoppedError
 from ingestion.shipper.landing import Landing, UnreachableError
 from ingestion.spool.records import Kind
@@ -73,7 +72,7 @@ class Place:
         stop: Event | None = None,
     ) -> tuple[Run, bool]:
         """Import a file, as a new process would."""
-        subject = Subject(self.project_id, 0, path.name, content_hash(path), mapping)
+        subject = Subject.of(path, self.project_id, 0, path.name, mapping)
         work = Import(
             subject,
             landing or self.landing,
@@ -145,6 +144,17 @@ def test_a_file_is_imported_once_under_any_name(place: Place) -> None:
     place.load(place.put("a.csv", shop_rows(25)))
     run, was_imported_before = place.load(place.put("b.csv", shop_rows(25)))
     assert (was_imported_before, run.done.rows_landed, len(place.landed())) == (True, 25, 25)
+
+
+def test_a_file_that_was_read_as_what_it_is_not_can_be_imported_rightly(place: Place) -> None:
+    """Neither what it was taken for nor that all of its rows were refused is in the way."""
+    path = place.put("shop", shop_rows(5))
+    wrong, right = (replace(SHOP, form=replace(SHOP.form, format=kind)) for kind in ("jsonl", "csv"))
+    assert place.load(path, wrong)[0].done.rows_rejected == 6
+    assert place.load(path, right)[0].done.rows_landed == 5
+    assert place.load(path)[1]
+    run, was_imported_before = place.load(path, wrong)
+    assert (run.done.rows_rejected, was_imported_before) == (6, False)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -245,6 +255,39 @@ def test_a_file_that_unpacks_to_too_much_is_not_read_further(place: Place, monke
     with pytest.raises(UnreadableFileError, match="unpacked"):
         place.load(place.put("shop.csv", shop_rows(1000)), max_unpacked_bytes=5_000)
     assert 0 < len(place.landed()) < 200
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("blocks", [7, 10, 25])
+def test_what_follows_a_fault_is_not_taken_for_done(place: Place, monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
+    """The last block before the fault was a short one; the next version may cut blocks of another size."""
+    path = place.put("shop.csv", shop_rows(47) + b"ada,buy,1714979289,1\n" * 8)
+    with pytest.raises(UnreadableFileError):
+        place.load(path, max_unpacked_bytes=2_000)
+    begun = len(place.landed())
+    assert begun % 10 > 0
+    monkeypatch.setattr(running, "_BLOCK_ROWS", blocks)
+    run, _ = place.load(path)
+    assert (run.state, run.done.rows_read, run.done.rows_landed) == ("finished", 55, 55)
+    assert len(place.landed()) == place.counted() == 55
+    assert [row["sequence"] for row in place.landed()] == list(range(55))
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("blocks", [7, 25])
+def test_a_version_that_cuts_other_blocks_goes_on_with_the_next_row(
+    place: Place, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    """Also when it is not known whether the block in hand has landed: its rows count once."""
+    path = place.put("shop.csv", shop_rows(45) + b"ada,buy,1714979289,1\n" * 12)
+    landing = Dying(place.url, timeout_s=10)
+    landing.left, landing.is_last_done = 2, True
+    with pytest.raises(WarehouseAwayError):
+        place.load(path, landing=landing, patience_s=0)
+    landing.close()
+    monkeypatch.setattr(running, "_BLOCK_ROWS", blocks)
+    run, _ = place.load(path)
+    assert (run.state, run.done.rows_read, place.counted()) == ("finished", 57, 57)
 
 
 def test_a_row_that_only_clickhouse_refuses_is_filed_alone(

@@ -1,5 +1,6 @@
 """Files that are sent to the collector, and imported by a process of its own."""
 
+import asyncio
 import gzip
 import json
 import os
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from clickhouse_connect.driver.client import Client
 
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys, create_project
-from tests.ingestion.harness import Line, Program, basic, landed_events, rejects
+from tests.ingestion.harness import Collector, Line, Program, basic, landed_events, rejects
 from tests.ingestion.importing.files import lines
 from tests.ingestion.importing.test_run import shop_rows
+from tests.ingestion.test_protection import batch, change
 
 MAPPING = json.dumps({"name": "shop", "columns": {"who": "userId", "what": "event", "at": "timestamp"}})
 EVENTS = lines(*({"type": "track", "event": "x", "userId": "ada", "timestamp": 1714979289 + n} for n in range(30)))
@@ -199,6 +201,59 @@ def test_while_too_much_waits_the_next_file_is_refused_for_now(
         assert int(answer.headers["retry-after"]) > 0
     finally:
         line.collector.stop()
+
+
+async def test_a_project_cannot_keep_the_others_files_out(
+    runtime: Instance, collector: Collector, project: ProjectKeys
+) -> None:
+    """One file may be large; a second one of the same project has to leave room. Nobody imports here."""
+    other = create_project(runtime.database_url, "other", key_name="test")
+    async with collector(uploads_max_bytes=len(EVENTS) * 3) as client:
+
+        async def sent(keys: ProjectKeys, content: bytes) -> int:
+            url = "/v1/import?mapping=segment"
+            return (await client.post(url, content=content, headers=basic(keys.write_key))).status_code
+
+        assert await sent(project, EVENTS) == 202
+        assert await sent(project, EVENTS) == 429
+        assert await sent(other, EVENTS) == 202
+
+
+async def test_a_key_sends_one_file_at_once(collector: Collector, project: ProjectKeys) -> None:
+    async with collector() as client:
+        is_begun, is_told = asyncio.Event(), asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield EVENTS
+            is_begun.set()
+            await is_told.wait()
+
+        url, headers = "/v1/import?mapping=segment", basic(project.write_key)
+        first = asyncio.create_task(client.post(url, content=slowly(), headers=headers))
+        await is_begun.wait()
+        answer = await client.post(url, content=EVENTS, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (429, "uploads_busy")
+        is_told.set()
+        assert (await first).status_code == 202
+        assert (await client.post(url, content=EVENTS, headers=headers)).status_code == 202
+
+
+async def test_files_obey_the_bounds_on_pages_and_rates(
+    runtime: Instance, collector: Collector, project: ProjectKeys
+) -> None:
+    """As events do."""
+    url, headers = "/v1/import?mapping=segment", basic(project.write_key)
+    change(runtime, project, allowed_origins=["https://shop.example"])
+    async with collector(key_events_per_second=0.5, rate_burst_s=2) as client:
+        answer = await client.post(url, content=EVENTS, headers=headers | {"origin": "https://evil.example"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
+        assert (await client.post(url, content=EVENTS, headers=headers)).status_code == 202
+        await client.post("/v1/batch", json=batch(12), headers=headers)
+        answer = await client.post(url, content=EVENTS, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
+    async with collector(address_requests_per_second=0.1, rate_burst_s=10) as client:
+        codes = [(await client.post(url, content=EVENTS, headers=headers)).status_code for _ in range(3)]
+        assert codes[-1] == 429
 
 
 def test_a_disk_with_too_little_room_takes_no_file(runtime: Instance, project: ProjectKeys, tmp_path: Path) -> None:
