@@ -1,5 +1,6 @@
 """From a parsed request to records in the spool: the collector's hot path."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,11 @@ from ingestion.validation import Received, Validator
 from ingestion.wire import Delivery, Rejection
 
 _encode_lines = Encoder().encode_lines
+# Reasons whose details quote what the client said, which may be anything.
+_QUOTES_VALUES = frozenset(
+    {RejectReason.INVALID_TIMESTAMP, RejectReason.INVALID_TYPE, RejectReason.INVALID_SHAPE, RejectReason.INVALID_JSON}
+)
+_QUOTED = re.compile(r"""'[^']*'?|"[^"]*"?""")
 _WITHHELD = " (its bytes are withheld: the project's rules on personal data cannot be applied to them)"
 
 
@@ -94,14 +100,17 @@ def reject_of(
     raw: Raw | bytes, error: RejectedEventError, received: Received, batch_id: str, message_id: str = ""
 ) -> Reject:
     """Return the row that a refused event becomes."""
-    payload = received.privacy.clean_reject(bytes(raw))
+    payload = received.privacy.clean_reject(bytes(raw), received.protocol, received.limits.event_bytes)
     withheld = "" if payload is not None else _WITHHELD
+    detail = error.detail
+    if received.privacy.has_rules and error.reason in _QUOTES_VALUES:
+        detail = _QUOTED.sub("…", detail)
     return Reject(
         project_id=received.project_id,
         write_key_id=received.write_key_id,
         received_at=received.received_ms / 1000,
         reason=error.reason,
-        detail=error.detail + withheld,
+        detail=detail + withheld,
         payload=json_string(payload or b""),
         message_id=message_id,
         protocol=received.protocol,
