@@ -43,7 +43,8 @@ class Privacy:
         self.hashed_ids = frozenset(rule.path for rule in rules.properties if rule.path in ID_NAMES)
         """Which of the ids are hashed: `userId`, …"""
         self._rules = [_Rule(rule) for rule in rules.properties]
-        self._changes = any(rule.action is not Action.KEEP for rule in self._rules)
+        self.changes = any(rule.action is not Action.KEEP for rule in self._rules)
+        """Whether anything is dropped, masked or hashed."""
         self._secret = secret
         self._by_path: dict[str, list[_Rule]] = {}
 
@@ -60,14 +61,14 @@ class Privacy:
 
         Raises msgspec's errors where it is no JSON after all.
         """
-        if not self._changes and not self._mentions_address(raw):
+        if not self.changes and not self._mentions_address(raw):
             return raw
         cleaned = self._member(raw, root)
         return Raw(_EMPTY) if cleaned is None else cleaned
 
     def text(self, value: str, path: str) -> str:
         """Return a text that stands outside of JSON, as it is kept under this path."""
-        if not self._changes or not value:
+        if not self.changes or not value:
             return value
         kept = self._scalar(Raw(_encode(value)), path)
         return "" if kept is None else _decode_text(kept)
@@ -77,7 +78,7 @@ class Privacy:
 
         Where personal data stands in them depends on the protocol: a rule holds wherever the end of its path fits.
         """
-        if self._changes:
+        if self.changes:
             try:
                 cleaned = self._member(Raw(payload), _ANY_ROOT) if payload else None
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
