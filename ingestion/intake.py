@@ -9,6 +9,7 @@ from msgspec.json import Encoder
 
 from core.events import Event, LandedEvent, Reject, RejectReason
 from ingestion.json_text import json_string
+from ingestion.privacy import MASK
 from ingestion.rejection import RejectedEventError
 from ingestion.spool.records import Kind
 from ingestion.spool.writer import SpoolWriter
@@ -16,12 +17,12 @@ from ingestion.validation import Received, Validator
 from ingestion.wire import Delivery, Rejection
 
 _encode_lines = Encoder().encode_lines
-# Reasons whose details quote what the client said, which may be anything.
-_QUOTES_VALUES = frozenset(
-    {RejectReason.INVALID_TIMESTAMP, RejectReason.INVALID_TYPE, RejectReason.INVALID_SHAPE, RejectReason.INVALID_JSON}
-)
-_QUOTED = re.compile(r"""'[^']*'?|"[^"]*"?""")
 _WITHHELD = " (its bytes are withheld: the project's rules on personal data cannot be applied to them)"
+
+_SAY_NO_VALUES = frozenset({RejectReason.SCHEMA_VIOLATION, RejectReason.BOT})
+"""Reasons whose details name what is in an event, or have been cleaned."""
+# To the last quote: what is quoted may hold some itself.
+_QUOTED = re.compile(r"""['"].*['"]""", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -97,20 +98,29 @@ def demand_size(raw: Raw | bytes, most: int) -> None:
 
 
 def reject_of(
-    raw: Raw | bytes, error: RejectedEventError, received: Received, batch_id: str, message_id: str = ""
+    raw: Raw | bytes,
+    error: RejectedEventError,
+    received: Received,
+    batch_id: str,
+    message_id: str = "",
+    *,
+    is_event: bool = True,
 ) -> Reject:
-    """Return the row that a refused event becomes."""
-    payload = received.privacy.clean_reject(bytes(raw), received.protocol, received.limits.event_bytes)
+    """Return the row that a refused event becomes.
+
+    What is none yet, as a row of a file, has members of any name: a rule finds nothing there, so that nothing is kept.
+    """
+    privacy = received.privacy
+    payload: bytes | None = None
+    if is_event or not privacy.has_rules:
+        payload = privacy.clean_reject(bytes(raw), received.protocol, received.limits.event_bytes)
     withheld = "" if payload is not None else _WITHHELD
-    detail = error.detail
-    if received.privacy.has_rules and error.reason in _QUOTES_VALUES:
-        detail = _QUOTED.sub("…", detail)
     return Reject(
         project_id=received.project_id,
         write_key_id=received.write_key_id,
         received_at=received.received_ms / 1000,
         reason=error.reason,
-        detail=detail + withheld,
+        detail=(_without_values(error) if privacy.has_rules else error.detail) + withheld,
         payload=json_string(payload or b""),
         message_id=message_id,
         protocol=received.protocol,
@@ -118,3 +128,8 @@ def reject_of(
         ip=received.privacy.address(received.ip),
         batch_id=batch_id,
     )
+
+
+def _without_values(error: RejectedEventError) -> str:
+    """Return why an event was refused, without what it says: no rule knows where in it a value stands."""
+    return error.detail if error.reason in _SAY_NO_VALUES else _QUOTED.sub(MASK, error.detail)

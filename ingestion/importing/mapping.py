@@ -80,4 +80,6 @@ def encoded(value: Any) -> bytes:
     try:
         return _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise RejectedEventError(RejectReason.INVALID_SHAPE, f"a value has no form in JSON: {error}") from error
+        raise RejectedEventError(
+            RejectReason.INVALID_SHAPE, f"a value has no form in JSON: {type(error).__name__}"
+        ) from error

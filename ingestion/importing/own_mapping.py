@@ -63,6 +63,7 @@ _ENCODINGS = frozenset(
 )
 """By the names that Python gives them. It knows others too: some are no encodings of text, some take any time."""
 _SHAPE = "segment"
+_SHOWN_CHARACTERS = 80
 _decode_members = Decoder(dict[str, Raw]).decode
 _decode_any = Decoder().decode
 
@@ -188,7 +189,7 @@ class _Rules:
         for column, place, convert in self._places:
             value = _cell(cells, column)
             if value is not None and not (isinstance(value, str) and value in self._nulls):
-                _put(event, place, convert(value))
+                _put(event, place, _converted(column, convert, value))
         if self._keeps_others:
             self._keep_others(event, cells)
         if not event.get("messageId") or event["messageId"] == _NULL:
@@ -201,7 +202,8 @@ class _Rules:
             if column in self._used or value is None or (isinstance(value, str) and value in self._nulls):
                 continue
             kind = self._types.get(column, "auto")
-            properties.setdefault(column, _CONVERT[kind](value) if isinstance(value, str) else value)
+            kept = _converted(column, _CONVERT[kind], value) if isinstance(value, str) else value
+            properties.setdefault(column, kept)
 
     @staticmethod
     def _converter(document: Document, column: str, place: str) -> Callable[[Any], Any]:
@@ -238,6 +240,14 @@ def _cell(cells: dict[str, Any], column: str) -> Any:
             else:
                 cells, value = {}, inner
     return None if value == _NULL else value
+
+
+def _converted(column: str, convert: Callable[[Any], Any], value: Any) -> Any:
+    """Return what a cell becomes. A reason to refuse it names the column, never the value: it may be personal."""
+    try:
+        return convert(value)
+    except RejectedEventError as error:
+        raise RejectedEventError(error.reason, f"column {column[:_SHOWN_CHARACTERS]}: {error.detail}") from error
 
 
 def _put(event: dict[str, Any], place: str, value: Any) -> None:
@@ -277,7 +287,7 @@ def _object(value: Any) -> dict[str, Any]:
     try:
         return _decode_members(value if isinstance(value, str | Raw) else b"")
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise RejectedEventError(RejectReason.INVALID_SHAPE, f"{str(value)[:80]!r} is no JSON object") from error
+        raise RejectedEventError(RejectReason.INVALID_SHAPE, "it is no JSON object") from error
 
 
 def _auto(text: str) -> Any:
@@ -291,13 +301,13 @@ def _number(text: str) -> Any:
         msgspec.json.decode(text.strip(), type=int | float)
         return Raw(text.strip().encode())
     except msgspec.MsgspecError as error:
-        raise RejectedEventError(RejectReason.INVALID_SHAPE, f"{text[:80]!r} is no number") from error
+        raise RejectedEventError(RejectReason.INVALID_SHAPE, "it is no number") from error
 
 
 def _boolean(text: str) -> bool:
     lower = text.strip().lower()
     if lower not in _TRUE | _FALSE:
-        raise RejectedEventError(RejectReason.INVALID_SHAPE, f"{text[:80]!r} is neither true nor false")
+        raise RejectedEventError(RejectReason.INVALID_SHAPE, "it is neither true nor false")
     return lower in _TRUE
 
 
@@ -305,7 +315,7 @@ def _json(text: str) -> Raw:
     try:
         _decode_any(text)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise RejectedEventError(RejectReason.INVALID_SHAPE, f"{text[:80]!r} is not JSON") from error
+        raise RejectedEventError(RejectReason.INVALID_SHAPE, "it is not JSON") from error
     return Raw(text.encode())
 
 

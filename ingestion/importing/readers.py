@@ -132,9 +132,9 @@ def _cells(stream: io.BufferedReader, name: str, form: Form) -> Iterator[dict[st
             if not cells:
                 continue
             joined = "".join(cells)
-            if not joined.isascii() and not is_utf8(raw := joined.encode("utf-8", "surrogateescape")):
+            if not joined.isascii() and not is_utf8(joined.encode("utf-8", "surrogateescape")):
                 payload = delimiter.join(cells).encode("utf-8", "surrogateescape")
-                yield Unreadable(payload, RejectReason.INVALID_UTF8, f"a cell is not {form.encoding}: {raw[:40]!r}")
+                yield Unreadable(payload, RejectReason.INVALID_UTF8, f"a cell is not {form.encoding}")
             elif len(cells) != len(columns):
                 payload = msgspec.json.encode(cells)[:_KEPT_OF_TOO_LARGE]
                 detail = f"the row has {len(cells)} cells, the header {len(columns)}"

@@ -194,11 +194,13 @@ class Import:
                     raise RejectedEventError(row.reason, row.detail)  # noqa: TRY301 - handled as the mapping's own
                 events.append(Raw(subject.mapping.bring(row, self._ids.id_of)))
             except RejectedEventError as error:
-                rejects.append(reject_of(_bytes(row), error, validator.received, batch_id))
+                rejects.append(reject_of(_bytes(row), error, validator.received, batch_id, is_event=False))
             except Exception as fault:  # one row must not sink the file, whatever it is
                 _logger.exception("row_not_brought", batch_id=batch_id)
-                error = RejectedEventError(RejectReason.INVALID_SHAPE, f"the mapping cannot take it: {fault}"[:200])
-                rejects.append(reject_of(_bytes(row), error, validator.received, batch_id))
+                error = RejectedEventError(
+                    RejectReason.INVALID_SHAPE, f"the mapping cannot take it: {type(fault).__name__}"
+                )
+                rejects.append(reject_of(_bytes(row), error, validator.received, batch_id, is_event=False))
         judged = judge(
             events,
             self._decode,

@@ -70,6 +70,7 @@ class Place:
         patience_s: float = 120,
         max_unpacked_bytes: int | None = None,
         stop: Event | None = None,
+        rules: bytes = b'{"addresses":"keep"}',
     ) -> tuple[Run, bool]:
         """Import a file, as a new process would."""
         subject = Subject.of(path, self.project_id, 0, path.name, mapping)
@@ -78,7 +79,7 @@ class Place:
             landing or self.landing,
             Ledger(self.client, subject),
             work=self.root / "work",
-            rules=read_rules(b'{"addresses":"keep"}', b""),
+            rules=read_rules(rules, b""),
             patience_s=patience_s,
             max_unpacked_bytes=max_unpacked_bytes,
             stop=stop,
@@ -155,6 +156,35 @@ def test_a_file_that_was_read_as_what_it_is_not_can_be_imported_rightly(place: P
     assert place.load(path)[1]
     run, was_imported_before = place.load(path, wrong)
     assert (run.done.rows_rejected, was_imported_before) == (6, False)
+
+
+def test_of_a_row_that_becomes_no_event_a_project_with_rules_keeps_nothing(place: Place, client: Client) -> None:
+    """A rule on traits.email cannot find the address in a column of any name."""
+    shop = own_mapping(
+        Document(
+            name="shop",
+            columns={"who": "userId", "what": "event", "at": "timestamp", "n": "traits.n", "mail": "traits.email"},
+            types={"n": "number"},
+        )
+    )
+    content = (
+        b"who,what,at,n,mail\n"
+        b"ada,buy,1714979289,ada@secret.example,ada@secret.example\n"
+        b"ada,buy,1714979289,1,ada@secret.example,more\n"
+        b"ada,buy,1714979289,1,\xff@secret.example\n"
+        b'ada,buy,it\'s "ada@secret.example",1,ada@secret.example\n'
+    )
+    path = place.put("shop.csv", content)
+    found = "select detail, payload from raw.rejects where project_id = {id:UInt32}"
+    rules = b'{"addresses":"keep","properties":[{"path":"traits.email","action":"hash"}]}'
+    assert place.load(path, shop, rules=rules)[0].done.rows_rejected == 4
+    rows = client.query(found, parameters={"id": place.project_id}).result_rows
+    assert len(rows) == 4
+    assert "secret" not in str(rows)
+    assert not any("hidden" in detail for detail, _ in rows)
+    assert any("column n: it is no number" in detail for detail, _ in rows)
+    place.load(path, shop, force=True)
+    assert "secret" in str(client.query(found, parameters={"id": place.project_id}).result_rows)
 
 
 @pytest.mark.usefixtures("small_blocks")
