@@ -8,9 +8,16 @@ from core.metadata.collection_rules import Addresses
 
 _IPV4_BITS_DROPPED = 8
 _IPV6_BITS_DROPPED = 80
-# In bytes of any shape, JSON or form: a member whose name ends in "ip" or "ip_address", and what it holds.
+_NAMES = frozenset({"ip", "ip_address", "ipaddress"})
+# Before a name is looked at: whether bytes can have one of these in them, also one whose letters are escaped.
+_MENTIONED = re.compile(rb'[$_"](?:ip|ip_?address)"|\\u00', re.IGNORECASE)
+# What may be an address in a text: several of them, with ports, after one another.
+_ADDRESS_LIKE = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]+")
+# In bytes of any shape, JSON or form, packed into one another or not: such a name, and what it holds.
 _MENTION = re.compile(
-    rb"""((?:^|[^A-Za-z])(?:ip|ip_?address)\\?["']?\s*(?:[:=]|%3A)\s*\\?["']?)([0-9A-Fa-f:.%]{2,60})""", re.IGNORECASE
+    rb"""((?:^|[^A-Za-z])(?:ip|ip_?address)(?:["'\\]|%22|%5C)*\s*(?:[:=]|%3A|%3D)\s*(?:["'\\\[]|%22|%5C|%5B)*)"""
+    rb"""([0-9A-Fa-f:., ]{2,200})""",
+    re.IGNORECASE,
 )
 
 
@@ -36,17 +43,20 @@ def anonymised(address: str, policy: Addresses) -> str:
     return str(type(parsed)(int(parsed) >> _IPV4_BITS_DROPPED << _IPV4_BITS_DROPPED))
 
 
-def is_address(text: str) -> bool:
-    """Say whether a text is an address, of IPv4 or IPv6.
+def is_address_name(name: str) -> bool:
+    """Say whether a member of this name holds an address."""
+    return name.lower().lstrip("$_") in _NAMES
 
-    >>> is_address("203.0.113.77"), is_address("Star Wars")
-    (True, False)
-    """
-    try:
-        ip_address(text.strip())
-    except ValueError:
-        return False
-    return True
+
+def mentions_address(json: bytes) -> bool:
+    """Say whether JSON may have a member whose name says that it holds an address; False is certain."""
+    # Three searches for plain bytes, which cost a tenth of the one that is exact, clear nearly all.
+    return (b'ip"' in json or b'ress"' in json or b"\\u00" in json) and _MENTIONED.search(json) is not None
+
+
+def anonymise_text(text: str, policy: Addresses) -> str:
+    """Return a text with `policy` applied to whatever in it is an address."""
+    return _ADDRESS_LIKE.sub(lambda match: _kept(match.group(), policy), text)
 
 
 def anonymise_mentions(payload: bytes, policy: Addresses) -> bytes:
@@ -55,7 +65,14 @@ def anonymise_mentions(payload: bytes, policy: Addresses) -> bytes:
         return payload
 
     def replaced(match: re.Match[bytes]) -> bytes:
-        address = match.group(2).decode("latin-1")
-        return match.group(1) + anonymised(address, policy).encode() if is_address(address) else match.group()
+        return match.group(1) + anonymise_text(match.group(2).decode("ascii"), policy).encode()
 
     return _MENTION.sub(replaced, payload)
+
+
+def _kept(text: str, policy: Addresses) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        return text
+    return anonymised(text, policy)

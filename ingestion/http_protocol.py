@@ -2,7 +2,8 @@
 
 What is ambiguous, and so could mean one thing to a proxy and another to us (request smuggling), is refused with 400 by
 llhttp, uvicorn's parser: two lengths, a length beside chunks, folded lines, bad chunk sizes. Any transfer encoding but
-`chunked` is refused here.
+`chunked` is refused here. Trailers, which follow the last chunk, are left out: they would count as headers, which no
+proxy saw.
 """
 
 from asyncio import BaseTransport, TimerHandle
@@ -42,7 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _part_bytes = 0
     """Size of what came last."""
     _waiting_bytes = 0
-    """Of what came since the head began; of the part in which it began nothing."""
+    """Of what came since the head began, or the last piece of the body; of the part in which it began nothing."""
     _refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -63,6 +64,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._reading is _Reading.BODY:
+            # Between pieces of the body: sizes of chunks, and trailers that are kept until they are complete.
+            if self._waiting_bytes > self.max_head_bytes:
+                self._refusal = (_HEAD_TOO_LARGE, "There is too much between the request's chunks, or after them.")
+                self.send_400_response("")
+                return
             if self._is_lasting():
                 self._stop_waiting()
             if self._timer is None:
@@ -82,12 +88,23 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reading = _Reading.HEAD
         self._waiting_bytes = 0
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; not a trailer, which the parser tells as one when the request is with the application."""
+        if self._reading is _Reading.HEAD:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Hand the request on; its body is still to come."""
         self._judge_head()
         self._stop_waiting()
         self._reading = _Reading.BODY
+        self._waiting_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._waiting_bytes = 0
+        super().on_body(body)
 
     def _judge_head(self) -> None:
         version = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess] - it is what calls

@@ -49,6 +49,21 @@ def is_legal(identifier: str) -> bool:
     return identifier.strip().lower() not in _ILLEGAL
 
 
+def shown(identifier: str | None) -> str:
+    """Say in an error which id it was: a word that names nobody; of any other, which may be somebody's, only its fault.
+
+    >>> shown("Guest"), shown("ada@example.org" + chr(0))
+    ("'Guest'", '(with a NUL in it)')
+    """
+    if identifier is None:
+        return "None"
+    if "\0" in identifier:
+        return "(with a NUL in it)"
+    if exceeds_bytes(identifier, MAX_ID_BYTES):
+        return f"(of more than {MAX_ID_BYTES} bytes)"
+    return repr(identifier)
+
+
 def exceeds_bytes(text: str, limit: int) -> bool:
     """Say whether `text` takes more than `limit` bytes in UTF-8, without encoding what is clearly short."""
     return len(text) * _MAX_BYTES_PER_CHARACTER > limit and len(text.encode()) > limit

@@ -30,7 +30,7 @@ def parse(value: str | float) -> int:
     """
     milliseconds = _from_text(value) if isinstance(value, str) else _from_number(value)
     if not 0 <= milliseconds <= _LAST_MS:
-        raise InvalidInstantError(f"{value!r} is not between 1970 and 2299")
+        raise InvalidInstantError(f"{value!r:.60} is not between 1970 and 2299")
     return milliseconds
 
 
@@ -58,7 +58,7 @@ def _from_text(value: str) -> int:
             return _from_number(int(value))
         moment = datetime.fromisoformat(value)
     except ValueError as error:
-        raise InvalidInstantError(f"{value!r} is not an instant such as 2024-01-31T12:00:00.000Z") from error
+        raise InvalidInstantError(f"{value!r:.60} is not an instant such as 2024-01-31T12:00:00.000Z") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     # In whole numbers: seconds as a float times 1000 would turn some .123 into .122.

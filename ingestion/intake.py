@@ -110,15 +110,17 @@ def reject_of(
 
     What is none yet, as a row of a file, has members of any name: a rule finds nothing there, so that nothing is kept.
     """
-    changes = received.privacy.changes
-    payload = None if changes and not is_event else received.privacy.clean_reject(bytes(raw))
+    privacy = received.privacy
+    payload: bytes | None = None
+    if is_event or not privacy.has_rules:
+        payload = privacy.clean_reject(bytes(raw), received.protocol, received.limits.event_bytes)
     withheld = "" if payload is not None else _WITHHELD
     return Reject(
         project_id=received.project_id,
         write_key_id=received.write_key_id,
         received_at=received.received_ms / 1000,
         reason=error.reason,
-        detail=(_without_values(error) if changes else error.detail) + withheld,
+        detail=(_without_values(error) if privacy.has_rules else error.detail) + withheld,
         payload=json_string(payload or b""),
         message_id=message_id,
         protocol=received.protocol,

@@ -6,7 +6,7 @@ from msgspec import UNSET, Raw, UnsetType
 from msgspec.json import Decoder, Encoder
 
 from core.events import Event, EventType, RejectReason
-from ingestion.identity import MAX_ID_BYTES, as_text, exceeds_bytes, is_legal
+from ingestion.identity import MAX_ID_BYTES, as_text, exceeds_bytes, is_legal, shown
 from ingestion.instants import InvalidInstantError, parse
 from ingestion.rejection import RejectedEventError
 
@@ -65,7 +65,7 @@ def read_ids(event: Event, kind: str) -> tuple[str, str, str]:
     kept_user_id = user_id if user_id is not None and is_legal(user_id) else ""
     if not kept_anonymous_id and not kept_user_id:
         raise RejectedEventError(
-            RejectReason.ILLEGAL_ID, f"anonymousId {anonymous_id!r} and userId {user_id!r} can name nobody"
+            RejectReason.ILLEGAL_ID, f"anonymousId {shown(anonymous_id)} and userId {shown(user_id)} can name nobody"
         )
     return kept_anonymous_id, kept_user_id, ""
 
@@ -101,7 +101,7 @@ def read_session_id(event: Event, context_id: str | float | None) -> str:
 def _demand_legal(**ids: str | None) -> None:
     for name, value in ids.items():
         if value is not None and not is_legal(value):
-            raise RejectedEventError(RejectReason.ILLEGAL_ID, f"{name} {value[:MAX_ID_BYTES]!r} can name nobody")
+            raise RejectedEventError(RejectReason.ILLEGAL_ID, f"{name} {shown(value)} can name nobody")
 
 
 def read_original_ms(event: Event) -> int | None:

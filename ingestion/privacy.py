@@ -3,14 +3,17 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator
+from collections.abc import Collection
+from typing import Any
 
 import msgspec
 from msgspec import Raw
 from msgspec.json import Decoder, Encoder
 
 from core.metadata.collection_rules import ID_NAMES, Action, Addresses, CollectionRules, PropertyRule
-from ingestion.addresses import anonymise_mentions, anonymised, is_address
+from ingestion.addresses import anonymise_mentions, anonymise_text, anonymised, is_address_name, mentions_address
+from ingestion.identity import is_legal
+from ingestion.member_rules import ITEM, Rule, State
 
 MASK = "***"
 HASHED = "hashed:"
@@ -18,16 +21,34 @@ HASHED = "hashed:"
 _EMPTY = b'""'
 _OPENING_BRACE, _OPENING_BRACKET, _QUOTE, _N = b'{["n'
 _HASH = re.compile(HASHED + "[0-9a-f]{64}")
-# Base64 of what begins with `{"`, `{ `, `[{` or `["`: Snowplow's clients send their events so.
-_ENCODED_JSON = re.compile(rb'"(?:e[yw]|W[3y])[A-Za-z0-9+/_-]{6,}={0,2}"')
-_ADDRESS_NAMES = frozenset({"ip", "$ip"})
-_MAX_REMEMBERED_PATHS = 50_000
-# By our name of an id: what the protocols call it, in the bytes of an event that was refused.
-_FOREIGN_IDS = {
-    "userId": r"(?:userId|user_id|\$user_id|distinct_id|\$distinct_id|uid|identity|id)",
-    "anonymousId": r"(?:anonymousId|anonymous_id|device_id|\$device_id|\$anon_distinct_id|distinct_id|duid|nuid)",
-    "previousId": r"(?:previousId|previous_id|alias|\$anon_distinct_id|distinct_id)",
-    "groupId": r"(?:groupId|group_id|group_key|\$group_key|\$group_id|group_value)",
+_OWN_PROTOCOL = "segment"
+# What an event of our own form says beside its ids and its objects. Other members never land, and are not kept here.
+_PLAIN_MEMBERS = frozenset(
+    {"type", "event", "messageId", "timestamp", "originalTimestamp", "sentAt", "sessionId", "groupType"}
+)
+_ROOTS = {
+    "properties": "properties",
+    "traits": "traits",
+    "traitsOnce": "traits",
+    "traitsIncrement": "traits",
+    "context": "context",
+}
+"""By member of an event: under which name the rules know it."""
+# Where the protocols' clients repeat an id within an event: what is hashed as an id is hashed there.
+_DISTINCT = ("properties.distinct_id", "properties.$distinct_id", "traits.distinct_id", "traits.$distinct_id")
+_REPEATED_IDS = {
+    "userId": (*_DISTINCT, "properties.$user_id", "properties.user_id", "properties.userId", "traits.$user_id"),
+    "anonymousId": (
+        *_DISTINCT,
+        *("properties.$device_id", "properties.device_id", "properties.$anon_distinct_id", "traits.$device_id"),
+        *("properties.anonymous_id", "properties.anonymousId", "context.device.id"),
+    ),
+    "previousId": ("properties.alias", "properties.$anon_distinct_id", "properties.previous_id"),
+    "groupId": (
+        *("properties.$group_key", "properties.$group_id", "properties.group_id", "properties.groupId"),
+        *("properties.$groups.*", "properties.$groups.*[]", "context.groups.*", "context.groups.*[]"),
+        "context.groupId",
+    ),
 }
 _decode_object = Decoder(dict[str, Raw]).decode
 _decode_list = Decoder(list[Raw]).decode
@@ -42,11 +63,14 @@ class Privacy:
         self.addresses = rules.addresses
         self.hashed_ids = frozenset(rule.path for rule in rules.properties if rule.path in ID_NAMES)
         """Which of the ids are hashed: `userId`, …"""
-        self._rules = [_Rule(rule) for rule in rules.properties]
-        self.changes = any(rule.action is not Action.KEEP for rule in self._rules)
-        """Whether anything is dropped, masked or hashed."""
+        self.has_rules = any(rule.action is not Action.KEEP for rule in rules.properties)
+        """Whether anything is dropped, masked or hashed; what is done to addresses is beside that."""
+        repeated = [
+            PropertyRule(path=path, action=Action.HASH) for name in self.hashed_ids for path in _REPEATED_IDS[name]
+        ]
+        self._start = State.start([Rule(rule) for rule in [*rules.properties, *repeated] if rule.path not in ID_NAMES])
+        self._keeps_addresses = rules.addresses is Addresses.KEEP
         self._secret = secret
-        self._by_path: dict[str, list[_Rule]] = {}
 
     def address(self, address: str) -> str:
         """Return what is kept of an address."""
@@ -56,103 +80,120 @@ class Privacy:
         """Return the id of this name (`userId`, …) as it is kept."""
         return self._hash(value) if value and name in self.hashed_ids else value
 
-    def clean(self, raw: Raw, root: str) -> Raw:
-        """Return the JSON object `raw`, which is the event's member `root`, as it is kept.
+    def clean(self, raw: Raw, root: str, ids: Collection[str] = ()) -> Raw:
+        """Return the JSON object `raw`, the event's member `root`, as it is kept; `raw` itself where all of it is.
 
-        Raises msgspec's errors where it is no JSON after all.
+        Texts that are one of `ids`, which are to be hashed, are hashed wherever they stand. Raises msgspec's errors
+        where it is no JSON after all.
         """
-        if not self.changes and not self._mentions_address(raw):
+        state = self._start.below(root)
+        if state.is_dead and not ids and (self._keeps_addresses or not mentions_address(bytes(raw))):
             return raw
-        cleaned = self._member(raw, root)
+        cleaned = self._member(raw, state, ids)
         return Raw(_EMPTY) if cleaned is None else cleaned
 
-    def text(self, value: str, path: str) -> str:
+    def text(self, value: str, *path: str) -> str:
         """Return a text that stands outside of JSON, as it is kept under this path."""
-        if not self.changes or not value:
+        state = self._start
+        for name in path:
+            state = state.below(name)
+        if not state.matched or not value:
             return value
-        kept = self._scalar(Raw(_encode(value)), path)
+        kept = self._scalar(Raw(_encode(value)), state, ())
         return "" if kept is None else _decode_text(kept)
 
-    def clean_reject(self, payload: bytes) -> bytes | None:
-        """Return what is kept of a refused event's bytes; None when nothing can be, since they cannot be read.
+    def clean_reject(self, payload: bytes, protocol: str, most_bytes: int) -> bytes | None:
+        """Return what is kept of a refused event's bytes; None when nothing can be.
 
-        Where personal data stands in them depends on the protocol: a rule holds wherever the end of its path fits.
+        Only events of our own form have their members where the rules look for them. With rules, others are not kept,
+        nor what is no JSON or has more bytes than an event may have.
         """
-        if self.changes:
+        if self.has_rules:
+            if protocol != _OWN_PROTOCOL or len(payload) > most_bytes:
+                return None
             try:
-                cleaned = self._member(Raw(payload), _ANY_ROOT) if payload else None
+                payload = self._clean_own(_decode_object(payload))
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-                return None
-            # Text alone may be anything, a query for one.
-            if cleaned is None or memoryview(cleaned)[0] != _OPENING_BRACE:
-                return None
-            payload = bytes(cleaned)
-            if _ENCODED_JSON.search(payload):
                 return None
         return anonymise_mentions(payload, self.addresses)
 
-    def _mentions_address(self, raw: Raw) -> bool:
-        return self.addresses is not Addresses.KEEP and b'ip"' in bytes(raw)
+    def _clean_own(self, members: dict[str, Raw]) -> bytes:
+        kept: dict[str, Any] = {}
+        said = {name: _text(members[name]) for name in ID_NAMES & members.keys()}
+        ids = {said[name] for name in self.hashed_ids & said.keys()}
+        for name, value in members.items():
+            root = _ROOTS.get(name)
+            if root is not None:
+                kept[name] = self.clean(value, root, ids)
+            elif name in said:
+                # A word that names nobody stays one, so that a replay does not make a person of it.
+                is_kept = name not in self.hashed_ids or memoryview(value)[0] == _N
+                kept[name] = value if is_kept else self._hash_legal(said[name])
+            elif name in {"name", "category"}:
+                kept[name] = self.text(_text(value), "properties", name)
+            elif name in _PLAIN_MEMBERS:
+                kept[name] = value
+        return _encode(kept)
 
-    def _member(self, raw: Raw, path: str) -> Raw | None:
-        """Return the value at `path` as it is kept; None when it is dropped."""
+    def _hash_legal(self, identifier: str) -> str:
+        return self._hash(identifier) if is_legal(identifier) else ""
+
+    def _member(self, raw: Raw, state: State, ids: Collection[str], *, is_address: bool = False) -> Raw | None:
+        """Return the value in `state` as it is kept; None when it is dropped."""
         first = memoryview(raw)[0]
         if first not in {_OPENING_BRACE, _OPENING_BRACKET}:
-            return self._scalar(raw, path)
-        decided = next((rule for rule in self._rules_of(path) if rule.value is None), None)
-        if decided is not None:
-            match decided.action:
-                case Action.DROP:
-                    return None
-                case Action.MASK:
-                    return Raw(_encode(MASK))
-                case Action.KEEP if not self._mentions_address(raw):
-                    return raw
-                case _:
-                    pass  # what lies within is hashed one by one
+            return self._scalar(raw, state, ids, is_address=is_address)
+        decided = next((rule for rule in state.matched if rule.value is None), None)
+        match None if decided is None else decided.action:
+            case Action.DROP:
+                return None
+            case Action.MASK:
+                return Raw(_encode(MASK))
+            case _:
+                pass  # what lies within is looked at one by one: hashed, or with its addresses
         if first == _OPENING_BRACE:
-            members = {
-                key: kept
-                for key, value in _decode_object(raw).items()
-                if (kept := self._named(key, value, f"{path}.{key}")) is not None
-            }
+            members: dict[str, Raw] = {}
+            for name, value in _decode_object(raw).items():
+                holds_address = not self._keeps_addresses and is_address_name(name)
+                kept = self._member(value, state.below(name), ids, is_address=holds_address)
+                if kept is not None:
+                    members[name] = kept
             return Raw(_encode(members))
-        items = [kept for item in _decode_list(raw) if (kept := self._member(item, f"{path}[]")) is not None]
-        return Raw(_encode(items))
+        below = state.below(ITEM)
+        items = (self._member(item, below, ids, is_address=is_address) for item in _decode_list(raw))
+        return Raw(_encode([kept for kept in items if kept is not None]))
 
-    def _named(self, key: str, value: Raw, path: str) -> Raw | None:
-        if key in _ADDRESS_NAMES and self.addresses is not Addresses.KEEP and memoryview(value)[0] == _QUOTE:
-            address = _decode_text(value)
-            if is_address(address):
-                kept = self.address(address)
-                if not kept:
-                    return None
-                value = Raw(_encode(kept))
-        return self._member(value, path)
-
-    def _scalar(self, raw: Raw, path: str) -> Raw | None:
-        rules = self._rules_of(path)
+    def _scalar(self, raw: Raw, state: State, ids: Collection[str], *, is_address: bool = False) -> Raw | None:
         first = memoryview(raw)[0]
-        if not rules or first == _N:
+        if first == _N or not (state.matched or ids or is_address):
             return raw
-        text = _decode_text(raw) if first == _QUOTE else bytes(raw).decode()
-        changed = text
-        for rule in rules:
+        text = _text(raw)
+        kept: str | None = text
+        if is_address and first == _QUOTE:
+            kept = anonymise_text(text, self.addresses).strip(" ,") or None
+        if kept is not None:
+            kept = self._by_rules(kept, state)
+        if kept is not None and kept in ids:
+            kept = self._hash(kept)
+        return raw if kept == text else None if kept is None else Raw(_encode(kept))
+
+    def _by_rules(self, text: str, state: State) -> str | None:
+        for rule in state.matched:
             value = rule.value
             match rule.action:
                 case Action.KEEP:
                     break
-                case Action.DROP if value is None or value.search(changed):
+                case Action.DROP if value is None or value.search(text):
                     return None
                 case Action.MASK:
-                    changed = MASK if value is None else value.sub(MASK, changed)
+                    text = MASK if value is None else value.sub(MASK, text)
                 case Action.HASH:
-                    changed = self._hash(changed) if value is None else value.sub(self._hash_match, changed)
+                    text = self._hash(text) if value is None else value.sub(self._hash_match, text)
                 case _:
                     pass
             if value is None:
                 break
-        return raw if changed == text else Raw(_encode(changed))
+        return text
 
     def _hash_match(self, match: re.Match[str]) -> str:
         return self._hash(match.group())
@@ -162,44 +203,10 @@ class Privacy:
             return text
         return HASHED + hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
 
-    def _rules_of(self, path: str) -> list["_Rule"]:
-        """Return the rules that match a path or something that it lies within, in their order."""
-        found = self._by_path.get(path)
-        if found is None:
-            found = [rule for rule in self._rules if rule.matches(path)]
-            if len(self._by_path) < _MAX_REMEMBERED_PATHS:
-                self._by_path[path] = found
-        return found
+
+def _text(raw: Raw) -> str:
+    return _decode_text(raw) if memoryview(raw)[0] == _QUOTE else bytes(raw).decode()
 
 
 KEEP_EVERYTHING = Privacy(CollectionRules(addresses=Addresses.KEEP), b"")
 """The rules of those who have none."""
-_ANY_ROOT = "?"
-"""Root of the paths in a refused event."""
-
-
-class _Rule:
-    """A rule with its expressions made ready."""
-
-    def __init__(self, rule: PropertyRule) -> None:
-        self.action = rule.action
-        self.value = re.compile(rule.value) if rule.value else None
-        names = rule.path.split(".")
-        within = r"(?:[\[.].*)?"
-        self._path = re.compile("".join(_expressions(names)) + within)
-        rootless = names if names[0] == "**" or len(names) == 1 else names[1:]
-        end = _FOREIGN_IDS.get(rule.path) or "".join(_expressions(rootless))
-        self._end = re.compile(re.escape(_ANY_ROOT) + r"\.(?:[^.]+\.)*" + end + within)
-
-    def matches(self, path: str) -> bool:
-        """Say whether the member at `path` is this rule's, itself or as a part of one."""
-        return (self._end if path.startswith(_ANY_ROOT) else self._path).fullmatch(path) is not None
-
-
-def _expressions(names: list[str]) -> Iterator[str]:
-    for index, name in enumerate(names):
-        is_last = index == len(names) - 1
-        if name == "**":
-            yield ".+" if is_last else r"(?:[^.]+\.)*"
-        else:
-            yield re.escape(name).replace(r"\*", "[^.]*") + ("" if is_last else r"\.")

@@ -34,11 +34,12 @@ class CollectorState:
     recent_ids: RecentIds = field(default_factory=RecentIds)
     refusals: RefusalLog = field(default_factory=RefusalLog)
 
-    async def owner_of(self, key: str | None, origin: str | None) -> KeyOwner:
+    async def owner_of(self, key: str | None, origin: str | None, *, is_rated: bool = True) -> KeyOwner:
         """Return whose key it is, if a request from a page of this origin may use it now; a server names none."""
         owner = await self.write_keys.find(key)
         owner.demand_origin(origin)
-        self.rates.demand_key(owner)
+        if is_rated:
+            self.rates.demand_key(owner)
         return owner
 
     def checks(self) -> dict[str, str]:

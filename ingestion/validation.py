@@ -1,6 +1,6 @@
 """From what a client says to what lands, or to the reason why not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType, ValidationError
@@ -31,7 +31,7 @@ from ingestion.members import (
 from ingestion.privacy import KEEP_EVERYTHING, Privacy
 from ingestion.rejection import RejectedEventError
 
-_SHOWN_CHARACTERS = 200
+_SHOWN_CHARACTERS, _SHOWN_AGENT = 40, 200
 _NOT_JUDGED: tuple[int, list[str]] = (0, [])
 # Plain strings: comparing with a member of an enumeration costs three times as much.
 _TYPES = frozenset(str(kind) for kind in EventType)
@@ -105,7 +105,7 @@ class Validator:
         self._clean = privacy.clean
         self._exceeded = received.limits.exceeded
         self._ip = privacy.address(received.ip)
-        self._user_agent = privacy.text(received.user_agent, "context.userAgent")
+        self._user_agent = privacy.text(received.user_agent, "context", "userAgent")
         # Events of one request mostly carry the same context: read it once.
         self._last_context: Raw = EMPTY
         self._last_context_kept: Raw = EMPTY
@@ -117,7 +117,7 @@ class Validator:
         kind = event.type
         if kind is None or kind not in _TYPES:
             raise RejectedEventError(
-                RejectReason.INVALID_TYPE, f"type is {kind!r}; it must be one of {', '.join(sorted(_TYPES))}"
+                RejectReason.INVALID_TYPE, f"type is {_shortened(kind)}; it must be one of {', '.join(sorted(_TYPES))}"
             )
         received = self.received
         context_json = read_object(event.context, "context")
@@ -125,13 +125,14 @@ class Validator:
             context_json = read_object(self._context, "context")
         if received.rejects_bots:
             self._demand_no_bot(context_json)
-        context_json, context, country = self._read_context(context_json)
         anonymous_id, user_id, previous_id = read_ids(event, kind)
         group_id = read_group_id(event) if kind == GROUP else ""
+        ids: Collection[str] = ()
         if self._privacy.hashed_ids:
-            identifier = self._privacy.identifier
-            anonymous_id, user_id = identifier("anonymousId", anonymous_id), identifier("userId", user_id)
-            previous_id, group_id = identifier("previousId", previous_id), identifier("groupId", group_id)
+            (anonymous_id, user_id, previous_id, group_id), ids = self._hashed(
+                anonymousId=anonymous_id, userId=user_id, previousId=previous_id, groupId=group_id
+            )
+        context_json, context, country = self._read_context(context_json, ids)
         original_ms = read_original_ms(event)
         sent_ms = self._sent_ms if event.sent_at is None else read_sent_ms(event.sent_at)
         properties = read_object(event.properties, "properties")
@@ -156,10 +157,10 @@ class Validator:
             sent_at=None if sent_ms is None else sent_ms / 1000,
             received_at=received.received_ms / 1000,
             sequence=sequence,
-            properties=properties if properties is EMPTY else self._kept(properties, "properties"),
-            traits=self._traits(event.traits, "traits"),
-            traits_once=self._traits(event.traits_once, "traitsOnce"),
-            traits_increment=self._traits(event.traits_increment, "traitsIncrement"),
+            properties=properties if properties is EMPTY else self._kept(properties, "properties", ids),
+            traits=self._traits(event.traits, "traits", ids),
+            traits_once=self._traits(event.traits_once, "traitsOnce", ids),
+            traits_increment=self._traits(event.traits_increment, "traitsIncrement", ids),
             context=context_json,
             ip=self._privacy.address(context.ip) if context.ip else self._ip,
             user_agent=context.user_agent or self._user_agent,
@@ -177,7 +178,7 @@ class Validator:
         said = None if context is EMPTY else _columns_of(context).user_agent
         user_agent = said or self.received.user_agent
         if user_agent and is_bot(user_agent):
-            shown = self._privacy.text(user_agent[:_SHOWN_CHARACTERS], "context.userAgent")
+            shown = self._privacy.text(user_agent[:_SHOWN_AGENT], "context", "userAgent")
             raise RejectedEventError(RejectReason.BOT, f"the user agent {shown!r} is a bot's")
 
     def _judge(self, event: Event, kind: str, name: str, properties: Raw) -> tuple[int, list[str]]:
@@ -202,13 +203,13 @@ class Validator:
             raise RejectedEventError(RejectReason.SCHEMA_VIOLATION, detail)
         return schema.version, deviations
 
-    def _read_context(self, context: Raw) -> tuple[Raw, _Context, str]:
+    def _read_context(self, context: Raw, ids: Collection[str]) -> tuple[Raw, _Context, str]:
         """Return what is kept of a context, its members that have a column of their own, and the event's country."""
         if context is EMPTY:
             return EMPTY, _NO_CONTEXT, self.received.country
-        if context != self._last_context:
+        if ids or context != self._last_context:
             self._last_context = context
-            kept = self._kept(context, "context")
+            kept = self._kept(context, "context", ids)
             read = _columns_of(kept)
             # Of an address that is not kept, the country is.
             ip = (read if kept is context else _columns_of(context)).ip
@@ -216,20 +217,29 @@ class Validator:
             self._last_country = self.received.country_of(ip) if ip else self.received.country
         return self._last_context_kept, self._last_context_read, self._last_country
 
-    def _traits(self, value: Raw | UnsetType, member: str) -> Raw:
-        traits = read_object(value, member)
-        return traits if traits is EMPTY else self._kept(traits, "traits")
+    def _hashed(self, **said: str) -> tuple[list[str], Collection[str]]:
+        """Return the ids as they are kept, and those that are to be hashed wherever the event repeats them."""
+        hashed = {value for name, value in said.items() if value and name in self._privacy.hashed_ids}
+        return [self._privacy.identifier(name, value) for name, value in said.items()], hashed
 
-    def _kept(self, value: Raw, root: str) -> Raw:
+    def _traits(self, value: Raw | UnsetType, member: str, ids: Collection[str]) -> Raw:
+        traits = read_object(value, member)
+        return traits if traits is EMPTY else self._kept(traits, "traits", ids)
+
+    def _kept(self, value: Raw, root: str, ids: Collection[str]) -> Raw:
         """Return what the project's rules keep of a JSON object; raise `RejectedEventError` where it holds too much."""
         exceeded = self._exceeded(value)
         if exceeded is not None:
             reason, detail = exceeded
             raise RejectedEventError(reason, f"{root}: {detail}")
         try:
-            return self._clean(value, root)
+            return self._clean(value, root, ids)
         except (DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise RejectedEventError(RejectReason.INVALID_JSON, f"{root} cannot be read: {error}") from error
+
+
+def _shortened(kind: str | None) -> str:
+    return repr(kind if kind is None else kind[:_SHOWN_CHARACTERS])
 
 
 def _columns_of(context: Raw) -> _Context:

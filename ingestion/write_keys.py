@@ -16,7 +16,7 @@ from core import metadata
 from core.metadata import Project, WriteKey
 from core.metadata.collection_rules import CollectionRules
 from core.metadata.origins import AllowedOrigins
-from core.metadata.projects import is_live
+from core.metadata.projects import WRITE_KEY_PREFIX, is_live
 from ingestion.errors import OriginNotAllowedError, UnknownWriteKeyError, WriteKeysUnavailableError
 from ingestion.event_schemas import ProjectSchemas
 from ingestion.loaded_schemas import LoadedSchemas, load_schemas
@@ -146,6 +146,9 @@ class WriteKeys:
             owner = self._owners.get(key)
         if owner is None and key.startswith("rk_"):
             raise UnknownWriteKeyError("This is an API key, for reading. Sending events takes a write key (wk_…).")
+        if owner is None and not key.startswith(WRITE_KEY_PREFIX):
+            # Of a password that is meant for somebody else nothing may get into a log.
+            raise UnknownWriteKeyError("The write key is unknown or revoked: it does not begin with wk_.")
         if owner is None:
             raise UnknownWriteKeyError(f"The write key {key[:8]}… is unknown or revoked.")
         return owner

@@ -52,6 +52,21 @@ class DataDirectory:
         return self.root / "ledger"
 
     @property
+    def damaged(self) -> Path:
+        """Segments and pages of the ledger that could not be read whole."""
+        return self.root / "damaged"
+
+    @property
+    def imports(self) -> Path:
+        """Uploaded files of history that are not yet in ClickHouse."""
+        return self.root / "imports"
+
+    @property
+    def consumer(self) -> Path:
+        """What the consumer remembers of chunks of Kafka that land in parts."""
+        return self.root / "consumer"
+
+    @property
     def dagster(self) -> Path:
         """DAGSTER_HOME."""
         return self.root / "dagster"

@@ -97,7 +97,7 @@ def revoke_write_key(session: Session, key: str) -> bool:
 
 def find_write_key(session: Session, key: str) -> WriteKey | None:
     """Return a live write key with its project's id, or None for an unknown or revoked one."""
-    return session.scalars(select(WriteKey).where(WriteKey.key == key, WriteKey.revoked_at.is_(None))).one_or_none()
+    return session.scalars(select(WriteKey).where(WriteKey.key == key, is_live(WriteKey))).one_or_none()
 
 
 def create_api_key(session: Session, project_id: int, name: str) -> str:

@@ -26,7 +26,7 @@ def judge(rows: Sequence[ProjectDay], *, missing_pages: int) -> list[Outcome]:
     counted = {
         "nothing_lost": _facts(
             rows, "acknowledged", "unacknowledged", "landed", "rejected", "waiting", "lost", "doubled", "unledgered",
-            "missing_segments",
+            "unreported", "missing_segments",
         ),
         "everything_modelled": _facts(
             rows, "landed", "duplicates", "canaries", "modelled", "unsettled", "unmodelled", "unfounded"

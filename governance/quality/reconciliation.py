@@ -3,7 +3,7 @@
 A day is the UTC day on which a spool segment was begun, so that every segment belongs to one day, whole. The comparison
 is made segment by segment: a loss in one cannot hide behind a surplus in another.
 
-    acknowledged + unacknowledged + doubled + unledgered = landed + rejected + waiting + lost
+    acknowledged + unacknowledged + doubled + unledgered + unreported = landed + rejected + waiting + lost
     landed = duplicates + canaries + modelled + unsettled + unmodelled
 """
 
@@ -49,6 +49,7 @@ class ProjectDay:
     lost: int
     doubled: int
     unledgered: int
+    unreported: int
     missing_segments: int
     duplicates: int
     canaries: int
@@ -67,16 +68,18 @@ def reconcile(
 ) -> list[ProjectDay]:
     """Compare one day, record it in `governance.reconciliation`, and return one row per project in order of its id.
 
-    An event that landed less than `settled_after` ago may not be modelled yet. Segments from before the first page of
-    any ledger are left out. Reads the ids of all history once, in as many parts as the day's ids need.
+    An event that landed less than `settled_after` ago may not be modelled yet, nor its segment reported. Segments from
+    before the first page of any ledger are left out; where there is no page at all, nobody knows what was acknowledged,
+    and none is. Reads the ids of all history once, in as many parts as the day's ids need.
     """
     databases = databases or Databases()
     begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
     window = _window(client, begin, databases)
     if window is None:
         return []
+    window["settled_after_s"] = int(settled_after.total_seconds())
     segments = _segments(client, window, databases)
-    models = _models(client, window, segments, databases, settled_after)
+    models = _models(client, window, segments, databases)
     nothing: dict[str, int] = dict.fromkeys(queries.MODEL_COUNTS, 0)
     found = [
         _project_day(day, project_id, segments.get(project_id), models.get(project_id, nothing))
@@ -109,12 +112,12 @@ def missing_pages(client: Client, days: Iterable[date], *, databases: Databases 
 
 
 def _window(client: Client, begin: datetime, databases: Databases) -> dict[str, Any] | None:
-    first = client.query(queries.FIRST_PAGE, parameters={"landing": databases.landing}).result_rows[0]
-    count, first_ms = int(first[0]), int(first[1])
+    # 0 where there is none.
+    first_ms = int(client.query(queries.FIRST_PAGE, parameters={"landing": databases.landing}).result_rows[0][0])
     end = begin + _DAY
     begin_ms, end_ms = (round(instant.timestamp() * 1000) for instant in (begin, end))
     begin_ms = max(begin_ms, first_ms)
-    if not count or begin_ms >= end_ms:
+    if begin_ms >= end_ms:
         return None
     # A segment's id begins with the milliseconds at which it was begun, in 13 digits until the year 2286.
     return {
@@ -141,11 +144,10 @@ def _models(
     window: dict[str, Any],
     segments: dict[int, dict[str, int]],
     databases: Databases,
-    settled_after: timedelta,
 ) -> dict[int, dict[str, int]]:
     buckets = max(1, ceil(sum(row["landed"] for row in segments.values()) / _IDS_AT_ONCE))
     bound = {"landing": databases.landing, "staging": databases.staging}
-    bound |= window | {"buckets": buckets, "settled_after_s": int(settled_after.total_seconds())}
+    bound |= window | {"buckets": buckets}
     total: dict[int, dict[str, int]] = {}
     for bucket in range(buckets):
         for project_id, row in _by_project(client, queries.MODELS, bound | {"bucket": bucket}).items():

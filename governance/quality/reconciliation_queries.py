@@ -1,7 +1,7 @@
 """The questions of the reconciliation. Each goes over all projects at once, and answers by project."""
 
 FIRST_PAGE = """
-select count() as pages, toUnixTimestamp64Milli(min(begun_at)) as first_ms
+select toUnixTimestamp64Milli(min(begun_at)) as first_ms
 from {landing:Identifier}.acknowledged
 """
 
@@ -20,7 +20,7 @@ from (
 
 SEGMENT_COUNTS = (
     "acknowledged", "unacknowledged", "landed", "rejected", "waiting", "lost", "doubled", "unledgered",
-    "missing_segments",
+    "unreported", "missing_segments",
 )  # fmt: skip
 
 # final: a page that was reported again has two rows until its parts are merged, and both would be added up.
@@ -36,6 +36,7 @@ with
             max(is_in_spool) as is_in_spool,
             toUInt64(0) as landed,
             toUInt64(0) as rejected,
+            toDateTime64(0, 3, 'UTC') as newest,
             1 as is_told
         from {landing:Identifier}.acknowledged final
         where begun_at >= {begin:DateTime64(3, 'UTC')} and begun_at < {end:DateTime64(3, 'UTC')}
@@ -51,16 +52,17 @@ with
             0 as is_in_spool,
             countIf(is_event) as landed,
             countIf(not is_event) as rejected,
+            max(inserted_at) as newest,
             0 as is_told
         from (
-            select project_id, batch_id, true as is_event
+            select project_id, batch_id, inserted_at, true as is_event
             from {landing:Identifier}.events
             where
                 received_at >= {received_since:DateTime64(3, 'UTC')}
                 and batch_id >= {first_batch:String}
                 and batch_id < {end_batch:String}
             union all
-            select project_id, batch_id, false as is_event
+            select project_id, batch_id, inserted_at, false as is_event
             from {landing:Identifier}.rejects
             where
                 received_at >= {received_since:DateTime64(3, 'UTC')}
@@ -79,6 +81,7 @@ with
             sum(landed) as landed,
             sum(rejected) as rejected,
             max(is_told) as is_told,
+            max(newest) < now64(3) - toIntervalSecond({settled_after_s:UInt32}) as is_settled,
             landed + rejected as stored,
             greatest(toInt64(held) - toInt64(stored), 0) as missing,
             greatest(toInt64(stored) - toInt64(held), 0) as surplus
@@ -97,8 +100,9 @@ select
     sum(segments.rejected) as rejected,
     sumIf(missing, is_in_spool = 1) as waiting,
     sumIf(missing, is_in_spool = 0) as lost,
-    sumIf(surplus, is_told = 1) as doubled,
-    sumIf(surplus, is_told = 0) as unledgered,
+    sumIf(surplus, is_told = 1 and is_settled) as doubled,
+    sumIf(surplus, is_told = 0 and is_settled) as unledgered,
+    sumIf(surplus, not is_settled) as unreported,
     countIf(is_in_spool = 0 and held > 0 and stored = 0) as missing_segments
 from segments
 group by project_id

@@ -1,7 +1,8 @@
 """The records on Kafka: each a stretch of one segment's lines for one table, which lands as a batch of its own.
 
 A chunk's id is made of its segment's, its table and the rows it spans, so it is the same whenever the segment is cut
-again; its rows carry it as their `batch_id`, by which ClickHouse can be asked whether they are there.
+again; its rows carry it as their `batch_id`, by which ClickHouse can be asked whether they are there. Where in a row
+that stands, and whether a client's own objects say the same, makes no difference.
 """
 
 import re
@@ -15,13 +16,22 @@ from core.events import RejectReason
 from ingestion.shipper.rejection import reject_of
 from ingestion.spool.records import Kind
 
-TABLES: dict[Kind, str] = {kind: kind.name.lower() for kind in Kind}
+TABLES: dict[Kind, str] = {kind: kind.name.lower() for kind in (Kind.EVENTS, Kind.REJECTS)}
+"""What there is a topic for. The ledger's pages do not come this way."""
 _KINDS = {table: kind for kind, table in TABLES.items()}
 _FORMAT = b"1"
 _SUBSTITUTE = ".withheld"
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,199}")
-
 Headers = list[tuple[str, str | bytes | None]]
+
+
+class _Row(msgspec.Struct):
+    batch_id: str
+
+
+_decode_rows = msgspec.json.Decoder(_Row).decode_lines
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_NOT_READABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class UnreadableRecordError(Exception):
@@ -106,8 +116,7 @@ def parse(headers: Headers | None, value: bytes | None) -> Chunk:
     if table not in _KINDS or not rows.isdecimal() or not _NAME.fullmatch(segment) or not _NAME.fullmatch(name):
         raise UnreadableRecordError(f"headers name no chunk: table {table!r}, batch {segment!r}, chunk {name!r}")
     chunk = Chunk(segment, name, _KINDS[table], int(rows), value or b"")
-    carrying = chunk.lines.count(_tail(chunk.identifier))
-    if not chunk.lines.endswith(b"\n") or {chunk.lines.count(b"\n"), carrying} != {chunk.rows}:
+    if not _is_whole(chunk):
         raise UnreadableRecordError(f"not every one of {chunk.rows} rows is there and carries the chunk's id")
     return chunk
 
@@ -115,9 +124,32 @@ def parse(headers: Headers | None, value: bytes | None) -> Chunk:
 def _chunk(segment: str, carried: str, kind: Kind, lines: bytes, *, first: int, rows: int) -> Chunk:
     """Make a chunk of lines which carry another batch id by now."""
     name = f"{TABLES[kind]}.{first}-{first + rows}"
-    return Chunk(segment, name, kind, rows, lines.replace(_tail(carried), _tail(f"{segment}.{name}")))
+    return Chunk(segment, name, kind, rows, _relabelled(lines, rows, carried, f"{segment}.{name}"))
 
 
-def _tail(batch_id: str) -> bytes:
-    """Return how a line ends: the batch id is the last column of both tables, and nothing in a line breaks it."""
-    return b'"batch_id":"%b"}\n' % batch_id.encode()
+def _relabelled(lines: bytes, rows: int, carried: str, batch_id: str) -> bytes:
+    """Return the lines with another batch id."""
+    before, after = (b'"batch_id":"%b"' % each.encode() for each in (carried, batch_id))
+    # Each row has the member once itself, and text cannot: a quote within a string is escaped.
+    if lines.count(before) == rows:
+        return lines.replace(before, after)
+    # A client's object has it too, which takes seven times as long to tell apart.
+    return b"".join(_with_batch_id(line, batch_id) for line in lines.splitlines(keepends=True))
+
+
+def _with_batch_id(line: bytes, batch_id: str) -> bytes:
+    try:
+        members = _decode_members(line)
+    except _NOT_READABLE:
+        return line
+    return msgspec.json.encode(members | {"batch_id": batch_id}) + b"\n"
+
+
+def _is_whole(chunk: Chunk) -> bool:
+    """Say whether as many rows are there as there have to be, and each carries the chunk's id; 2 µs a row."""
+    if not chunk.lines.endswith(b"\n") or chunk.lines.count(b"\n") != chunk.rows:
+        return False
+    try:
+        return [row.batch_id for row in _decode_rows(chunk.lines)] == [chunk.identifier] * chunk.rows
+    except _NOT_READABLE:
+        return False

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ingestion.kafka.chunks import Chunk, UnreadableRecordError, parse
 from ingestion.kafka.metrics import ConsumerMetrics
@@ -16,7 +16,7 @@ from ingestion.shipper.backoff import BackOff, Pause
 from ingestion.shipper.errors import DeliveryError
 from ingestion.shipper.landing import Landing
 from ingestion.shipper.shipment import Contents, Shipment
-from ingestion.spool.directory import forget_marks
+from ingestion.spool.directory import forget_marks, keep
 
 _logger = structlog.get_logger()
 _POLL_S = 0.1
@@ -143,8 +143,15 @@ class Lander:
         return True
 
     def _done(self, message: Message) -> None:
-        self._client.store_offsets(message)
         topic, partition = _place(message)
+        try:
+            self._client.store_offsets(message)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - the library's name for it
+                raise
+            # The partition was given away meanwhile: whoever has it reads the record again, and finds its rows.
+            _logger.warning("offset_not_stored", topic=topic, partition=partition, offset=_offset(message))
+            return
         # As of the last fetch: no question to the brokers.
         _, end = self._client.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
         self._metrics.lag.labels(topic, partition).set(max(0, end - _offset(message) - 1))
@@ -179,9 +186,9 @@ class Lander:
 
     def _keep(self, message: Message, reason: str) -> None:
         topic, partition = _place(message)
-        self._damaged.mkdir(parents=True, exist_ok=True)
         kept = self._damaged / f"{topic}-{partition}-{_offset(message)}"
-        kept.write_bytes(message.value() or b"")
+        # The group passes it over from here on: there must be this one at least, whatever happens to the machine.
+        keep(kept, message.value() or b"")
         self._metrics.unreadable_records.inc()
         _logger.error("record_unreadable", topic=topic, partition=partition, reason=reason, kept=str(kept))
 

@@ -1,6 +1,5 @@
 """The shipper's way to Kafka: a segment is delivered when the brokers have confirmed every record of it."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from ingestion.kafka.settings import KafkaProducerSettings
 from ingestion.shipper.errors import DeliveryError, UnableError, UnreachableError
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipment import Contents
-from ingestion.spool.directory import sync_directory
+from ingestion.spool.directory import keep
 
 _logger = structlog.get_logger()
 _TOO_LARGE = frozenset({"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"})
@@ -125,22 +124,13 @@ class Kafka:
         elif is_substitute(chunk):
             raise UnableError(f"the brokers take not even {len(chunk.lines)} bytes")
         else:
-            kept = self._keep(chunk)
+            kept = self._kept / f"{chunk.identifier}.jsonl"
+            keep(kept, chunk.lines)
             self._metrics.withheld_rows.inc()
             _logger.error("row_withheld", batch_id=chunk.segment, size=len(chunk.lines), kept=str(kept))
             yield substitute(
                 chunk, f"the row has {len(chunk.lines)} bytes, too many for the brokers; kept as {kept.name}"
             )
-
-    def _keep(self, chunk: Chunk) -> Path:
-        self._kept.mkdir(parents=True, exist_ok=True)
-        path = self._kept / f"{chunk.identifier}.jsonl"
-        with path.open("wb") as file:
-            file.write(chunk.lines)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_directory(self._kept)
-        return path
 
 
 def _meaning(error: KafkaError) -> DeliveryError:

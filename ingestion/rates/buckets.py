@@ -1,7 +1,7 @@
 """Token buckets in memory."""
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -36,7 +36,9 @@ class Spending:
 
 
 class Buckets:
-    """A bucket for each sender, the 50,000 that were asked for last; one that was forgotten is full.
+    """A bucket for each sender, of each kind the 50,000 that were asked for last; one that was forgotten is full.
+
+    A kind is what stands before the colon of a name: very many addresses must not let a write key's debt be forgotten.
 
     Whoever has a whole token gets as many as it wants and owes the rest: a batch larger than the burst passes as well,
     and its sender waits longer. So the rate holds over time, whatever the requests' sizes.
@@ -45,7 +47,7 @@ class Buckets:
     def __init__(self, burst_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst_s = burst_s
         self._clock = clock
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._kinds: defaultdict[str, OrderedDict[str, Bucket]] = defaultdict(OrderedDict)
         self._spent: dict[str, float] = {}
         self.is_told = False
         """Whether somebody asks for `spendings`, so that they are worth remembering."""
@@ -53,17 +55,18 @@ class Buckets:
     def take(self, name: str, per_second: float, count: int) -> float:
         """Take `count` tokens and return 0; or take none and return the seconds until there will be one."""
         now = self._clock()
-        bucket = self._buckets.get(name)
+        buckets = self._kind_of(name)
+        bucket = buckets.get(name)
         if bucket is None:
             burst = max(1.0, per_second * self._burst_s)
-            bucket = self._buckets[name] = Bucket(per_second, burst, burst, now)
-            if len(self._buckets) > _MAX_BUCKETS:
-                self._buckets.popitem(last=False)
+            bucket = buckets[name] = Bucket(per_second, burst, burst, now)
+            if len(buckets) > _MAX_BUCKETS:
+                buckets.popitem(last=False)
         else:
             if bucket.per_second != per_second:
                 bucket.per_second, bucket.burst = per_second, max(1.0, per_second * self._burst_s)
             bucket.fill(now)
-            self._buckets.move_to_end(name)
+            buckets.move_to_end(name)
         if bucket.tokens < 1:
             return (1 - bucket.tokens) / per_second
         bucket.tokens -= count
@@ -77,7 +80,7 @@ class Buckets:
         return [
             Spending(name, bucket, count, bucket.tokens)
             for name, count in spent.items()
-            if (bucket := self._buckets.get(name)) is not None
+            if (bucket := self._kind_of(name).get(name)) is not None
         ]
 
     def correct(self, spending: Spending, tokens: float) -> None:
@@ -85,3 +88,6 @@ class Buckets:
         bucket = spending.bucket
         bucket.tokens = tokens - self._spent.get(spending.name, 0)
         bucket.at = self._clock()
+
+    def _kind_of(self, name: str) -> OrderedDict[str, Bucket]:
+        return self._kinds[name.partition(":")[0]]

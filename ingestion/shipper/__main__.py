@@ -10,7 +10,7 @@ from core.logging import configure
 from core.settings import WarehouseSettings
 from ingestion.kafka.settings import KafkaProducerSettings
 from ingestion.settings import ShipperSettings
-from ingestion.shipper.destination import ClickHouse, Destination, Reporting
+from ingestion.shipper.destination import ClickHouse, Destination, Noting, Reporting
 from ingestion.shipper.landing import Landing
 from ingestion.shipper.ledger import LedgerReport
 from ingestion.shipper.metrics import ShipperMetrics
@@ -35,7 +35,7 @@ def main() -> None:
         url = settings.clickhouse_url.get_secret_value()
         _watch(url, metrics, stop, interval_s=settings.watch_interval_s)
         reports = Landing(url, timeout_s=settings.insert_timeout_s)
-        destination = Reporting(destination, reports)
+        destination = Noting(destination, settings.ledger_dir) if kafka.brokers else Reporting(destination, reports)
     status = StatusServer((settings.host, settings.listen_port), trouble, metrics.registry)
     shipper = Shipper(
         settings.spool_dir, settings.damaged_dir, destination, metrics, max_backoff_s=settings.max_backoff_s
@@ -49,7 +49,11 @@ def main() -> None:
         interval_s=settings.ledger_interval_s,
     )
     structlog.get_logger().info("shipping", spool=str(settings.spool_dir), brokers=kafka.brokers)
-    shipper.run(stop, ledger, poll_interval_s=settings.poll_interval_s)
+    if kafka.brokers:
+        # ClickHouse may hang while the brokers are there, and the other way round.
+        report = partial(ledger.run, stop, poll_interval_s=settings.poll_interval_s)
+        Thread(target=report, name="ledger", daemon=True).start()
+    shipper.run(stop, None if kafka.brokers else ledger, poll_interval_s=settings.poll_interval_s)
     status.close()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ingestion.shipper.landing import Landing
-from ingestion.shipper.ledger import report_found
+from ingestion.shipper.ledger import note_found, report_found
 from ingestion.shipper.metrics import LandingMetrics
 from ingestion.shipper.shipment import Contents, Shipment
 from ingestion.spool.directory import ADOPTED
@@ -42,7 +42,7 @@ class ClickHouse:
 
 
 class Reporting:
-    """Delivers elsewhere, and tells ClickHouse what was in a segment whose collector had died."""
+    """Delivers to ClickHouse, and tells it what was in a segment whose collector had died."""
 
     def __init__(self, destination: Destination, landing: Landing) -> None:
         self._destination = destination
@@ -58,3 +58,24 @@ class Reporting:
         """Close both."""
         self._destination.close()
         self._landing.close()
+
+
+class Noting:
+    """Delivers elsewhere, and notes in the ledger what was in a segment whose collector had died.
+
+    ClickHouse is told from there: its troubles neither hold up a delivery nor repeat one.
+    """
+
+    def __init__(self, destination: Destination, ledger: Path) -> None:
+        self._destination = destination
+        self._ledger = ledger
+
+    def deliver(self, segment: Path, contents: Contents, *, split: bool) -> None:
+        """Deliver the segment, and note it if its collector may not have come to that."""
+        self._destination.deliver(segment, contents, split=split)
+        if segment.suffix == ADOPTED:
+            note_found(self._ledger, segment.stem, contents)
+
+    def close(self) -> None:
+        """Close it."""
+        self._destination.close()

@@ -1,13 +1,14 @@
 """Carries into ClickHouse what collectors say that they acknowledged.
 
-A page is reported when its segment is gone from the spool: by then its rows are in ClickHouse, or lost. A segment that
-waits for long is reported as waiting.
+A page is reported when its segment is gone from the spool: by then its rows are in ClickHouse or on Kafka, or lost. A
+segment that waits for long is reported as waiting.
 """
 
 import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Event
 
 import msgspec
 import structlog
@@ -18,7 +19,7 @@ from ingestion.shipper.landing import Landing
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipment import Contents
 from ingestion.spool.directory import ADOPTED, adopt, made_at, segment_ids, segments, sweep, writers
-from ingestion.spool.ledger import Tally, read_page
+from ingestion.spool.ledger import Ledger, Tally, read_page
 from ingestion.spool.records import Kind
 
 _PAGES = 1000
@@ -59,6 +60,17 @@ class LedgerReport:
         self._due = 0.0
         self._gone: set[str] = set()
         self._told: set[str] = set()
+
+    def run(self, stop: Event, *, poll_interval_s: float) -> None:
+        """Report until `stop` is set, in a thread of its own where segments go elsewhere than the reports."""
+        while not stop.is_set():
+            try:
+                self.report_due()
+            except OSError as error:
+                _logger.error("ledger_not_read", error=str(error))  # noqa: TRY400 - nobody knows more from a traceback
+            stop.wait(poll_interval_s)
+        if self._landing is not None:
+            self._landing.close()
 
     def report_due(self) -> int:
         """Report what can be reported, if it is time to, and return how many pages are done."""
@@ -106,6 +118,28 @@ def report_found(landing: Landing, batch_id: str, contents: Contents) -> None:
 
     Raises `DeliveryError`. Reporting it again changes nothing.
     """
+    _insert(landing, _acknowledged("shipper", batch_id, _tally(contents)))
+
+
+def note_found(root: Path, batch_id: str, contents: Contents) -> None:
+    """Write the same into the ledger, for `LedgerReport`.
+
+    What a disk refuses is told by the log only: the segment's rows land as a surplus, and its delivery goes on.
+    """
+    try:
+        ledger = Ledger(root, is_numbered=False)
+        page = ledger.page(batch_id)
+        page.note(_tally(contents))
+        try:
+            page.sync()
+        finally:
+            page.seal()
+            ledger.close()
+    except OSError as error:
+        _logger.warning("ledger_not_written", batch_id=batch_id, error=str(error))
+
+
+def _tally(contents: Contents) -> Tally:
     tally = Tally()
     for kind, lines in contents.lines.items():
         for line in lines.splitlines():
@@ -113,7 +147,7 @@ def report_found(landing: Landing, batch_id: str, contents: Contents) -> None:
                 tally[msgspec.json.decode(line, type=_Owner).project_id, kind] += 1
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 tally[0, kind] += 1
-    _insert(landing, _acknowledged("shipper", batch_id, tally))
+    return tally
 
 
 def _rows(done: Iterable[Path], late: Iterable[Path]) -> tuple[list[Acknowledged], dict[Path, int]]:
@@ -129,9 +163,8 @@ def _rows(done: Iterable[Path], late: Iterable[Path]) -> tuple[list[Acknowledged
             # The last entry of a process that died may be torn: nothing of it was acknowledged.
             if unreadable and page.suffix != ADOPTED:
                 damaged[page] = unreadable
-            rows += _acknowledged(
-                "collector", page.stem, tally, ledger_id=page.parent.name, page=number, is_in_spool=is_in_spool
-            )
+            source, ledger_id = ("collector", page.parent.name) if number else ("shipper", "")
+            rows += _acknowledged(source, page.stem, tally, ledger_id=ledger_id, page=number, is_in_spool=is_in_spool)
     return rows, damaged
 
 

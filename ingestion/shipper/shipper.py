@@ -32,18 +32,18 @@ class Shipper:
         self._back_off = BackOff(max_backoff_s)
         self._pauses: dict[Path, Pause] = {}
 
-    def run(self, stop: Event, ledger: LedgerReport, *, poll_interval_s: float) -> None:
-        """Ship, and report the ledger, until `stop` is set; then finish the segment in hand."""
+    def run(self, stop: Event, ledger: LedgerReport | None, *, poll_interval_s: float) -> None:
+        """Ship, and report the ledger if it is given, until `stop` is set; then finish the segment in hand."""
         while not stop.is_set():
-            done = self.ship_available(stop)
-            if self._back_off.server.is_over:
-                ledger.report_due()
-            if not done:
+            if not self.ship_available(stop, ledger):
                 stop.wait(poll_interval_s)
         self._destination.close()
 
-    def ship_available(self, stop: Event | None = None) -> int:
-        """Ship every segment that is sealed and due now, and return how many were done."""
+    def ship_available(self, stop: Event | None = None, ledger: LedgerReport | None = None) -> int:
+        """Ship every segment that is sealed and due now, and return how many were done.
+
+        The ledger is reported in between, not only at the end: a backlog may take hours.
+        """
         done = 0
         sweep(self._spool)
         for writer in writers(self._spool):
@@ -56,7 +56,13 @@ class Shipper:
             pause = self._pauses.get(segment)
             if pause is None or pause.is_over:
                 done += self._ship(segment)
+                self._report(ledger)
+        self._report(ledger)
         return done
+
+    def _report(self, ledger: LedgerReport | None) -> None:
+        if ledger is not None and self._back_off.server.is_over:
+            ledger.report_due()
 
     def _turn(self, segment: Path) -> tuple[int, str]:
         """Order by failures, then by age: a segment that cannot pass must not be tried before all others for ever."""

@@ -171,6 +171,16 @@ def _files(spool: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 continue
 
 
+def keep(path: Path, content: bytes) -> None:
+    """Write a file, in a directory that is made where there is none, and make both durable."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_directory(path.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Make names that were created, changed or removed in a directory durable."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

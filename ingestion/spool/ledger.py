@@ -12,12 +12,11 @@ was open are counted from the segment (`ingestion/shipper/ledger.py`). So it cos
 import contextlib
 import os
 from collections import Counter
-from itertools import count
 from pathlib import Path
 
 import msgspec
 
-from ingestion.spool.directory import OPEN, SEALED, WriterDirectory, sync_directory
+from ingestion.spool.directory import ADOPTED, OPEN, SEALED, WriterDirectory, sync_directory
 from ingestion.spool.records import Damage, Kind, frame, scan
 
 
@@ -32,19 +31,25 @@ class _Entry(msgspec.Struct, array_like=True):
 
 
 class Ledger:
-    """One collector process's ledger, locked for as long as `close` is not called and the process lives."""
+    """One process's ledger, locked for as long as `close` is not called and the process lives.
 
-    def __init__(self, root: Path) -> None:
+    The pages of a shipper's have the number 0: they tell what it found in segments, not what was acknowledged.
+    """
+
+    def __init__(self, root: Path, *, is_numbered: bool = True) -> None:
         self._directory = WriterDirectory.create(root)
-        self._numbers = count(1)
+        self._is_numbered = is_numbered
+        self.pages = 0
+        """How many numbered pages were begun."""
 
     def page(self, batch_id: str) -> "Page":
         """Return the page of a segment."""
         return Page(self, self._directory.path, batch_id)
 
+    @property
     def next_number(self) -> int:
-        """Return the number of the page that is begun now."""
-        return next(self._numbers)
+        """What the page that is begun next is numbered with."""
+        return self.pages + 1 if self._is_numbered else 0
 
     def close(self) -> None:
         """Leave the pages to the shipper."""
@@ -60,6 +65,7 @@ class Page:
         self._number = 0
         self._handle = -1
         self._size = 0
+        self._is_synced = False
         self._unwritten = Tally()
 
     def note(self, tally: Tally) -> None:
@@ -68,6 +74,7 @@ class Page:
         A disk that refuses it must not refuse the events: what could not be written is kept for the next time.
         """
         self._unwritten.update(tally)
+        self._is_synced = False
         with contextlib.suppress(OSError):
             self._write()
 
@@ -78,26 +85,33 @@ class Page:
         if self._handle != -1:
             os.fdatasync(self._handle)
             sync_directory(self._path.parent)
+        self._is_synced = True
 
     def seal(self) -> None:
-        """Hand the page to the shipper."""
+        """Hand the page to the shipper, as a dead writer's if `sync` failed: it may end with half an entry then."""
         if self._handle != -1:
             os.close(self._handle)
             self._handle = -1
             # Otherwise the shipper takes it when this process is gone.
             with contextlib.suppress(OSError):
-                self._path.rename(self._path.with_suffix(SEALED))
+                if self._size:
+                    self._path.rename(self._path.with_suffix(SEALED if self._is_synced else ADOPTED))
+                else:
+                    self._path.unlink()
 
     def _write(self) -> None:
         if self._handle == -1:
             self._handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-            self._number = self._ledger.next_number()
-        entry = _Entry(self._number, [(project_id, kind, rows) for (project_id, kind), rows in self._unwritten.items()])
+        # A page that the disk refuses takes no number: the one after it would be missed.
+        number = self._number or self._ledger.next_number
+        entry = _Entry(number, [(project_id, kind, rows) for (project_id, kind), rows in self._unwritten.items()])
         payload = msgspec.json.encode(entry)
         data = frame(Kind.ACKNOWLEDGED, len(entry.rows), payload) + payload
         # At its place, so that half a record of a full disk is written over.
         if os.pwrite(self._handle, data, self._size) < len(data):
             raise OSError("the disk took half of it")
+        if not self._number:
+            self._number = self._ledger.pages = number
         self._size += len(data)
         self._unwritten.clear()
 

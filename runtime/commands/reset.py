@@ -63,6 +63,9 @@ def _parts(directory: DataDirectory) -> Iterator[Path]:
         directory.valkey,
         directory.spool,
         directory.ledger,
+        directory.damaged,
+        directory.imports,
+        directory.consumer,
         directory.dagster,
     )
     yield from (directory.logs, directory.demo_file, directory.run, directory.secrets_file)

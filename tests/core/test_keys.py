@@ -77,6 +77,15 @@ def test_a_replaced_key_can_be_revoked_before_its_time(session: Session, project
     assert projects.find_project_by_api_key(session, api_key) is None
 
 
+def test_a_replaced_write_key_has_an_owner_for_as_long_as_it_works(session: Session, project: Project) -> None:
+    key = made(session, project)
+    keys.rotate_key(session, key, WEEK)
+    assert projects.find_write_key(session, key.key) is key
+    keys.revoke_key(key, utc_now() - timedelta(seconds=1))
+    session.flush()
+    assert projects.find_write_key(session, key.key) is None
+
+
 def test_a_key_is_found_by_its_beginning_while_it_works(session: Session, project: Project) -> None:
     key = made(session, project)
     api_key = projects.create_api_key(session, project.id, "page")

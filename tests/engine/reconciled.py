@@ -4,6 +4,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from clickhouse_connect.driver.client import Client
 
@@ -30,9 +31,9 @@ class Books:
             " order by received_at, sequence, batch_id limit 1 by message_id"
         )
 
-    def today(self, project_id: int) -> ProjectDay:
+    def today(self, project_id: int, *, settled_after: timedelta = timedelta(minutes=30)) -> ProjectDay:
         """Reconcile today and return what it says of a project."""
-        rows = reconcile(self.client, utc_now().date(), databases=self.databases)
+        rows = reconcile(self.client, utc_now().date(), databases=self.databases, settled_after=settled_after)
         return next(row for row in rows if row.project_id == project_id)
 
 

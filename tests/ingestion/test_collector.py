@@ -179,7 +179,7 @@ def test_a_page_on_any_origin_may_send(line: Line, project: ProjectKeys) -> None
 def test_a_page_may_read_why_it_was_refused(line: Line) -> None:
     answer = httpx.post(f"{line.collector.url}/v1/track", json={}, headers={"origin": "https://shop.example"})
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, "https://shop.example")
-    assert answer.headers["access-control-expose-headers"] == "Retry-After"
+    assert answer.headers["access-control-expose-headers"] == "Retry-After, x-request-id"
 
 
 def test_the_collector_counts_what_it_does(line: Line, sender: Sender) -> None:

@@ -270,6 +270,32 @@ def test_a_body_in_chunks_is_taken(collector: Line, project: ProjectKeys) -> Non
     assert ask(collector, POST + head + chunks).startswith(b"HTTP/1.1 200 ")
 
 
+def test_what_follows_the_last_chunk_is_no_header(collector: Line, project: ProjectKeys) -> None:
+    """A trailer that came with the rest would say whose key it is, and from which page and address."""
+    key = basic(project.write_key)["authorization"].encode()
+    head = POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
+    chunks = b"%x\r\n%b\r\n0\r\nAuthorization: %b\r\n\r\n"
+    right, wrong = (chunks % (len(EVENT), EVENT, each) for each in (key, b"Basic d3Jvbmc6"))
+    assert ask(collector, head + b"\r\n" + right).startswith(b"HTTP/1.1 401 ")
+    assert ask(collector, head + b"Authorization: %b\r\n\r\n" % key + wrong).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [b"0\r\n" + b"a:b\r\n" * 20_000, b"0\r\na:" + b"b" * 100_000, b"1;" + b"a" * 100_000],
+    ids=["many", "long", "size"],
+)
+def test_what_is_no_body_is_bounded_after_the_head_too(collector: Line, part: bytes) -> None:
+    """Nobody needs a key for it."""
+    with connect(collector) as connection:
+        connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
+        with suppress(ConnectionError):
+            for at in range(0, len(part), 10_000):
+                connection.sendall(part[at : at + 10_000])
+                time.sleep(0.01)
+        assert read(connection).startswith(b"HTTP/1.1 431 ")
+
+
 def test_an_offer_to_change_the_protocol_is_not_taken(collector: Line) -> None:
     upgrade = b"Connection: upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

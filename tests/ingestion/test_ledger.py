@@ -1,6 +1,7 @@
 """What collectors say that they acknowledged, on its way to the reconciliation."""
 
 from collections.abc import Generator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_page_of_the_ledger_that_disappears_is_missed(
     assert len(pages) == 3
     pages[1].unlink()
     finish(own_line)
-    assert made.today(project.id).unledgered == 2
+    assert made.today(project.id, settled_after=timedelta(0)).unledgered == 2
     assert missing_pages(client, [utc_now().date()]) == before + 1
 
 

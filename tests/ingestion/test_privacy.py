@@ -1,4 +1,6 @@
 import json
+import time
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ from msgspec import Raw
 
 from core.metadata.collection_rules import Action, Addresses, CollectionRules, PropertyRule
 from ingestion.addresses import anonymise_mentions, anonymised
+from ingestion.identity import is_legal
 from ingestion.privacy import HASHED, MASK, Privacy
 
 EMAIL = r"[^\s@]+@[^\s@]+\.[a-z]+"
@@ -50,6 +53,12 @@ def test_two_stars_match_at_any_depth_and_in_lists() -> None:
         "users": [{"email": MASK, "n": 1}, {"n": 2}],
         "deep": {"er": {"email": MASK}},
     }
+
+
+def test_a_star_stands_for_one_name_or_a_part_of_one_and_for_no_item() -> None:
+    rules = privacy(("properties.*.mail", Action.DROP), ("properties.card_*", Action.MASK))
+    value = {"a": {"mail": 1}, "b": [{"mail": 2}], "card_no": 3, "mail": 4, "a.mail": 5}
+    assert clean(rules, value) == {"a": {}, "b": [{"mail": 2}], "card_no": MASK, "mail": 4, "a.mail": 5}
 
 
 def test_a_list_is_named_with_brackets_as_the_scan_for_personal_data_does() -> None:
@@ -123,6 +132,21 @@ def test_addresses_within_an_event_follow_the_same_rule() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ('"203.0.113.77, 10.0.0.1"', "203.0.113.0, 10.0.0.0"),
+        ('"203.0.113.77:4711"', "203.0.113.0:4711"),
+        ('["203.0.113.77"]', ["203.0.113.0"]),
+    ],
+)
+@pytest.mark.parametrize("name", ["ip", "$ip", "_ip", "ipAddress", "$ip_address", "\\u0069p"])
+def test_an_address_is_truncated_however_it_is_written(name: str, said: str, kept: Any) -> None:
+    raw = Raw(f'{{"{name}":{said}}}'.encode())
+    (value,) = json.loads(bytes(privacy(addresses=Addresses.TRUNCATE).clean(raw, "context"))).values()
+    assert value == kept
+
+
+@pytest.mark.parametrize(
     "payload",
     [
         b'{"properties":{"$ip":"203.0.113.77"}',
@@ -130,6 +154,8 @@ def test_addresses_within_an_event_follow_the_same_rule() -> None:
         b"e=pv&ip=203.0.113.77&p=web",
         b'{"ip_address":"203.0.113.77"}',
         b'"{\\"ip\\":\\"203.0.113.77\\"}"',
+        b"data=%7B%22%24ip%22%3A%22203.0.113.77%22%7D",
+        b'{"ip":["203.0.113.77"]}',
     ],
 )
 def test_addresses_in_refused_bytes_of_any_shape_are_truncated(payload: bytes) -> None:
@@ -141,20 +167,89 @@ def test_what_is_no_address_stays_in_refused_bytes() -> None:
         assert anonymise_mentions(payload, Addresses.TRUNCATE) == payload
 
 
-def test_refused_bytes_of_any_protocol_follow_the_rules() -> None:
+def test_a_refused_event_of_our_own_form_follows_the_rules_and_keeps_nothing_else() -> None:
     rules = privacy(("traits.email", Action.MASK), ("userId", Action.HASH), ("properties.card.number", Action.DROP))
-    payload = {"distinct_id": "ada", "properties": {"$set": {"email": "a@b.c"}, "card": {"number": 1, "n": 2}}}
-    cleaned = json.loads(rules.clean_reject(json.dumps(payload).encode()) or b"")
-    assert cleaned["properties"] == {"$set": {"email": MASK}, "card": {"n": 2}}
-    assert cleaned["distinct_id"].startswith(HASHED)
+    payload = {
+        "type": "track",
+        "userId": "ada",
+        "properties": {"card": {"number": 1, "n": 2}, "who": "ada"},
+        "traits": {"email": "a@b.c"},
+        "traitsOnce": {"email": "a@b.c"},
+        "email": "a@b.c",
+    }
+    cleaned = json.loads(rules.clean_reject(json.dumps(payload).encode(), "segment", 1000) or b"")
+    hashed = rules.identifier("userId", "ada")
+    assert cleaned == {
+        "type": "track",
+        "userId": hashed,
+        "properties": {"card": {"n": 2}, "who": hashed},
+        "traits": {"email": MASK},
+        "traitsOnce": {"email": MASK},
+    }
+
+
+@pytest.mark.parametrize("identifier", ["null", "Guest", "x" * 300, "ada\0", ""])
+def test_an_id_that_names_nobody_does_not_become_one_that_does_by_its_hash(identifier: str) -> None:
+    rules = privacy(("userId", Action.HASH))
+    payload = json.dumps({"type": "identify", "userId": identifier}).encode()
+    cleaned = json.loads(rules.clean_reject(payload, "segment", 1000) or b"")
+    assert not is_legal(cleaned["userId"])
 
 
 @pytest.mark.parametrize(
-    "payload", [b"e=pv&uid=ada", b'{"broken', b'"text"', b"[1]", b"", b"\xff{", b'{"ue_px":"eyJtYWlsIjoiYUBiLmMifQ"}']
+    "payload", [b"e=pv&uid=ada", b'{"broken', b'"text"', b"[1]", b"", b"\xff{", b"{" + b" " * 1000]
 )
 def test_refused_bytes_to_which_the_rules_cannot_be_applied_are_withheld(payload: bytes) -> None:
-    assert privacy(("traits.email", Action.MASK)).clean_reject(payload) is None
-    assert privacy().clean_reject(payload) == payload
+    assert privacy(("traits.email", Action.MASK)).clean_reject(payload, "segment", 1000) is None
+    assert privacy().clean_reject(payload, "segment", 1000) == payload
+
+
+def test_refused_bytes_of_other_protocols_are_withheld_where_there_are_rules() -> None:
+    """Personal data may stand anywhere in them."""
+    assert privacy(("traits.email", Action.MASK)).clean_reject(b'{"event":"a"}', "posthog", 1000) is None
+    assert privacy(("traits.email", Action.KEEP)).clean_reject(b'{"event":"a"}', "posthog", 1000) == b'{"event":"a"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "root", "value"),
+    [
+        ("userId", "properties", {"distinct_id": "x", "$user_id": "x"}),
+        ("anonymousId", "properties", {"$device_id": "x", "$anon_distinct_id": "x"}),
+        ("anonymousId", "context", {"device": {"id": "x"}}),
+        ("groupId", "properties", {"$group_key": "x", "$groups": {"company": "x", "team": ["x"]}}),
+        ("groupId", "context", {"groups": {"company": "x"}}),
+    ],
+)
+def test_an_id_that_is_hashed_is_hashed_where_clients_repeat_it(name: str, root: str, value: dict[str, Any]) -> None:
+    assert '"x"' not in json.dumps(clean(privacy((name, Action.HASH)), value, root))
+
+
+@pytest.mark.parametrize(
+    ("rules", "value"),
+    [
+        ([("**", Action.MASK, EMAIL)], {"a": "%40" * 5000}),
+        ([("**", Action.MASK, r"[^\s@]+(@|%40)[^\s@]+\.[a-z]+")], {"a": "%40" * 5000, "b": "a" * 16_000}),
+        ([("**.a.**.email", Action.DROP)], {"a." * 8000: 1}),
+        ([("**.email", Action.DROP)], {f"{number}": {"x": number} for number in range(3000)}),
+        ([("properties.*a*a*a*a*b", Action.DROP)], {"a" * 16_000: 1}),
+    ],
+)
+def test_no_text_and_no_name_makes_the_rules_slow(rules: list[Any], value: dict[str, Any]) -> None:
+    made = privacy(*rules)
+    began = time.process_time()
+    clean(made, value)
+    # Milliseconds, where a backtracking expression takes minutes.
+    assert time.process_time() - began < 1
+
+
+def test_names_that_clients_make_are_not_remembered_without_end() -> None:
+    rules = privacy(("**.email", Action.DROP), ("properties.*.x", Action.MASK))
+    tracemalloc.start()
+    for number in range(20):
+        clean(rules, {f"{number}-{index}-{'n' * 60}": {f"{index}": index} for index in range(1000)})
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 5_000_000
 
 
 _JSON = st.recursive(

@@ -94,6 +94,19 @@ async def test_an_address_that_sends_too_much_is_refused_whatever_its_key(
         assert (await client.get("/healthz")).status_code == 200
 
 
+async def test_the_collectors_own_canary_neither_waits_nor_makes_others_wait(
+    collector: Collector, project: ProjectKeys
+) -> None:
+    """A sender that sends too much must not look like a way that is blocked."""
+    async with collector(address_requests_per_second=0.05, key_events_per_second=0.05, rate_burst_s=20) as client:
+        key = basic(project.write_key)
+        canaries = [await client.post("/v1/canary", json={}, headers=key) for _ in range(3)]
+        events = [await client.post("/v1/track", json=EVENT, headers=key) for _ in range(2)]
+        canaries.append(await client.post("/v1/canary", json={}, headers=key))
+        assert [answer.status_code for answer in canaries] == [200] * 4
+        assert [answer.status_code for answer in events] == [200, 429]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
@@ -173,7 +186,7 @@ async def test_a_page_may_read_how_long_to_wait(collector: Collector, project: P
             await client.post("/v1/track", json=EVENT, headers=basic(project.write_key) | SHOP) for _ in range(2)
         ]
         assert answers[1].status_code == 429
-        assert answers[1].headers["access-control-expose-headers"] == "Retry-After"
+        assert answers[1].headers["access-control-expose-headers"] == "Retry-After, x-request-id"
 
 
 async def test_two_collectors_count_one_key_together(

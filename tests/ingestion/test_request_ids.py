@@ -62,6 +62,16 @@ def test_a_refused_request_leaves_one_line_without_its_key(line: Line) -> None:
     assert key not in line.collector.log.read_text()
 
 
+def test_nothing_of_a_password_that_is_no_write_key_gets_into_a_log(line: Line) -> None:
+    """Such as that of a staging site before the collector, or a token for something else."""
+    for number, credentials in enumerate((basic("hunter2-of-another")["authorization"], "Bearer hunter2-of-another")):
+        headers = {"authorization": credentials, "x-request-id": f"foreign-{number}"}
+        answer = httpx.post(f"{line.collector.url}/v1/track", json={}, headers=headers)
+        assert (answer.status_code, "hunter2" in answer.text) == (401, False)
+        logged(line, f"foreign-{number}")
+    assert "hunter2" not in line.collector.log.read_text()
+
+
 def test_a_request_that_is_taken_leaves_no_line(line: Line, project: ProjectKeys) -> None:
     sender = Sender(line.collector.url, project.write_key)
     assert sender.post("/v1/track", {"event": "buy", "userId": "ada"}, **{"x-request-id": "taken-1"}).is_success

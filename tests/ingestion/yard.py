@@ -14,6 +14,7 @@ from ingestion.shipper.shipper import Shipper
 from ingestion.spool.directory import SEALED, WriterDirectory, new_id
 from ingestion.spool.records import Kind, frame
 from tests.ingestion.harness import landed_events, rejects
+from tests.ingestion.rows import filled
 
 
 @dataclass
@@ -34,20 +35,16 @@ class Yard:
 
     def line(self, message_id: str, **members: object) -> bytes:
         """Return a line for `raw.events`, with members that may be wrong."""
-        event = LandedEvent(
+        event = filled(
+            LandedEvent,
             project_id=self.project_id,
             message_id=message_id,
             type="track",
-            event="buy",
-            timestamp=1_700_000_000.5,
-            received_at=1_700_000_000.5,
             protocol="segment",
-            write_key_id=3,
             batch_id=self.batch_id,
         )
-        row = msgspec.to_builtins(event) | members
-        row["batch_id"] = row.pop("batch_id")
-        return msgspec.json.encode(row) + b"\n"
+        row: dict[str, object] = msgspec.json.decode(msgspec.json.encode(event))
+        return msgspec.json.encode(row | members) + b"\n"
 
     def record(self, *lines: bytes) -> bytes:
         """Return a record with these lines."""

@@ -8,14 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from core import warehouse
 from core.enrichment.geography import Geography, Place
 from core.enrichment.user_agents import Agent, read
+from orchestration.defs.enrichment.assets import CUSTOM, custom
 from orchestration.defs.enrichment.lookups import Refreshed, address_lookup, refresh_lookup, user_agent_lookup
 from orchestration.defs.enrichment.processors import Outcome, Share, run_processors
+from orchestration.resources import WarehouseResource
+from orchestration.settings import OrchestrationSettings
 from runtime.instance import Instance
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1"
@@ -59,10 +63,16 @@ class Tables:
         found = self.client.query(f"select {columns} from {self.enrichment}.{table} final order by all").result_rows
         return [tuple(row) for row in found]
 
-    def locate(self, database: str, find: Callable[[str], Place]) -> Refreshed:
-        """Look the addresses up in a database that answers with `find`."""
+    def locate(self, database: str, find: Callable[[str], Place], *, later: timedelta = timedelta(0)) -> Refreshed:
+        """Look the addresses up in a database that answers with `find`, now or later."""
         lookup = address_lookup(Geography(database, find))
-        return refresh_lookup(self.client, lookup, landing=self.landing, enrichment=self.enrichment)
+        return refresh_lookup(
+            self.client,
+            lookup,
+            landing=self.landing,
+            enrichment=self.enrichment,
+            clock=lambda: datetime.now(UTC) + later,
+        )
 
     def process(self, share: Share | None = None) -> dict[str, Outcome]:
         """Run the installed processors."""
@@ -157,8 +167,36 @@ def test_an_address_is_forgotten_with_its_last_event(tables: Tables) -> None:
     tables.land({"ip": "192.0.2.1"}, {"ip": "192.0.2.2", "message_id": "erased"})
     tables.locate("any", lambda _: Place("DE"))
     tables.client.command(f"delete from {tables.landing}.events where message_id = 'erased'")
-    assert tables.locate("any", lambda _: Place("DE")).forgotten == 1
+    assert tables.locate("any", lambda _: Place("DE"), later=timedelta(hours=23)).forgotten == 0
+    assert tables.locate("any", lambda _: Place("DE"), later=timedelta(hours=25)).forgotten == 1
     assert tables.rows("ip", "addresses") == [("192.0.2.1",)]
+
+
+def test_a_new_event_has_its_address_looked_up_in_the_next_run(tables: Tables) -> None:
+    tables.land({"ip": "192.0.2.1"})
+    tables.locate("any", lambda _: Place("DE"))
+    tables.land({"ip": "192.0.2.1", "inserted_at": datetime.now(UTC)})
+    tables.land({"ip": "192.0.2.2", "inserted_at": datetime.now(UTC)})
+    assert tables.locate("any", lambda _: Place("DE")).looked_up == 1
+    assert tables.rows("ip", "addresses") == [("192.0.2.1",), ("192.0.2.2",)]
+    assert tables.locate("any", lambda _: Place("DE")).looked_up == 0
+
+
+def test_all_of_history_is_compared_once_a_day_only(tables: Tables) -> None:
+    tables.locate("any", lambda _: Place("DE"))
+    # No insert is seen so late; that it is found a day later shows where looks start.
+    tables.land({"ip": "192.0.2.1"})
+    looked_up = [
+        tables.locate("any", lambda _: Place("DE"), later=timedelta(hours=hours)).looked_up for hours in (1, 23, 25)
+    ]
+    assert looked_up == [0, 0, 1]
+
+
+def test_the_database_before_counts_for_all_history_when_it_comes_back(tables: Tables) -> None:
+    tables.land({"ip": "192.0.2.1"})
+    for database, country in (("old", "DE"), ("new", "AT"), ("old", "DE")):
+        assert tables.locate(database, lambda _, country=country: Place(country)).looked_up == 1
+    assert tables.rows("country, rules", "addresses") == [("DE", "old")]
 
 
 def test_a_processor_gets_events_with_their_objects_decoded_and_its_results_are_kept(
@@ -208,6 +246,104 @@ def test_a_processor_that_raises_is_reported_and_stops_no_other(tables: Tables, 
     assert outcomes["plans"].results == 1
 
 
+def test_an_event_with_a_number_that_is_out_of_range_goes_through_a_processor(tables: Tables, install: Install) -> None:
+    install(
+        "sizes",
+        "def process(events):\n"
+        "    return {event['message_id']: {'size': str(event['properties'])} for event in events}\n\n"
+        "process.version = '1'\n",
+    )
+    tables.land(
+        {"message_id": "huge", "properties": '{"a":1e400}'},
+        {"message_id": "half", "properties": '{"a":"\\ud800"}'},
+    )
+    assert tables.process()["sizes"].failures == []
+    assert tables.rows("message_id, properties", "custom") == [
+        ("half", "{\"size\":\"{'a': '\\\\ud800'}\"}"),
+        ("huge", '{"size":"{\'a\': inf}"}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [("properties", "[1]"), ("traits", '{"a"'), ("context", '{"a":' + "1" * 5000 + "}")],
+    ids=["list", "cut", "long number"],
+)
+def test_an_event_that_cannot_be_read_is_passed_over_and_counted(
+    tables: Tables, install: Install, column: str, text: str
+) -> None:
+    install("plans", PLAN)
+    tables.land({"message_id": "a", "properties": '{"plan":"free"}'})
+    tables.land({"message_id": "b", column: text})
+    outcome = tables.process()["plans"]
+    assert (outcome.events, outcome.results, outcome.unreadable, outcome.failures) == (1, 1, 1, [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return {1: {'a': 1}, 'x': {'a': 1}}",
+        "return {None: {'a': 1}, ('x',): {'a': 1}}",
+        "return [1]",
+        "return {events[0]['message_id']: {'a': object()}}",
+        "return {events[0]['message_id']: 'text'}",
+        "raise SystemExit(1)",
+        "raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})",
+    ],
+)
+def test_whatever_a_processor_does_to_one_project_the_next_one_is_processed(
+    tables: Tables, install: Install, body: str
+) -> None:
+    install(
+        "odd",
+        "def process(events):\n"
+        "    if events[0]['project_id'] == 1:\n"
+        f"        {body}\n"
+        "    return {event['message_id']: {'a': 1} for event in events}\n\n"
+        "process.version = '1'\n",
+    )
+    tables.land({"message_id": "a", "project_id": 1}, {"message_id": "b", "project_id": 2})
+    outcome = tables.process()["odd"]
+    assert [failure.partition(":")[0] for failure in outcome.failures] == ["project 1"]
+    assert tables.rows("project_id, message_id", "custom") == [(2, "b")]
+
+
+def test_figures_are_made_whatever_an_event_carries(
+    tables: Tables, install: Install, runtime: Instance, settings: OrchestrationSettings
+) -> None:
+    install("plans", PLAN)
+    tables.land({"message_id": "a", "properties": '{"plan":1e400}'}, {"message_id": "b", "properties": "[1]"})
+    assert figures_are_made(tables, runtime, settings) == (True, True)
+
+
+def test_figures_are_made_although_a_processor_has_no_table(
+    tables: Tables, install: Install, runtime: Instance, settings: OrchestrationSettings
+) -> None:
+    install("plans", PLAN)
+    tables.client.command(f"drop table {tables.enrichment}.progress")
+    assert figures_are_made(tables, runtime, settings) == (True, False)
+
+
+def figures_are_made(tables: Tables, runtime: Instance, settings: OrchestrationSettings) -> tuple[bool, bool]:
+    """Run the real asset and one that waits for it; return whether that was made, and what the check says."""
+
+    @dg.asset(deps=[CUSTOM])
+    def figures() -> None:
+        pass
+
+    databases = {"landing_database": tables.landing, "enrichment_database": tables.enrichment}
+    result = dg.materialize(
+        [custom, figures],
+        resources={
+            "warehouse": WarehouseResource(url=runtime.clickhouse_url),
+            "settings": settings.model_copy(update=databases),
+        },
+        raise_on_error=False,
+    )
+    made = [event.asset_key for event in result.get_asset_materialization_events()]
+    return figures.key in made, all(check.passed for check in result.get_asset_check_evaluations())
+
+
 def test_a_processor_goes_on_where_it_failed_once_it_is_mended(tables: Tables, install: Install) -> None:
     install("plans", 'def process(events):\n    raise ValueError\n\nprocess.version = "1"\n')
     tables.land({"message_id": "a", "properties": '{"plan":"free"}'})
@@ -245,3 +381,43 @@ def test_a_long_history_is_done_in_shares(tables: Tables, install: Install) -> N
     while tables.process(share)["plans"].unfinished:
         pass
     assert len(tables.rows("message_id", "custom")) == 6
+
+
+def test_a_project_with_much_to_do_does_not_hold_up_the_others(tables: Tables, install: Install) -> None:
+    install("plans", PLAN)
+    for hour in range(6):
+        tables.land({"project_id": 1, "inserted_at": LONG_AGO + timedelta(hours=hour)})
+    tables.land({"project_id": 2, "message_id": "b", "properties": '{"plan":"free"}', "inserted_at": datetime.now(UTC)})
+    outcome = tables.process(Share(events=3, batch=1))["plans"]
+    assert (outcome.events, outcome.unfinished) == (3, True)
+    assert tables.rows("project_id, message_id", "custom") == [(2, "b")]
+
+
+def test_a_minute_that_is_a_whole_share_does_not_hold_up_the_others(tables: Tables, install: Install) -> None:
+    install("plans", PLAN)
+    tables.land(*({"project_id": 1} for _ in range(5)))
+    tables.land({"project_id": 2, "message_id": "b", "properties": '{"plan":"free"}'})
+    tables.process(Share(events=2, batch=1))
+    assert tables.rows("project_id, message_id", "custom") == [(2, "b")]
+
+
+def test_what_failed_in_one_project_is_made_good_however_far_the_others_are(tables: Tables, install: Install) -> None:
+    install("plans", PLAN)
+    tables.land({"message_id": "first", "project_id": 2, "properties": '{"plan":"free"}'})
+    tables.process()
+    tables.land({"message_id": "bad", "properties": '{"nothing":1}', "inserted_at": datetime.now(UTC)})
+    through = tables.rows("processed_until", "progress")[:1]
+    assert tables.process()["plans"].failures
+    assert tables.rows("processed_until", "progress")[:1] == through
+    install("plans", PLAN.replace('["plan"]}', '.get("plan", "none")}'))
+    assert tables.process()["plans"].results == 1
+    assert tables.process()["plans"].events == 0
+
+
+def test_a_run_reads_arrivals_from_where_the_last_one_ended(tables: Tables, install: Install) -> None:
+    install("plans", PLAN)
+    tables.land({"message_id": "a", "properties": '{"plan":"free"}'})
+    tables.process()
+    # No insert is seen so late; that it is not found shows where the look starts.
+    tables.land({"message_id": "b", "project_id": 2, "properties": '{"plan":"free"}'})
+    assert tables.process()["plans"].events == 0

@@ -152,6 +152,15 @@ def test_reset_deletes_the_data_and_stops_what_runs(machine: Machine) -> None:
     assert not machine.still_running(pids)
 
 
+def test_reset_deletes_what_services_made_beside_the_data_of_the_engines(machine: Machine) -> None:
+    """Ids of projects begin anew, so that the next ones' would be found in uploads that were left."""
+    machine.up("valkey")
+    for part in ("imports", "damaged", "consumer"):
+        (machine.data_dir / part / "1").mkdir(parents=True)
+    assert machine.run("reset", "--yes").returncode == 0
+    assert not machine.data_dir.exists()
+
+
 def test_reset_leaves_a_directory_alone_that_is_not_ours(machine: Machine) -> None:
     machine.data_dir.mkdir()
     (machine.data_dir / "thesis.txt").write_text("ten years of work")

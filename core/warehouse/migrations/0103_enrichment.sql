@@ -47,10 +47,10 @@ order by (project_id, message_id, processor);
 
 create table if not exists enrichment.progress ${on_cluster}
 (
-    project_id UInt32 comment 'Project.',
-    processor LowCardinality(String) comment 'Name of the operator''s own processor.',
-    version LowCardinality(String) comment 'Its version.',
-    processed_until DateTime64(3, 'UTC') comment 'Events with inserted_at before this went through it.',
+    project_id UInt32 comment 'Project; 0 for all projects.',
+    processor LowCardinality(String) comment 'Name of the operator''s own processor; in brackets the table of a look-up.',
+    version LowCardinality(String) comment 'Its version, or the rules of the look-up.',
+    processed_until DateTime64(3, 'UTC') comment 'Events with inserted_at before this went through it; for a look-up of all events, when that was.',
     updated_at DateTime64(3, 'UTC') comment 'When this row was written; the latest wins.'
 )
 engine = ${replicated}ReplacingMergeTree(updated_at)

@@ -30,6 +30,7 @@ create table if not exists governance.reconciliation ${on_cluster}
     lost UInt64 comment 'Events of segments that left the spool, in neither table. 0, or something is wrong.',
     doubled UInt64 comment 'Rows beyond those that a segment held. 0, or something is wrong.',
     unledgered UInt64 comment 'Rows of segments of which no ledger tells. 0, or something is wrong.',
+    unreported UInt64 comment 'Rows of which the ledger need not tell yet, for they landed a short while ago.',
     missing_segments UInt64 comment 'Segments of which no row is there.',
     duplicates UInt64 comment 'Landed rows that are not the first delivery of their event.',
     canaries UInt64 comment 'Landed canaries, which are not modelled.',

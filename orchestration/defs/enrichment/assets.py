@@ -57,7 +57,7 @@ def user_agents(
     ],
     description=(
         "One row per address of any event: country, and region and city where a database knows them. "
-        "Each is looked up once in each version of the database, and forgotten with its last event."
+        "Each is looked up once in each version of the database, and forgotten within a day of its last event."
     ),
 )
 def addresses(
@@ -116,6 +116,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         "version": outcome.version,
         "events": outcome.events,
         "results": outcome.results,
+        "unreadable": outcome.unreadable,
         "unfinished": outcome.unfinished,
     }
 

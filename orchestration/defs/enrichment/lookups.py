@@ -3,10 +3,14 @@
 Distinct values are few: events repeat their user agent and their address. So each is looked up once by each version of
 the rules, in Python, and the models join the table. A better database or list has another version: the next run looks
 everything up anew, which then counts for all history.
+
+A run looks at the events that came since the last one. Once a day, and when the rules changed, it compares all events,
+which also forgets what none of them has any more and makes good whatever was missed.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -15,6 +19,14 @@ from core.clock import utc_now
 from core.enrichment import user_agents
 from core.enrichment.geography import Geography, Place
 from core.enrichment.user_agents import Agent
+from orchestration.defs.enrichment.progress import (
+    ALL_PROJECTS,
+    EPOCH,
+    OVERLAP,
+    now,
+    read_progress,
+    write_progress,
+)
 
 # 50,000 values take 8 to 20 MB here and make one part of the table.
 _BATCH = 50_000
@@ -27,6 +39,22 @@ where value != '' and value not in (
 )
 limit {batch:UInt32}
 """
+# The values go into the inner query too, so that by its key it reads only where they would be.
+_WANTED_OF_NEW = """
+with arrived as (
+    select distinct {key:Identifier} as value
+    from {landing:Identifier}.events
+    where inserted_at >= {since:DateTime64(3, 'UTC')} and value != ''
+)
+select value
+from arrived
+where value not in (
+    select {key:Identifier}
+    from {enrichment:Identifier}.{table:Identifier} final
+    where {key:Identifier} in (select value from arrived) and rules = {rules:String}
+)
+limit {batch:UInt32}
+"""
 _GONE = """
 select count()
 from {enrichment:Identifier}.{table:Identifier} final
@@ -36,7 +64,8 @@ _FORGET = """
 delete from {enrichment:Identifier}.{table:Identifier}
 where {key:Identifier} not in (select {key:Identifier} from {landing:Identifier}.events)
 """
-_COUNT = "select count() from {enrichment:Identifier}.{table:Identifier} final"
+_COUNT = "select count() from {enrichment:Identifier}.{table:Identifier}"
+_FULL_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +84,10 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a run did: rows of the table now, values looked up, values forgotten with their last event."""
+    """What a run did: rows of the table now, values looked up, values forgotten with their last event.
+
+    A value that was looked up again counts as two rows until ClickHouse has merged them.
+    """
 
     rows: int
     looked_up: int
@@ -72,11 +104,24 @@ def address_lookup(geography: Geography) -> Lookup:
     return Lookup("addresses", "ip", _names(Place), geography.version, geography.locate)
 
 
-def refresh_lookup(client: Client, lookup: Lookup, *, landing: str, enrichment: str) -> Refreshed:
-    """Look up every value that is new, or was looked up by other rules, and forget those that no event has any more.
+def refresh_lookup(
+    client: Client,
+    lookup: Lookup,
+    *,
+    landing: str,
+    enrichment: str,
+    clock: Callable[[], datetime] | None = None,
+) -> Refreshed:
+    """Look up every value that is new, or was looked up by other rules; once a day forget those that no event has.
 
-    Each run compares all values, so that it makes good whatever one before it did not finish.
+    `clock` stands in for ClickHouse's.
     """
+    # No entry point's name begins with a bracket: these are no processor's.
+    of_new, of_all = f"[{lookup.table}]", f"[{lookup.table}] of all events"
+    until = clock() if clock else now(client)
+    through = read_progress(client, enrichment, of_new, lookup.rules).get(ALL_PROJECTS)
+    compared_at = read_progress(client, enrichment, of_all, lookup.rules).get(ALL_PROJECTS)
+    is_full = through is None or compared_at is None or until - compared_at >= _FULL_EVERY
     bound = {
         "landing": landing,
         "enrichment": enrichment,
@@ -84,21 +129,26 @@ def refresh_lookup(client: Client, lookup: Lookup, *, landing: str, enrichment: 
         "key": lookup.key,
         "rules": lookup.rules,
         "batch": _BATCH,
+        "since": EPOCH if through is None else through - OVERLAP,
     }
-    looked_up = 0
-    while values := [row[0] for row in client.query(_WANTED, parameters=bound).result_rows]:
+    looked_up = forgotten = 0
+    wanted = _WANTED if is_full else _WANTED_OF_NEW
+    while values := [row[0] for row in client.query(wanted, parameters=bound).result_rows]:
         _write(client, lookup, values, enrichment)
         looked_up += len(values)
-    forgotten: int = client.query(_GONE, parameters=bound).result_rows[0][0]
-    if forgotten:
-        client.command(_FORGET, parameters=bound)
+    if is_full:
+        forgotten = client.query(_GONE, parameters=bound).result_rows[0][0]
+        if forgotten:
+            client.command(_FORGET, parameters=bound)
+        write_progress(client, enrichment, of_all, lookup.rules, until)
+    write_progress(client, enrichment, of_new, lookup.rules, until)
     rows: int = client.query(_COUNT, parameters=bound).result_rows[0][0]
     return Refreshed(rows=rows, looked_up=looked_up, forgotten=forgotten)
 
 
 def _write(client: Client, lookup: Lookup, values: Sequence[str], enrichment: str) -> None:
-    now = utc_now()
-    rows = [(value, *astuple(lookup.find(value)), lookup.rules, now) for value in values]
+    looked_up_at = utc_now()
+    rows = [(value, *astuple(lookup.find(value)), lookup.rules, looked_up_at) for value in values]
     client.insert(
         lookup.table,
         rows,

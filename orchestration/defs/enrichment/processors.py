@@ -2,13 +2,15 @@
 
 A processor is found by its entry point, gets batches of the events that it has not seen, one project at a time, and its
 results are kept by event. One that raises stops for that project and goes on from there in the next run; the others are
-not touched by it.
+not touched by it, and nothing that happens here stops the figures.
 """
 
+import json
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
@@ -17,25 +19,24 @@ from clickhouse_connect.driver.client import Client
 
 from core.clock import utc_now
 from core.warehouse import ProjectScope
+from orchestration.defs.enrichment.progress import (
+    ALL_PROJECTS,
+    EPOCH,
+    OVERLAP,
+    now,
+    read_progress,
+    write_progress,
+)
 
 GROUP = "radixinsight.enrichments"
 """Group of the entry points."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# As for the scan for personal data: an insert is seen when it ends, up to two minutes after the instant in its rows.
-# What goes through a processor twice changes nothing.
-_OVERLAP = timedelta(minutes=10)
 _MINUTE = timedelta(minutes=1)
 
-_NOW = "select now64(3, 'UTC')"
-_PROGRESS = """
-select project_id, processed_until
-from {enrichment:Identifier}.progress final
-where processor = {processor:String} and version = {version:String}
-"""
 _ARRIVALS = """
 select project_id, toStartOfMinute(inserted_at) as minute, count() as events
 from {landing:Identifier}.events
+where inserted_at >= {since:DateTime64(3, 'UTC')}
 group by project_id, minute
 order by project_id, minute
 """
@@ -73,7 +74,6 @@ _EVENT_COLUMNS = (
 )  # fmt: skip
 _JSON_COLUMNS = ("properties", "traits", "context")
 _RESULT_COLUMNS = ["project_id", "message_id", "processor", "version", "properties", "processed_at"]
-_PROGRESS_COLUMNS = ["project_id", "processor", "version", "processed_until", "updated_at"]
 
 Event = dict[str, Any]
 Results = Mapping[str, Mapping[str, Any]]
@@ -95,6 +95,8 @@ class Outcome:
     version: str = ""
     events: int = 0
     results: int = 0
+    unreadable: int = 0
+    """Events that it was not given, because what they carry is no JSON object that Python can read."""
     unfinished: bool = False
     """More events wait for the next run, because this one had its share."""
     failures: list[str] = field(default_factory=list[str])
@@ -103,7 +105,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much a run does: events of one processor in all, and in one call of it."""
+    """How much a run does: events of one processor in all, and in one call of it.
+
+    Projects take turns of about one call each until the share is used; each of them has one turn at least.
+    """
 
     events: int = 500_000
     batch: int = 10_000
@@ -116,11 +121,10 @@ def run_processors(client: Client, *, landing: str, enrichment: str, share: Shar
         outcome = outcomes[entry.name] = Outcome()
         try:
             processor = _load(entry)
-        except Exception as error:  # noqa: BLE001 - the operator's own code may fail in any way
+            outcome.version = processor.version
+            _Run(client, landing, enrichment, processor, outcome, share or Share()).over_all_projects()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the operator's own code may fail in any way
             outcome.failures.append(_describe(error))
-            continue
-        outcome.version = processor.version
-        _Run(client, landing, enrichment, processor, outcome, share or Share()).over_all_projects()
     return outcomes
 
 
@@ -130,6 +134,19 @@ def _load(entry: EntryPoint) -> Processor:
     if not callable(process) or not isinstance(version, str) or not version:
         raise TypeError(f"{entry.value} must be callable and have a text as its attribute version")
     return Processor(entry.name, version, cast("Callable[[Sequence[Event]], Results]", process))
+
+
+@dataclass(slots=True)
+class _Backlog:
+    """What waits in one project: windows of `inserted_at` of about one batch each."""
+
+    project_id: int
+    reached: datetime
+    """Nothing before it is left to do."""
+    answered_since: datetime
+    """What was answered from then on is not given again."""
+    windows: deque[tuple[datetime, datetime]]
+    has_had_a_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,37 +170,54 @@ class _Run:
         }
 
     def over_all_projects(self) -> None:
-        until: datetime = self.client.query(_NOW).result_rows[0][0]
-        reached: dict[int, datetime] = {
-            int(project_id): processed_until
-            for project_id, processed_until in self.client.query(_PROGRESS, parameters=self._bound).result_rows
-        }
+        until = now(self.client)
+        reached = read_progress(self.client, self.enrichment, self.processor.name, self.processor.version)
+        through = reached.pop(ALL_PROJECTS, None)
+        turns = deque(sorted(self._backlogs(reached, through, until), key=lambda backlog: backlog.reached))
+        left: list[datetime] = []
+        while turns:
+            backlog = turns.popleft()
+            if backlog.windows and backlog.has_had_a_turn and self.outcome.events >= self.share.events:
+                self.outcome.unfinished = True
+                left.append(backlog.reached)
+                continue
+            try:
+                self._take_turn(backlog, until, is_first_time=through is None)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the figures of all projects wait for this one
+                self.outcome.failures.append(f"project {backlog.project_id}: {_describe(error)}")
+                left.append(backlog.reached)
+            else:
+                if backlog.windows:
+                    turns.append(backlog)
+        # Before this version was through once there is no such instant: results of the one before may be left.
+        if through is not None or not left:
+            self._progress(ALL_PROJECTS, min(left, default=until))
+
+    def _backlogs(self, reached: dict[int, datetime], through: datetime | None, until: datetime) -> Iterator[_Backlog]:
+        since = EPOCH if through is None else through - OVERLAP
         arrived: dict[int, list[tuple[datetime, int]]] = {}
-        for project_id, minute, events in self.client.query(
-            _ARRIVALS, parameters={"landing": self.landing}
-        ).result_rows:
+        bound = {"landing": self.landing, "since": since}
+        for project_id, minute, events in self.client.query(_ARRIVALS, parameters=bound).result_rows:
             arrived.setdefault(project_id, []).append((minute, events))
         for project_id, minutes in arrived.items():
-            since = reached.get(project_id)
-            try:
-                self._over_project(project_id, minutes, since, until)
-            except _ProcessorError as error:
-                self.outcome.failures.append(f"project {project_id}: {error}")
+            own = max(reached.get(project_id, EPOCH), through or EPOCH)
+            since = EPOCH if own == EPOCH else own - OVERLAP
+            windows = deque(self._windows(minutes, since))
+            yield _Backlog(project_id, own, until if own == EPOCH else since, windows)
 
-    def _over_project(
-        self, project_id: int, minutes: list[tuple[datetime, int]], reached: datetime | None, until: datetime
-    ) -> None:
-        scope = ProjectScope(project_id)
-        since = _EPOCH if reached is None else reached - _OVERLAP
-        for start, end in self._windows(minutes, since):
-            if self.outcome.events >= self.share.events:
-                self.outcome.unfinished = True
-                return
-            for events in self._batches(scope, start, end, answered_since=until if reached is None else since):
-                self._keep(project_id, self._process(events))
+    def _take_turn(self, backlog: _Backlog, until: datetime, *, is_first_time: bool) -> None:
+        """Do a window of a project and, after the last one, forget what the version before said."""
+        scope = ProjectScope(backlog.project_id)
+        backlog.has_had_a_turn = True
+        if backlog.windows:
+            start, end = backlog.windows[0]
+            for events in self._batches(scope, start, end, answered_since=backlog.answered_since):
+                self._keep(backlog.project_id, self._process(events))
                 self.outcome.events += len(events)
-            self._progress(project_id, min(end, until))
-        if self._count(scope, _OLDER):
+            backlog.reached = min(end, until)
+            self._progress(backlog.project_id, backlog.reached)
+            backlog.windows.popleft()
+        if is_first_time and not backlog.windows and self._count(scope, _OLDER):
             # What the version before said of an event, and this one does not say, must not stay.
             self.client.command(_FORGET_OLDER, parameters=scope.parameters(**self._bound))
 
@@ -211,7 +245,11 @@ class _Run:
         with self.client.query_row_block_stream(_EVENTS, parameters=parameters) as stream:
             for block in stream:
                 for row in block:
-                    batch.append(_event(scope.project_id, dict(zip(_EVENT_COLUMNS, row, strict=True))))
+                    event = _event(scope.project_id, dict(zip(_EVENT_COLUMNS, row, strict=True)))
+                    if event is None:
+                        self.outcome.unreadable += 1
+                        continue
+                    batch.append(event)
                     if len(batch) == self.share.batch:
                         yield batch
                         batch = []
@@ -220,45 +258,57 @@ class _Run:
 
     def _process(self, events: list[Event]) -> dict[str, str]:
         ids = {event["message_id"] for event in events}
-        try:
-            results = self.processor.process(events) or {}
-            said = {
-                message_id: msgspec.json.encode(dict(found)).decode() for message_id, found in results.items() if found
-            }
-        except Exception as error:
-            raise _ProcessorError(_describe(error)) from error
-        if strange := said.keys() - ids:
-            raise _ProcessorError(f"it returned message ids that it was not given, such as {min(strange)!r}")
+        results = self.processor.process(events) or {}
+        said = {message_id: msgspec.json.encode(dict(found)).decode() for message_id, found in results.items() if found}
+        for message_id in said:
+            if message_id not in ids:
+                raise ValueError(f"it returned a message id that it was not given: {message_id!r}")
         return said
 
     def _keep(self, project_id: int, said: dict[str, str]) -> None:
         if not said:
             return
-        now, own = utc_now(), self.processor
-        rows = [(project_id, message_id, own.name, own.version, found, now) for message_id, found in said.items()]
+        processed_at, own = utc_now(), self.processor
+        rows = [
+            (project_id, message_id, own.name, own.version, found, processed_at) for message_id, found in said.items()
+        ]
         self.client.insert("custom", rows, column_names=_RESULT_COLUMNS, database=self.enrichment)
         self.outcome.results += len(rows)
 
     def _progress(self, project_id: int, until: datetime) -> None:
-        row = (project_id, self.processor.name, self.processor.version, until, utc_now())
-        self.client.insert("progress", [row], column_names=_PROGRESS_COLUMNS, database=self.enrichment)
+        own = self.processor
+        write_progress(self.client, self.enrichment, own.name, own.version, until, project_id=project_id)
 
     def _count(self, scope: ProjectScope, sql: str) -> int:
         count: int = scope.run(self.client, sql, dict(self._bound)).result_rows[0][0]
         return count
 
 
-class _ProcessorError(Exception):
-    """A processor raised, or returned what cannot be kept."""
-
-
-def _event(project_id: int, row: Event) -> Event:
+def _event(project_id: int, row: Event) -> Event | None:
+    """Return a row as processors get it, or None where a column that holds an object holds none that can be read."""
     for column in _JSON_COLUMNS:
-        row[column] = msgspec.json.decode(row[column]) if row[column] else {}
+        try:
+            row[column] = _read(row[column]) if row[column] else {}
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(row[column], dict):
+            return None
     return {"project_id": project_id, **row}
 
 
-def _describe(error: Exception) -> str:
+def _read(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        # It knows no number beyond 64-bit floating point, and no half of a surrogate pair; both are JSON.
+        return json.loads(text)
+
+
+def _describe(error: BaseException) -> str:
     """Return what was raised and in which line; the whole traceback holds values of events."""
     at = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {at.filename}:{at.lineno}: {str(error)[:200]}"
+    try:
+        said = str(error)[:200]
+    except Exception:  # noqa: BLE001 - the operator's own class
+        said = "(its text cannot be made)"
+    return f"{type(error).__name__} at {at.filename}:{at.lineno}: {said}"

@@ -158,3 +158,13 @@ def test_projects_are_kept_apart(client: Client, governance: str, land: Callable
     run()
     sql = f"select project_id, property from {governance}.event_properties where project_id > 0 and property != ''"
     assert sorted(tuple(row) for row in client.query(sql).result_rows) == [(1, "properties.a"), (2, "properties.b")]
+
+
+def test_one_project_does_not_keep_others_from_being_told_of_deviations(
+    land: Callable[..., None], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("governance.properties.deviations._MOST_OF_A_PROJECT", 2)
+    land(*(event(schema_deviations=[f"/p{number} type"]) for number in range(9)))
+    land(event(schema_deviations=["/other type"], project_id=2))
+    told = [change.project_id for change in run().changes if change.change == "deviation"]
+    assert sorted(told) == [1, 1, 2]

@@ -28,9 +28,9 @@ class Yesterday:
         """Land a segment of project 1 with these events, and a page that says so unless told otherwise."""
         batch_id = f"{round(at.timestamp() * 1000):013d}-{os.urandom(8).hex()}"
         self.land(batch_id, *message_ids, at=at)
-        names = ["project_id", "batch_id", "received_at", "reason", "payload"]
+        names = ["project_id", "batch_id", "received_at", "inserted_at", "reason", "payload"]
         for number in range(rejects):
-            self._insert("rejects", [1, batch_id, at, "illegal_id", str(number)], names)
+            self._insert("rejects", [1, batch_id, at, at + timedelta(seconds=2), "illegal_id", str(number)], names)
         self._pages += "ledger_id" not in acknowledged
         self.tell(batch_id, at=at, page=self._pages, **{"events": len(message_ids), "rejects": rejects, **acknowledged})
         return batch_id
@@ -143,6 +143,21 @@ def test_rows_of_a_segment_of_which_no_ledger_tells_are_noticed(yesterday: Yeste
     yesterday.delete("acknowledged", "page = 2")
     assert yesterday.reconcile().unledgered == 4
     assert yesterday.failed() == {"nothing_lost", "ledger_whole"}
+
+
+def test_rows_that_landed_a_short_while_ago_need_not_be_in_the_ledger_yet(yesterday: Yesterday) -> None:
+    """The page of a segment of a backlog comes after its rows."""
+    yesterday.delete("acknowledged", "page = 2")
+    row = yesterday.reconcile(settled_after=timedelta(days=30))
+    assert (row.unreported, row.unledgered, row.doubled) == (4, 0, 0)
+
+
+def test_rows_are_noticed_where_there_is_no_page_at_all(yesterday: Yesterday) -> None:
+    """Nobody knows what was acknowledged then; that must not look as if all were in order."""
+    yesterday.delete("acknowledged", "true")
+    row = yesterday.reconcile()
+    assert (row.acknowledged, row.unledgered) == (0, 8)
+    assert yesterday.failed() == {"nothing_lost"}
 
 
 def test_events_of_a_collector_that_was_killed_before_it_acknowledged_them_are_no_loss(yesterday: Yesterday) -> None:

@@ -148,9 +148,10 @@ def test_nobody_sees_another_projects_import(runtime: Instance, receiving: Line,
 
 def test_without_a_live_key_nothing_is_kept(receiving: Line) -> None:
     nobody = ProjectKeys(id=0, name="", write_key="wk_nobody", api_key="")
-    before = sorted((receiving.data_dir / "imports").glob("*.data"))
+    before = set((receiving.data_dir / "imports").glob("*.data"))
     assert send(receiving.collector, nobody, EVENTS).status_code == 401
-    assert sorted((receiving.data_dir / "imports").glob("*.data")) == before
+    # Those that were there may be imported by now.
+    assert set((receiving.data_dir / "imports").glob("*.data")) <= before
 
 
 @pytest.mark.parametrize("mapping", ["heap", '{"name":"x"}', '{"name":"x","columns":{"a":"b"}}', "{"])

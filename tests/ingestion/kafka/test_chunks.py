@@ -2,17 +2,21 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
+from core.events import LandedEvent, Reject
 from ingestion.kafka.chunks import Chunk, UnreadableRecordError, cut, is_substitute, parse, substitute
 from ingestion.spool.records import Kind
+from tests.ingestion.rows import filled
 
 SEGMENT = "1700000000000-0123456789abcdef"
+CHUNK = f"{SEGMENT}.events.0-3"
 
 
 def lines(count: int, *, text: str = "x", batch_id: str = SEGMENT) -> bytes:
-    """Return rows as the collector writes them: the batch id comes last."""
-    rows = [{"project_id": 1, "message_id": f"m{index}", "text": text, "batch_id": batch_id} for index in range(count)]
-    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+    """Return rows as the collector writes them, with every member set."""
+    rows = [filled(LandedEvent, message_id=f"m{index}", user_agent=text, batch_id=batch_id) for index in range(count)]
+    return msgspec.json.Encoder().encode_lines(rows)
 
 
 def ids(chunks: list[Chunk]) -> list[str]:
@@ -39,11 +43,24 @@ def test_a_chunk_is_named_after_its_segment_its_table_and_the_rows_it_spans() ->
     assert [first.identifier, second.identifier] == [f"{SEGMENT}.rejects.0-3", f"{SEGMENT}.rejects.3-5"]
 
 
-def test_what_a_client_says_of_a_batch_id_stays_as_it_is() -> None:
-    said = f'{{"batch_id":"{SEGMENT}"}}'
-    row = b'{"properties":%b,"batch_id":"%b"}\n' % (said.encode(), SEGMENT.encode())
-    (chunk,) = cut(SEGMENT, Kind.EVENTS, row, 1000)
-    assert msgspec.json.decode(chunk.lines)["properties"] == {"batch_id": SEGMENT}
+@pytest.mark.parametrize("row", [LandedEvent, Reject])
+def test_a_row_that_has_every_member_of_its_table_goes_whole(row: type[Struct]) -> None:
+    """Whichever member comes last: ClickHouse does not ask for the table's order."""
+    line = msgspec.json.encode(filled(row, batch_id=SEGMENT)) + b"\n"
+    (chunk,) = cut(SEGMENT, Kind.EVENTS, line, 10_000)
+    said, goes = msgspec.json.decode(line), msgspec.json.decode(chunk.lines)
+    assert goes == said | {"batch_id": chunk.identifier}
+    assert parse(chunk.headers(), chunk.lines) == chunk
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_what_a_client_says_of_a_batch_id_stays_as_it_is(*, is_last: bool) -> None:
+    members = [b'"batch_id":"%b"' % SEGMENT.encode(), b'"properties":{"batch_id":"%b"}' % SEGMENT.encode()]
+    row = b"{%b}\n" % b",".join(members[::-1] if is_last else members)
+    chunks = list(cut(SEGMENT, Kind.EVENTS, row + lines(3), 1000))
+    first = msgspec.json.decode(chunks[0].lines.splitlines()[0])
+    assert first == {"batch_id": chunks[0].identifier, "properties": {"batch_id": SEGMENT}}
+    assert [parse(chunk.headers(), chunk.lines) for chunk in chunks] == chunks
 
 
 @given(st.integers(2, 40))
@@ -73,6 +90,7 @@ def test_a_row_that_cannot_go_is_replaced_by_a_reject_that_names_it() -> None:
     [
         {"format": b"2"},
         {"table": b"projects"},
+        {"table": b"acknowledged"},
         {"batch_id": b"../../etc"},
         {"chunk": b"events.0-3/.."},
         {"chunk": b"events.0-4"},
@@ -87,7 +105,19 @@ def test_a_record_whose_headers_do_not_fit_is_unreadable(change: dict[str, bytes
         parse([*(dict(chunk.headers()) | change).items()], chunk.lines)
 
 
-@pytest.mark.parametrize("value", [None, b"", lines(3), lines(2) + lines(1)[:-1]])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        lines(3),
+        lines(2, batch_id=CHUNK) + lines(1, batch_id=CHUNK)[:-1],
+        lines(2, batch_id=CHUNK),
+        lines(2, batch_id=CHUNK) + lines(1),
+        lines(2, batch_id=CHUNK) + b'{"project_id":1}\n',
+        lines(2, batch_id=CHUNK) + b"no JSON\n",
+    ],
+)
 def test_a_record_whose_rows_are_not_what_its_headers_say_is_unreadable(value: bytes | None) -> None:
     (chunk,) = cut(SEGMENT, Kind.EVENTS, lines(3), 10_000)
     with pytest.raises(UnreadableRecordError):

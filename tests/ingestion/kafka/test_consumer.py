@@ -3,16 +3,19 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+import msgspec
 import pytest
 
+from core.events import LandedEvent, Reject
 from ingestion.kafka.chunks import cut
 from ingestion.shipper.errors import RefusedError, UnreachableError
 from ingestion.shipper.landing import Landing
 from ingestion.shipper.shipment import read
-from ingestion.spool.records import Kind
-from tests.ingestion.harness import free_port
+from ingestion.spool.records import Kind, frame
+from tests.ingestion.harness import free_port, landed_events
 from tests.ingestion.kafka.brokers import MockBrokers
 from tests.ingestion.kafka.conftest import Member, Stream
+from tests.ingestion.rows import filled
 from tests.ingestion.yard import Yard
 
 FAILURES = "radixinsight_consumer_inserts_failed_total"
@@ -44,6 +47,20 @@ def test_what_the_shipper_writes_lands(yard: Yard, stream: Stream) -> None:
     with stream.landing(yard.landing) as member:
         wait(records_done(member, 2))
     assert yard.landed() == ["a", "b", "c"]
+
+
+def test_rows_of_either_table_land_as_they_were_with_every_member_set(yard: Yard, stream: Stream) -> None:
+    reject = filled(Reject, project_id=yard.project_id, message_id="r", batch_id=yard.batch_id)
+    line = msgspec.json.encode(reject) + b"\n"
+    yard.put(yard.record(yard.line("a")) + frame(Kind.REJECTS, 1, line) + line)
+    assert yard.shipper_to(stream.way).ship_available() == 1
+    with stream.landing(yard.landing) as member:
+        wait(records_done(member, 2))
+        assert member.count("records_unreadable") == 0
+    (row,) = landed_events(yard.client, yard.project_id)
+    expected = filled(LandedEvent)
+    assert (row["schema_version"], row["schema_deviations"]) == (expected.schema_version, expected.schema_deviations)
+    assert [name for _, name, _ in yard.rejected()] == ["r"]
 
 
 def test_a_segment_that_is_shipped_twice_lands_once(yard: Yard, stream: Stream) -> None:

@@ -8,8 +8,10 @@ from clickhouse_connect.driver.client import Client
 
 from ingestion.shipper.errors import RefusedError, UnableError, UnreachableError
 from ingestion.shipper.landing import Landing
+from ingestion.shipper.ledger import LedgerReport
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.spool.directory import ADOPTED, usage, writers
+from ingestion.spool.ledger import Ledger, Tally
 from ingestion.spool.records import HEADER_BYTES, Kind
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
@@ -198,6 +200,29 @@ def test_a_server_that_can_take_nothing_now_is_asked_with_one_segment_only(
         assert len(set(asked)) == 2
     time.sleep(0.02)
     assert shipper.ship_available() == 5
+
+
+def test_the_ledger_is_reported_while_a_backlog_is_shipped(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take hours, and rows of which no page tells would pass for a fault meanwhile."""
+    pages = Ledger(yard.root / "ledger")
+    for number in range(3):
+        page = pages.page(yard.batch_id)
+        page.note(Tally({(yard.project_id, Kind.EVENTS): 1}))
+        page.sync()
+        page.seal()
+        yard.put(yard.record(yard.line(f"m{number}")))
+    metrics = ShipperMetrics(yard.spool)
+    report = LedgerReport(yard.spool, yard.root / "ledger", yard.root / "damaged", yard.landing, metrics, interval_s=0)
+    order: list[Kind] = []
+    insert = yard.landing.insert
+
+    def insert_noted(kind: Kind, lines: bytes, token: str) -> None:
+        order.append(kind)
+        insert(kind, lines, token)
+
+    monkeypatch.setattr(yard.landing, "insert", insert_noted)
+    assert yard.shipper().ship_available(ledger=report) == 3
+    assert Kind.ACKNOWLEDGED in order[: order.index(Kind.EVENTS, 2)]
 
 
 def test_what_can_be_read_of_a_rotten_segment_lands_and_the_segment_is_kept(yard: Yard) -> None:
