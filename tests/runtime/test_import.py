@@ -103,7 +103,7 @@ def test_rejects_of_an_import_are_judged_anew(runtime: Instance, project: Projec
     place = ("--data-dir", str(runtime.data_dir), "--port-base", str(runtime.port_base))
     load = (str(tmp_path / "x.csv"), "--mapping", str(tmp_path / "x.toml"), "--project", str(project.id))
     assert "1 landed, 1 rejected" in command(runtime, *load).stdout
-    limits = {"RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES": "100000", "RADIXINSIGHT_COLLECTOR_": "100000"}
+    limits = {"RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES": "100000", "RADIXINSIGHT_COLLECTOR_MAX_TEXT_BYTES": "100000"}
     allowed = os.environ | limits
     replay = [sys.executable, "-m", "runtime", "rejects", "replay", str(project.id), *place]
     done = subprocess.run(replay, env=allowed, capture_output=True, text=True, check=True)
