@@ -9,8 +9,9 @@ from core.metadata.collection_rules import Addresses
 _IPV4_BITS_DROPPED = 8
 _IPV6_BITS_DROPPED = 80
 _NAMES = frozenset({"ip", "ip_address", "ipaddress"})
-# Before a name is looked at: whether bytes can have one of these in them, also one whose letters are escaped.
-_MENTIONED = re.compile(rb'[$_"](?:ip|ip_?address)"|\\u00', re.IGNORECASE)
+# Before a name is looked at: whether bytes can have one of these in them, also one whose letters are escaped, which no
+# library does.
+_MENTIONED = re.compile(rb'[$_"](?:ip|ip_?address)"|\\u00[4-7]', re.IGNORECASE)
 # What may be an address in a text: several of them, with ports, after one another.
 _ADDRESS_LIKE = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]+")
 # In bytes of any shape, JSON or form, packed into one another or not: such a name, and what it holds.

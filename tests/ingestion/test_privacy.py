@@ -162,6 +162,11 @@ def test_addresses_in_refused_bytes_of_any_shape_are_truncated(payload: bytes) -
     assert anonymise_mentions(payload, Addresses.TRUNCATE) == payload.replace(b"203.0.113.77", b"203.0.113.0")
 
 
+def test_an_object_that_mentions_no_address_stays_as_it_came() -> None:
+    raw = Raw(b'{"zip": 1.50, "b":[1,{"c":"\\u00e9 ip"}], "ship":null}')
+    assert privacy(addresses=Addresses.TRUNCATE).clean(raw, "properties") is raw
+
+
 def test_what_is_no_address_stays_in_refused_bytes() -> None:
     for payload in (b'{"ip":"DEAD"}', b'{"ship":"203.0.113.77"}', b'{"zip":"90210"}'):
         assert anonymise_mentions(payload, Addresses.TRUNCATE) == payload
