@@ -72,12 +72,13 @@ def test_a_process_is_told_the_passwords_that_it_needs_and_no_others(
     assert told("valkey") == told("trickle") == set()
 
 
-def test_the_consumer_runs_where_kafka_is_and_the_shipper_needs_no_clickhouse_there(tmp_path: Path) -> None:
+def test_the_consumer_runs_where_kafka_is_and_the_shipper_waits_for_no_clickhouse_there(tmp_path: Path) -> None:
     without = _catalogue(RuntimeSettings(data_dir=tmp_path, port_base=7100))
     with_kafka = _catalogue(RuntimeSettings(data_dir=tmp_path, port_base=7100, kafka_brokers="broker:9092"))
     assert "consumer" not in without.names
     assert (without["shipper"].needs, with_kafka["shipper"].needs) == (("migrate",), ())
-    assert "CLICKHOUSE_URL" not in with_kafka["shipper"].environment
+    # For the ledger, whenever it is there.
+    assert "CLICKHOUSE_URL" in with_kafka["shipper"].environment
     assert "CLICKHOUSE_URL" in with_kafka["consumer"].environment
 
 

@@ -74,7 +74,7 @@ def test_a_project_of_ones_own_has_keys_that_work(runtime: Instance) -> None:
 
 
 def test_a_project_in_an_unknown_zone_is_refused(runtime: Instance) -> None:
-    ran = _radixinsight("project", "My shop", "--timezone", "Mars/Olympus", "--data-dir", str(runtime.data_dir))
+    ran = _radixinsight("project", "Shop on Mars", "--timezone", "Mars/Olympus", "--data-dir", str(runtime.data_dir))
     assert ran.returncode == 1
     assert "Mars/Olympus" in ran.stderr
 
