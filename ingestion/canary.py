@@ -12,6 +12,7 @@ from ingestion.write_keys import WriteKeys
 
 _FIRST_AFTER_S = 2.0
 _TIMEOUT_S = 10.0
+_AT_ONCE = 16  # So that they share the disk's flushes: one after the other, a thousand projects are a minute of them.
 _OK = 200
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is listened on, as the settings say it
 _logger = structlog.get_logger()
@@ -39,20 +40,25 @@ class Canaries:
 
     async def send_all(self) -> None:
         """Send one for each project that has a live write key; one that does not arrive is logged and counted."""
-        for project_id, key in self._write_keys.one_of_each_project().items():
-            try:
-                async with asyncio.timeout(_TIMEOUT_S):
-                    status = await self._send(key)
-                problem = None if status == _OK else f"answered with {status}"
-            except (OSError, ValueError, IndexError) as error:
-                problem = str(error) or type(error).__name__
-            if problem is None:
-                self._metrics.canaries_sent.inc()
-            else:
-                self._metrics.canaries_failed.inc()
-                _logger.warning("canary_not_taken", project_id=project_id, error=problem)
+        gate = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for project_id, key in self._write_keys.one_of_each_project().items():
+                tasks.create_task(self._send(project_id, key, gate))
 
-    async def _send(self, key: str) -> int:
+    async def _send(self, project_id: int, key: str, gate: asyncio.Semaphore) -> None:
+        try:
+            async with gate, asyncio.timeout(_TIMEOUT_S):
+                status = await self._post(key)
+            problem = None if status == _OK else f"answered with {status}"
+        except (OSError, ValueError, IndexError) as error:
+            problem = str(error) or type(error).__name__
+        if problem is None:
+            self._metrics.canaries_sent.inc()
+        else:
+            self._metrics.canaries_failed.inc()
+            _logger.warning("canary_not_taken", project_id=project_id, error=problem)
+
+    async def _post(self, key: str) -> int:
         reader, writer = await asyncio.open_connection(self._host, self._port)
         try:
             credentials = base64.b64encode(f"{key}:".encode()).decode()

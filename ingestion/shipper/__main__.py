@@ -10,9 +10,9 @@ from core.logging import configure
 from core.settings import WarehouseSettings
 from ingestion.kafka.settings import KafkaProducerSettings
 from ingestion.settings import ShipperSettings
-from ingestion.shipper.destination import ClickHouse, Destination, Noting, Reporting
+from ingestion.shipper.destination import Accounted, ClickHouse, Destination
 from ingestion.shipper.landing import Landing
-from ingestion.shipper.ledger import LedgerReport
+from ingestion.shipper.ledger import LedgerReport, note_found, report_found
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.shipper.shipper import Shipper
 from ingestion.shipper.status import StatusServer
@@ -35,7 +35,9 @@ def main() -> None:
         url = settings.clickhouse_url.get_secret_value()
         _watch(url, metrics, stop, interval_s=settings.watch_interval_s)
         reports = Landing(url, timeout_s=settings.insert_timeout_s)
-        destination = Noting(destination, settings.ledger_dir) if kafka.brokers else Reporting(destination, reports)
+        # By way of the ledger, ClickHouse's troubles neither hold up what goes to Kafka nor repeat it.
+        account = partial(note_found, settings.ledger_dir) if kafka.brokers else partial(report_found, reports)
+        destination = Accounted(destination, account)
     status = StatusServer((settings.host, settings.listen_port), trouble, metrics.registry)
     shipper = Shipper(
         settings.spool_dir, settings.damaged_dir, destination, metrics, max_backoff_s=settings.max_backoff_s

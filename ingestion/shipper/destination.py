@@ -1,10 +1,10 @@
 """Where the shipper delivers segments."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from ingestion.shipper.landing import Landing
-from ingestion.shipper.ledger import note_found, report_found
 from ingestion.shipper.metrics import LandingMetrics
 from ingestion.shipper.shipment import Contents, Shipment
 from ingestion.spool.directory import ADOPTED
@@ -41,41 +41,22 @@ class ClickHouse:
         self._landing.close()
 
 
-class Reporting:
-    """Delivers to ClickHouse, and tells it what was in a segment whose collector had died."""
+class Accounted:
+    """Delivers to another destination, and accounts for what was in a segment whose collector had died.
 
-    def __init__(self, destination: Destination, landing: Landing) -> None:
-        self._destination = destination
-        self._landing = landing
-
-    def deliver(self, segment: Path, contents: Contents, *, split: bool) -> None:
-        """Deliver the segment, and report it if its collector may not have come to that."""
-        self._destination.deliver(segment, contents, split=split)
-        if segment.suffix == ADOPTED:
-            report_found(self._landing, segment.stem, contents)
-
-    def close(self) -> None:
-        """Close both."""
-        self._destination.close()
-        self._landing.close()
-
-
-class Noting:
-    """Delivers elsewhere, and notes in the ledger what was in a segment whose collector had died.
-
-    ClickHouse is told from there: its troubles neither hold up a delivery nor repeat one.
+    `account` gets the segment's id and contents, which may be more than the collector came to write down.
     """
 
-    def __init__(self, destination: Destination, ledger: Path) -> None:
+    def __init__(self, destination: Destination, account: Callable[[str, Contents], None]) -> None:
         self._destination = destination
-        self._ledger = ledger
+        self._account = account
 
     def deliver(self, segment: Path, contents: Contents, *, split: bool) -> None:
-        """Deliver the segment, and note it if its collector may not have come to that."""
+        """Deliver the segment, then account for it."""
         self._destination.deliver(segment, contents, split=split)
         if segment.suffix == ADOPTED:
-            note_found(self._ledger, segment.stem, contents)
+            self._account(segment.stem, contents)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the destination."""
         self._destination.close()

@@ -3,13 +3,14 @@
 import socket
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from ingestion.shipper.destination import Noting
+from ingestion.shipper.destination import Accounted
 from ingestion.shipper.landing import Landing
-from ingestion.shipper.ledger import LedgerReport
+from ingestion.shipper.ledger import LedgerReport, note_found
 from ingestion.shipper.metrics import ShipperMetrics
 from ingestion.spool.directory import ADOPTED, usage, writers
 from runtime.instance import Instance
@@ -30,7 +31,7 @@ def test_what_a_dead_collector_left_is_delivered_once_and_told_of_when_clickhous
 ) -> None:
     segment = yard.batch_id
     path = yard.put(yard.record(yard.line("a"), yard.line("b")), suffix=ADOPTED)
-    shipper = yard.shipper_to(Noting(stream.destination(), yard.root / "ledger"))
+    shipper = yard.shipper_to(Accounted(stream.destination(), partial(note_found, yard.root / "ledger")))
     away = Landing(f"http://u:p@127.0.0.1:{free_port()}/", timeout_s=1)
     assert (shipper.ship_available(), path.exists()) == (1, False)
     waiting = report(yard, away)
@@ -50,7 +51,7 @@ def test_what_a_dead_collector_left_is_delivered_once_and_told_of_when_clickhous
 def test_a_ledger_that_cannot_be_written_holds_up_no_delivery(yard: Yard, stream: Stream) -> None:
     (yard.root / "ledger").write_text("no directory")
     path = yard.put(yard.record(yard.line("a")), suffix=ADOPTED)
-    shipper = yard.shipper_to(Noting(stream.destination(), yard.root / "ledger"))
+    shipper = yard.shipper_to(Accounted(stream.destination(), partial(note_found, yard.root / "ledger")))
     assert (shipper.ship_available(), path.exists()) == (1, False)
 
 
