@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from msgspec import Raw
-
 from core.events import RejectReason
 
 # Strings as a whole, so that what stands in them is not taken for structure.
-_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}:]', re.DOTALL)
+_STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}:]', re.DOTALL)
+_LEAST_MEMBER = len('"":0,')
+_MOST_BYTES_PER_CHARACTER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,34 +23,33 @@ class Limits:
     text_bytes: int = 16 * 1024
     """Bytes of one text within them, as it stands in JSON."""
 
-    def exceeded(self, value: Raw) -> tuple[RejectReason, str] | None:
-        """Say in which way the JSON `value` holds more than it may; None when it does not."""
-        json = bytes(value)
-        # Counting bytes costs a tenth of reading them, and clears all but a few.
+    def exceeded(self, json: str) -> tuple[RejectReason, str] | None:
+        """Say in which way a JSON value holds more than it may; None when it does not."""
+        # Counting characters costs a tenth of reading them, and clears all but a few.
         if (
-            len(json) <= self.text_bytes
-            and json.count(b"{") + json.count(b"[") <= self.depth
-            and json.count(b":") <= self.members
+            len(json) * (1 if json.isascii() else _MOST_BYTES_PER_CHARACTER) <= self.text_bytes
+            and (len(json) <= self.members * _LEAST_MEMBER or json.count(":") <= self.members)
+            and json.count("{") + (json.count("[") if "[" in json else 0) <= self.depth
         ):
             return None
         return self._exceeded(json)
 
-    def _exceeded(self, json: bytes) -> tuple[RejectReason, str] | None:
+    def _exceeded(self, json: str) -> tuple[RejectReason, str] | None:
         depth = members = 0
         for token in _STRUCTURE.finditer(json):
-            match json[token.start() : token.start() + 1]:
-                case b"{" | b"[":
+            match json[token.start()]:
+                case "{" | "[":
                     depth += 1
                     if depth > self.depth:
                         return RejectReason.NESTED_TOO_DEEP, f"more than {self.depth} levels of objects and lists"
-                case b"}" | b"]":
+                case "}" | "]":
                     depth -= 1
-                case b":":
+                case ":":
                     members += 1
                     if members > self.members:
                         return RejectReason.TOO_MANY_MEMBERS, f"more than {self.members} members"
                 case _:
-                    size = token.end() - token.start() - 2
+                    size = len(token.group().encode()) - len('""')
                     if size > self.text_bytes:
                         return RejectReason.TEXT_TOO_LONG, f"a text of {size} bytes; {self.text_bytes} are allowed"
         return None

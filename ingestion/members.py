@@ -89,13 +89,10 @@ def read_group_type(event: Event) -> str:
     return group_type
 
 
-def read_session_id(event: Event, context_id: str | float | None) -> str:
-    """Return the client's session; what is no id would melt everybody's events into one: then there is none."""
-    for value in (event.session_id, context_id):
-        session_id = as_text(value)
-        if session_id is not None and is_legal(session_id):
-            return session_id
-    return ""
+def read_session_id(value: str | float | None) -> str:
+    """Return a client's session, empty for what is no id: that would melt everybody's events into one session."""
+    session_id = as_text(value)
+    return session_id if session_id is not None and is_legal(session_id) else ""
 
 
 def _demand_legal(**ids: str | None) -> None:

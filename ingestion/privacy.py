@@ -80,14 +80,15 @@ class Privacy:
         """Return the id of this name (`userId`, …) as it is kept."""
         return self._hash(value) if value and name in self.hashed_ids else value
 
-    def clean(self, raw: Raw, root: str, ids: Collection[str] = ()) -> Raw:
+    def clean(self, raw: Raw, json: str, root: str, ids: Collection[str] = ()) -> Raw:
         """Return the JSON object `raw`, the event's member `root`, as it is kept; `raw` itself where all of it is.
 
+        `json` is its text, which a caller mostly has: to search a text costs a third of searching bytes.
         Texts that are one of `ids`, which are to be hashed, are hashed wherever they stand. Raises msgspec's errors
         where it is no JSON after all.
         """
         state = self._start.below(root)
-        if state.is_dead and not ids and (self._keeps_addresses or not mentions_address(bytes(raw))):
+        if state.is_dead and not ids and (self._keeps_addresses or not mentions_address(json)):
             return raw
         cleaned = self._member(raw, state, ids)
         return Raw(_EMPTY) if cleaned is None else cleaned
@@ -124,7 +125,7 @@ class Privacy:
         for name, value in members.items():
             root = _ROOTS.get(name)
             if root is not None:
-                kept[name] = self.clean(value, root, ids)
+                kept[name] = self.clean(value, str(value, "utf-8"), root, ids)
             elif name in said:
                 # A word that names nobody stays one, so that a replay does not make a person of it.
                 is_kept = name not in self.hashed_ids or memoryview(value)[0] == _N

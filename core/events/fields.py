@@ -48,7 +48,10 @@ Traits = Annotated[Raw, _column(STRING, "JSON object as it came; empty when abse
 TraitsOnce = Annotated[Raw, _column(STRING, "JSON object of traits to set where there are none; empty when absent.")]
 TraitsIncrement = Annotated[Raw, _column(STRING, "JSON object of numbers to add to traits; empty when absent.")]
 Context = Annotated[Raw, _column(STRING, "JSON object as it came; empty when absent.")]
-Ip = Annotated[str, _column(STRING, "The client's address: as it says in its context, else where the request is from.")]
+Ip = Annotated[
+    str,
+    _column(STRING, "As much of the client's address as the project keeps: of the context's, else of the request's."),
+]
 UserAgent = Annotated[str, _column(LOW_CARDINALITY, "User agent: as the context says, else the request's.")]
 Country = Annotated[
     str, _column(LOW_CARDINALITY, "ISO 3166-1 code of the address's country on receiving; empty when not known.")

@@ -5,6 +5,8 @@ is made segment by segment: a loss in one cannot hide behind a surplus in anothe
 
     acknowledged + unacknowledged + doubled + unledgered + unreported = landed + rejected + waiting + lost
     landed = duplicates + canaries + modelled + unsettled + unmodelled
+
+The two lines are counted one after the other: of a day on which events still land, the second one may tell of more.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,6 +24,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 # What a segment holds was received within the day before it was begun, but for what is replayed from the rejects.
 _RECEIVED_BEFORE = timedelta(days=1)
+# What only leads to another count.
+_STEPS = frozenset({"deliveries", "firsts"})
 # Ids that are compared at once: about 1 GB of memory in ClickHouse.
 _IDS_AT_ONCE = 5_000_000
 
@@ -166,8 +170,9 @@ def _project_day(day: date, project_id: int, segments: dict[str, int] | None, mo
         day=day,
         project_id=project_id,
         **{name: int(counts[name]) for name in queries.SEGMENT_COUNTS},
-        duplicates=int(counts["landed"] - models["firsts"]),
-        **{name: int(models[name]) for name in queries.MODEL_COUNTS if name != "firsts"},
+        # Not from what the first question counted: while events of that day still land, the second one sees more.
+        duplicates=int(models["deliveries"] - models["firsts"]),
+        **{name: int(models[name]) for name in queries.MODEL_COUNTS if name not in _STEPS},
     )
 
 

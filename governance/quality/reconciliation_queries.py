@@ -108,7 +108,7 @@ from segments
 group by project_id
 """
 
-MODEL_COUNTS = ("firsts", "canaries", "unsettled", "modelled", "unmodelled", "unfounded")
+MODEL_COUNTS = ("deliveries", "firsts", "canaries", "unsettled", "modelled", "unmodelled", "unfounded")
 
 # An event counts to the day of its first delivery, also where other days have deliveries of it.
 MODELS = """
@@ -148,6 +148,7 @@ with
             message_id,
             argMinIf((batch, is_canary), (received_at, sequence, batch), is_landed = 1) as first_delivery,
             countIf(is_landed = 1) as landed,
+            countIf(is_landed = 1 and batch >= {first_batch:String} and batch < {end_batch:String}) as of_the_day,
             countIf(is_landed = 0) as staged,
             anyIf(batch, is_landed = 0) as staged_batch,
             max(inserted_at) < now64(3) - toIntervalSecond({settled_after_s:UInt32}) as is_settled,
@@ -159,6 +160,7 @@ with
     )
 select
     project_id,
+    sum(of_the_day) as deliveries,
     countIf(is_first) as firsts,
     countIf(is_first and is_known_canary) as canaries,
     countIf(is_first and not is_known_canary and staged = 0 and not is_settled) as unsettled,

@@ -23,9 +23,14 @@ def privacy(*rules: tuple[str, Action] | tuple[str, Action, str], addresses: Add
     return Privacy(CollectionRules(addresses=addresses, properties=made), b"a secret")
 
 
+def as_kept(rules: Privacy, raw: Raw, root: str = "properties") -> Raw:
+    """Return what is kept of a member."""
+    return rules.clean(raw, bytes(raw).decode(), root)
+
+
 def clean(rules: Privacy, value: dict[str, Any], root: str = "properties") -> Any:
     """Return what is left of a member after the rules."""
-    return json.loads(bytes(rules.clean(Raw(json.dumps(value).encode()), root)))
+    return json.loads(bytes(as_kept(rules, Raw(json.dumps(value).encode()), root)))
 
 
 def test_a_member_is_dropped_masked_or_hashed_by_its_path() -> None:
@@ -97,7 +102,7 @@ def test_equal_values_have_equal_hashes_that_differ_between_projects_and_are_not
 
 def test_numbers_that_no_rule_names_stay_digit_for_digit() -> None:
     text = b'{"big":12345678901234567890123,"price":1.10,"email":"x"}'
-    cleaned = privacy(("properties.email", Action.DROP)).clean(Raw(text), "properties")
+    cleaned = as_kept(privacy(("properties.email", Action.DROP)), Raw(text))
     assert bytes(cleaned) == b'{"big":12345678901234567890123,"price":1.10}'
 
 
@@ -139,10 +144,10 @@ def test_addresses_within_an_event_follow_the_same_rule() -> None:
         ('["203.0.113.77"]', ["203.0.113.0"]),
     ],
 )
-@pytest.mark.parametrize("name", ["ip", "$ip", "_ip", "ipAddress", "$ip_address", "\\u0069p"])
+@pytest.mark.parametrize("name", ["ip", "$ip", "_ip", "ipAddress", "$ip_address", "IP", "Ip_Address", "\\u0069p"])
 def test_an_address_is_truncated_however_it_is_written(name: str, said: str, kept: Any) -> None:
     raw = Raw(f'{{"{name}":{said}}}'.encode())
-    (value,) = json.loads(bytes(privacy(addresses=Addresses.TRUNCATE).clean(raw, "context"))).values()
+    (value,) = json.loads(bytes(as_kept(privacy(addresses=Addresses.TRUNCATE), raw, "context"))).values()
     assert value == kept
 
 
@@ -164,7 +169,7 @@ def test_addresses_in_refused_bytes_of_any_shape_are_truncated(payload: bytes) -
 
 def test_an_object_that_mentions_no_address_stays_as_it_came() -> None:
     raw = Raw(b'{"zip": 1.50, "b":[1,{"c":"\\u00e9 ip"}], "ship":null}')
-    assert privacy(addresses=Addresses.TRUNCATE).clean(raw, "properties") is raw
+    assert as_kept(privacy(addresses=Addresses.TRUNCATE), raw) is raw
 
 
 def test_what_is_no_address_stays_in_refused_bytes() -> None:
@@ -268,7 +273,7 @@ def test_a_secret_is_nowhere_after_a_rule_for_all_texts(value: dict[str, Any], s
     planted = value | {"at": {"some": [secret, {"place": f"{secret}!"}]}}
     raw = Raw(msgspec.json.encode(planted))
     for action in (Action.DROP, Action.MASK, Action.HASH):
-        cleaned = bytes(privacy(("**", action)).clean(raw, "properties"))
+        cleaned = bytes(as_kept(privacy(("**", action)), raw))
         assert msgspec.json.encode(secret)[1:-1] not in cleaned
 
 
@@ -276,4 +281,4 @@ def test_a_secret_is_nowhere_after_a_rule_for_all_texts(value: dict[str, Any], s
 def test_rules_that_match_nothing_change_nothing(value: dict[str, Any]) -> None:
     raw = Raw(msgspec.json.encode(value))
     rules = privacy(("properties.a-name-that-no-event-has", Action.DROP))
-    assert msgspec.json.decode(rules.clean(raw, "properties")) == msgspec.json.decode(raw)
+    assert msgspec.json.decode(as_kept(rules, raw)) == msgspec.json.decode(raw)

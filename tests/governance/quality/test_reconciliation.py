@@ -7,7 +7,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from engine.reconciled import Books, books
-from governance.quality import ProjectDay, judge, missing_pages, reconcile
+from governance.quality import ProjectDay, judge, missing_pages, reconcile, reconciliation
 
 # Not longer ago than ClickHouse keeps what was acknowledged.
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
@@ -100,6 +100,21 @@ def test_the_first_delivery_of_an_event_counts_on_the_day_of_its_segment(yesterd
     (after,) = reconcile(yesterday.client, DAY + timedelta(days=1), databases=yesterday.databases)
     assert (before.landed, before.modelled, before.duplicates) == (3, 3, 0)
     assert (after.landed, after.modelled) == (1, 1)
+
+
+def test_what_lands_between_the_two_questions_is_no_negative_duplicate(
+    yesterday: Yesterday, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segments = reconciliation._segments  # pyright: ignore[reportPrivateUsage]
+
+    def then_land(*arguments: Any) -> Any:
+        found = segments(*arguments)
+        yesterday.land(yesterday.segment(events=2), "y", "z", at=NOON)
+        return found
+
+    monkeypatch.setattr(reconciliation, "_segments", then_land)
+    row = yesterday.reconcile()
+    assert (row.landed, row.duplicates) == (6, 1)
 
 
 def test_a_deleted_row_is_lost(yesterday: Yesterday) -> None:
