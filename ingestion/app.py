@@ -1,17 +1,18 @@
 """The collector's application."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from core import metadata, problem
 from core.enrichment.geography import Geography
 from ingestion import openapi, operation
 from ingestion.canary import Canaries
 from ingestion.collection import EventRoutes
+from ingestion.cross_origin import cross_origin
 from ingestion.endpoints import endpoints
 from ingestion.importing import routes
 from ingestion.importing.receiving import Receiving
@@ -21,14 +22,25 @@ from ingestion.prefixes import EVERY_PROTOCOL
 from ingestion.protocols import posthog_answers, segment_answers
 from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
-from ingestion.request_ids import HEADER
 from ingestion.settings import CollectorSettings
 from ingestion.spool.bounds import SpoolBounds
 from ingestion.spool.writer import SpoolWriter
 from ingestion.state import CollectorState
+from ingestion.wire import Endpoint
 from ingestion.write_keys import WriteKeys
 
-_PREFLIGHT_S = 24 * 3600
+
+class _Collector(FastAPI):
+    """The application; requests with events never come to the framework."""
+
+    _events: EventRoutes
+
+    def serve_events(self, event_endpoints: Mapping[str, Endpoint]) -> None:
+        """Serve these paths, without the framework."""
+        self._events = EventRoutes(super().__call__, event_endpoints, lambda: self.state.collector)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._events(scope, receive, send)
 
 
 def create_app(settings: CollectorSettings) -> FastAPI:
@@ -82,7 +94,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             await writer.close()
             await engine.dispose()
 
-    app = FastAPI(
+    app = _Collector(
         title="RadixInsight collector",
         version="1",
         description=openapi.DESCRIPTION,
@@ -99,18 +111,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
     for prefix in [*prefixes.of(EVERY_PROTOCOL), *prefixes.of("segment"), *prefixes.of("rudderstack")]:
         app.include_router(segment_answers.router, prefix=prefix)
     problem.install(app)
-    app.add_middleware(EventRoutes, endpoints=endpoints(prefixes))
-    # Trackers run on any page. Nothing here looks at cookies, so that any origin may be answered; some trackers insist
-    # on sending theirs, which browsers allow only to an origin that is named.
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origin_regex=".*",
-        allow_credentials=True,
-        allow_methods=["GET", "POST"],
-        allow_headers=["*"],
-        # Scripts are not shown these unless they are told that they may look.
-        expose_headers=["Retry-After", HEADER],
-        max_age=_PREFLIGHT_S,
-    )
+    app.add_middleware(cross_origin)
+    app.serve_events(endpoints(prefixes))
     openapi.install(app)
     return app

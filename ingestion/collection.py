@@ -1,20 +1,22 @@
 """The short way for events: from an ASGI request to the spool and its answer.
 
-Routing, dependencies and response classes of the framework cost more than all of our own work on a small request
-(docs/performance.md), so requests with events go past them; everything else goes through FastAPI.
+Middleware, routing, dependencies and response classes of the framework cost more than all of our own work on a small
+request (docs/performance.md), so requests with events go past them; everything else goes through FastAPI.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import RadixError
 from core.logging import REQUEST_ID
 from core.metadata.collection_rules import Bots
 from ingestion import body as bodies
+from ingestion.cross_origin import cross_origin
 from ingestion.errors import MethodNotAllowedError, RequestTooLargeError
 from ingestion.importing.routes import is_upload
 from ingestion.intake import Outcome, take
@@ -32,31 +34,37 @@ _logger = structlog.get_logger()
 
 
 class EventRoutes:
-    """ASGI middleware that serves the endpoints and passes on every other path. Every request gets an id."""
+    """ASGI application that serves the endpoints and passes on every other path. Every request gets an id."""
 
-    def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint], state: Callable[[], CollectorState]) -> None:
         self._app = app
         self._endpoints = endpoints
+        self._state = state
         self._request_ids = RequestIds()
+        self._serve_other_origins = cross_origin(self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif scope["path"] not in self._endpoints or is_upload(scope):
+            await self._pass_on(scope, receive, send)
+        elif any(name == b"origin" for name, _ in scope["headers"]):
+            await self._serve_other_origins(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        request_id = self._request_ids.of(headers)
-        REQUEST_ID.set(request_id)
-        endpoint = self._endpoints.get(scope["path"])
-        if endpoint is None or is_upload(scope):
-            await self._pass_on(scope, receive, send, request_id)
-            return
-        state: CollectorState = scope["app"].state.collector
+        request_id = self._begin(headers)
         client = scope["client"][0] if scope.get("client") else ""
         wire = Wire(scope["method"], scope["path"], scope["query_string"], headers, ip=client, request_id=request_id)
-        await _send(send, await _answer(state, endpoint, wire, receive), request_id)
+        reply = await _answer(self._state(), self._endpoints[wire.path], wire, receive)
+        await _send(send, reply, wire)
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = self._begin(Headers(scope=scope))
+
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], _request_id_header(request_id)]
@@ -64,6 +72,11 @@ class EventRoutes:
 
         scope.setdefault("state", {})["request_id"] = request_id
         await self._app(scope, receive, send_with_id)
+
+    def _begin(self, headers: Mapping[str, str]) -> str:
+        request_id = self._request_ids.of(headers)
+        REQUEST_ID.set(request_id)
+        return request_id
 
 
 async def _answer(state: CollectorState, endpoint: Endpoint, wire: Wire, receive: Receive) -> Reply:
@@ -151,12 +164,14 @@ def _is_own_canary(state: CollectorState, endpoint: Endpoint, wire: Wire) -> boo
     return endpoint.protocol == canary.NAME and wire.ip in {*_LOOPBACK, state.settings.host}
 
 
-async def _send(send: Send, reply: Reply, request_id: str) -> None:
+async def _send(send: Send, reply: Reply, wire: Wire) -> None:
     headers = [
-        _request_id_header(request_id),
+        _request_id_header(wire.request_id),
         (b"content-type", reply.media_type.encode("latin-1")),
         (b"content-length", str(len(reply.body)).encode("ascii")),
     ]
+    if "origin" not in wire.headers:
+        headers.append((b"vary", b"Origin"))  # one that names its origin is answered otherwise
     for name, value in (reply.headers or {}).items():
         headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

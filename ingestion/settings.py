@@ -89,6 +89,11 @@ class CollectorSettings(EventSettings, SpoolSettings, MetadataSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int | None = Field(default=None, description="Port to listen on. Default: RADIXINSIGHT_PORT_BASE + 1.")
+    own_port: int | None = Field(
+        default=None,
+        description="Port of this process alone, for its metrics and its health. With it, further collectors on the "
+        "same machine may listen on the other port too (Linux).",
+    )
     trusted_proxies: str = Field(
         default="127.0.0.1",
         description="Addresses, separated by commas, whose X-Forwarded-For is believed; `*` for every one.",

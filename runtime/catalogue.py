@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 
@@ -50,7 +51,14 @@ class Catalogue:
     """Every process of one installation, by name, with its command, environment and readiness."""
 
     def __init__(
-        self, directory: DataDirectory, ports: Ports, credentials: Credentials, addresses: Addresses, *, run_id: str
+        self,
+        directory: DataDirectory,
+        ports: Ports,
+        credentials: Credentials,
+        addresses: Addresses,
+        *,
+        run_id: str,
+        collectors: int = 1,
     ) -> None:
         self._directory = directory
         self._ports = ports
@@ -62,7 +70,7 @@ class Catalogue:
             self._postgres(),
             self._valkey(),
             self._migrate(),
-            self._collector(),
+            *self._collectors(collectors),
             self._shipper(),
             *([self._consumer()] if addresses.kafka_brokers else []),
             self._importer(),
@@ -201,9 +209,10 @@ class Catalogue:
             once=True,
         )
 
-    def _collector(self) -> Service:
+    def _collectors(self, number: int) -> list[Service]:
+        """Return `collector`, or with `collector-2` and so on several that share its port."""
         port = self._ports.of("collector")
-        return Service(
+        first = Service(
             name="collector",
             command=lambda: _module("ingestion"),
             environment=self.environment("DATABASE_URL", "REDIS_URL", RADIXINSIGHT_COLLECTOR_PORT=str(port)),
@@ -213,6 +222,25 @@ class Catalogue:
             address=f"http://{LOOPBACK}:{port}",
             is_ready=partial(readiness.answers_http, port, "/readyz"),
         )
+        if number == 1:
+            return [first]
+        made: list[Service] = []
+        for which in range(1, number + 1):
+            own_port = self._ports.of(f"collector-{which}")
+            own = {"RADIXINSIGHT_COLLECTOR_OWN_PORT": str(own_port)}
+            if which > 1:
+                own["RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S"] = "0"  # the first one's go to any of them
+            made.append(
+                replace(
+                    first,
+                    name="collector" if which == 1 else f"collector-{which}",
+                    environment=first.environment | own,
+                    address=f"http://{LOOPBACK}:{own_port}" if which > 1 else first.address,
+                    is_ready=partial(readiness.answers_http, own_port, "/readyz"),
+                )
+            )
+        others = tuple(service.name for service in made[1:])
+        return [replace(made[0], companions=(*first.companions, *others)), *made[1:]]
 
     def _shipper(self) -> Service:
         port = self._ports.of("shipper")
@@ -340,7 +368,7 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _is_installed(name: str) -> bool:
-    module = _MODULES.get(name)
+    module = _MODULES.get("collector" if name.startswith("collector") else name)
     if module is None:
         return True
     try:

@@ -1,5 +1,6 @@
 """Which port each process listens on, and what to say when one is taken."""
 
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ OFFSETS = {
     "shipper": 7,
     "consumer": 8,
 }
+_SEVERAL = re.compile(r"collector-([1-9]\d*)")
+_SEVERAL_FROM = 8
 _HIGHEST_BASE = 65000
 _STEP = 100
 
@@ -31,12 +34,13 @@ class Ports:
     base: int
 
     def of(self, service: str) -> int:
-        """Return the port of a process."""
-        return self.base + OFFSETS[service]
+        """Return the port of a process, or of `collector-1` and so on: those that several collectors have alone."""
+        several = _SEVERAL.fullmatch(service)
+        return self.base + (_SEVERAL_FROM + int(several.group(1)) if several else OFFSETS[service])
 
     def check(self, services: Iterable[str]) -> None:
         """Raise PortTakenError when a port that these processes need is taken, naming its holder and a way out."""
-        needed = [name for name in services if name in OFFSETS]
+        needed = [name for name in services if name in OFFSETS or _SEVERAL.fullmatch(name)]
         taken = [name for name in needed if not is_free(self.of(name))]
         if not taken:
             return

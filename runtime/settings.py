@@ -53,6 +53,13 @@ class RuntimeSettings(BaseSettings):
         validation_alias=AliasChoices("REDIS_URL", "RADIXINSIGHT_REDIS_URL"),
         description="Address of your own Valkey or Redis; unset: the embedded one is started.",
     )
+    collectors: int = Field(
+        default=1,
+        ge=1,
+        le=32,
+        description="Collector processes, which share the collector's port (Linux). Several have ports of their own "
+        "too, for their metrics: +9, +10, …",
+    )
     kafka_brokers: str = Field(
         default="",
         description="Brokers of your own Kafka: the shipper writes there, and a consumer is started too. Empty: none.",

@@ -87,7 +87,14 @@ class Supervisor:
         credentials = load_credentials(self.directory)
         addresses = resolve(self._settings, credentials, self._ports)
         self._record.external = sorted(addresses.external)
-        return Catalogue(self.directory, self._ports, credentials, addresses, run_id=self._record.run_id)
+        return Catalogue(
+            self.directory,
+            self._ports,
+            credentials,
+            addresses,
+            run_id=self._record.run_id,
+            collectors=self._settings.collectors,
+        )
 
     def _start_guard(self) -> None:
         self._guard = subprocess.Popen(  # noqa: S603 - our own program

@@ -146,3 +146,32 @@ def test_collectors_side_by_side_and_shippers_on_several_machines_lose_and_doubl
         together.acknowledged |= load.acknowledged
         together.unknown |= load.unknown
     verify(client, project, together)
+
+
+def test_collectors_on_one_port_share_the_load_and_one_that_is_killed_takes_nothing_along(
+    runtime: Instance, tmp_path: Path, project: ProjectKeys, client: Client
+) -> None:
+    line = Line(runtime.variables, tmp_path)
+    shared = line.collector
+    collectors = [Program("ingestion", tmp_path / f"{number}.log", line.environment) for number in range(2)]
+    line.shipper.start()
+    try:
+        for collector in collectors:
+            own_port = str(collector.port)
+            collector.start(RADIXINSIGHT_COLLECTOR_PORT=str(shared.port), RADIXINSIGHT_COLLECTOR_OWN_PORT=own_port)
+        load = Load(Sender(shared.url, project.write_key))
+        time.sleep(1)
+        shares = [collector.metrics()["radixinsight_collector_events_accepted_total"] for collector in collectors]
+        collectors[1].kill()
+        time.sleep(1)
+        before = len(load.acknowledged)
+        time.sleep(1)
+        load.stop()
+        assert all(shares)
+        assert len(load.acknowledged) > before
+        line.wait_until_shipped()
+    finally:
+        for collector in collectors:
+            collector.stop()
+        line.stop()
+    verify(client, project, load)

@@ -25,7 +25,9 @@ def _catalogue(settings: RuntimeSettings) -> Catalogue:
     directory = DataDirectory.at(settings.data_dir)
     directory.create()
     credentials, ports = load_credentials(directory), Ports(settings.port_base)
-    return Catalogue(directory, ports, credentials, resolve(settings, credentials, ports), run_id="")
+    return Catalogue(
+        directory, ports, credentials, resolve(settings, credentials, ports), run_id="", collectors=settings.collectors
+    )
 
 
 def test_the_collector_waits_for_postgresql_only(catalogue: Catalogue) -> None:
@@ -80,6 +82,18 @@ def test_the_consumer_runs_where_kafka_is_and_the_shipper_waits_for_no_clickhous
     # For the ledger, whenever it is there.
     assert "CLICKHOUSE_URL" in with_kafka["shipper"].environment
     assert "CLICKHOUSE_URL" in with_kafka["consumer"].environment
+
+
+def test_several_collectors_share_a_port_and_have_one_each(tmp_path: Path) -> None:
+    catalogue = _catalogue(RuntimeSettings(data_dir=tmp_path, port_base=7100, collectors=3))
+    started = [service for service in catalogue.select(["collector"]) if service.name.startswith("collector")]
+    assert [service.name for service in started] == ["collector", "collector-2", "collector-3"]
+    told = [service.environment for service in started]
+    assert {environment["RADIXINSIGHT_COLLECTOR_PORT"] for environment in told} == {"7101"}
+    assert [environment["RADIXINSIGHT_COLLECTOR_OWN_PORT"] for environment in told] == ["7109", "7110", "7111"]
+    # One canary a minute and project, not three.
+    name = "RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S"
+    assert [environment.get(name) for environment in told] == [None, "0", "0"]
 
 
 async def test_postgresql_is_asked_again_while_its_databases_can_not_be_made(
