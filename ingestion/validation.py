@@ -1,7 +1,6 @@
 """From what a client says to what lands, or to the reason why not."""
 
 from collections.abc import Callable, Collection
-from copy import copy
 from dataclasses import dataclass
 
 from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType, ValidationError
@@ -86,6 +85,8 @@ class _Context(Struct, rename="camel"):
 
 _NO_CONTEXT = _Context()
 _decode_context = Decoder(_Context).decode
+# Half of what copy.copy costs.
+_copy: Callable[[LandedEvent], LandedEvent] = LandedEvent.__copy__  # pyright: ignore[reportAttributeAccessIssue] - not in msgspec's stubs
 
 
 class Validator:
@@ -144,7 +145,7 @@ class Validator:
             (anonymous_id, user_id, previous_id, group_id), ids = self._hashed(
                 anonymousId=anonymous_id, userId=user_id, previousId=previous_id, groupId=group_id
             )
-        row = copy(self._row if context is EMPTY else self._row_of(context, ids))
+        row = _copy(self._row if context is EMPTY else self._row_of(context, ids))
         row.message_id = read_message_id(event.message_id)
         row.type, row.sequence, row.batch_id = kind, sequence, batch_id
         row.anonymous_id, row.user_id, row.previous_id = anonymous_id, user_id, previous_id
@@ -158,7 +159,7 @@ class Validator:
     def _row_of(self, context: Raw, ids: Collection[str]) -> LandedEvent:
         """Return a row with what a context says; raise `RejectedEventError`."""
         if ids or context != self._last_context:
-            row = copy(self._row)
+            row = _copy(self._row)
             row.context = kept = self._kept(context, "context", ids)
             columns = _columns_of(kept)
             row.session_id = read_session_id(columns.session_id)
