@@ -111,6 +111,7 @@ def main() -> int:
         title = f"Ingest, {settings.collectors} collector processes, load generator on the same machine"
         table = report.Report(title, ("what", "measured", "goal"))
         place = ("--data-dir", str(settings.data_dir))
+        # By name each: what is only a companion is not waited for.
         collectors = ["collector", *(f"collector-{number}" for number in range(2, settings.collectors + 1))]
         only = ",".join([*collectors, "shipper"])
         _run("up", "--detach", "--only", only, "--port-base", str(port_base), *place)

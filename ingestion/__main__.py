@@ -1,8 +1,10 @@
 """`python -m ingestion`: runs the collector."""
 
+import contextlib
 import socket
 import sys
 
+import structlog
 import uvicorn
 
 from core.logging import configure
@@ -11,7 +13,6 @@ from ingestion.http_protocol import bounded
 from ingestion.importing.routes import is_upload
 from ingestion.settings import CollectorSettings
 
-_BACKLOG = 2048
 _FAILED_TO_START = 3
 
 
@@ -38,24 +39,31 @@ def main() -> None:
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=10,
     )
-    server = uvicorn.Server(config)
-    server.run(_sockets(settings))
-    if not server.started:
+    try:
+        sockets = _sockets(settings)
+    except OSError as error:
+        structlog.get_logger().error("port_not_opened", error=str(error))
         sys.exit(_FAILED_TO_START)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets)
 
 
 def _sockets(settings: CollectorSettings) -> list[socket.socket] | None:
-    """Open the port that is shared and the one that is not; None leaves the only one to uvicorn.
+    """Bind the port that is shared and the one that is not; None leaves the only one to uvicorn.
 
-    Linux spreads connections over all processes that listen on a shared port.
+    Linux spreads connections over all processes that listen on a shared port, which uvicorn does once it can answer.
     """
     if settings.own_port is None:
         return None
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return [
-        socket.create_server((settings.host, port), family=family, backlog=_BACKLOG, reuse_port=is_shared)
-        for port, is_shared in ((settings.listen_port, True), (settings.own_port, False))
-    ]
+    sockets: list[socket.socket] = []
+    for port in (settings.listen_port, settings.own_port):
+        bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port == settings.listen_port:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((settings.host, port))
+        sockets.append(bound)
+    return sockets
 
 
 if __name__ == "__main__":

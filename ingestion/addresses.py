@@ -11,7 +11,7 @@ _IPV6_BITS_DROPPED = 80
 _NAMES = frozenset({"ip", "ip_address", "ipaddress"})
 # Before a name is looked at: whether JSON can have one of these in them, also one whose letters are escaped, which no
 # library does.
-_MENTIONED = re.compile(r'[$_"](?:ip|ip_?address)"|\\u00[4-7]')
+_MENTIONED = re.compile(r'[$_"](?:ip|ip_?address)"|\\u00(?:24|[4-7])')
 # What may be an address in a text: several of them, with ports, after one another.
 _ADDRESS_LIKE = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]+")
 # In bytes of any shape, JSON or form, packed into one another or not: such a name, and what it holds.

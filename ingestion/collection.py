@@ -47,9 +47,12 @@ class EventRoutes:
         """Serve one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["path"] not in self._endpoints or is_upload(scope):
+            return
+        names = {name for name, _ in scope["headers"]}
+        is_preflight = scope["method"] == "OPTIONS" and b"access-control-request-method" in names
+        if scope["path"] not in self._endpoints or is_preflight or is_upload(scope):
             await self._pass_on(scope, receive, send)
-        elif any(name == b"origin" for name, _ in scope["headers"]):
+        elif b"origin" in names:
             await self._serve_other_origins(scope, receive, send)
         else:
             await self._serve(scope, receive, send)

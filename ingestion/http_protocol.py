@@ -15,6 +15,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 _MAX_HEADERS = 100
+_MOST_GATHERED_BYTES = 16 * 1024
 _VERSIONS = frozenset({"1.0", "1.1"})
 # The collector's own answer to a slow body (408, or what the protocol makes of it) comes first.
 _BODY_GRACE_S = 5.0
@@ -31,7 +32,7 @@ class _Reading(Enum):
 
 
 class _Gathering:
-    """A transport that puts what is written in one turn of the event loop into one packet.
+    """A transport that puts what is written in one turn of the event loop into one packet, as long as it is little.
 
     uvicorn writes head and body of an answer one after the other; each write of its own costs a twentieth of all that a
     small request does, and wakes its client.
@@ -41,15 +42,19 @@ class _Gathering:
         self._transport = transport
         self._loop = loop
         self._parts: list[bytes] = []
+        self._size = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Write at the end of this turn."""
+        """Write at the end of this turn; at once what is much, so that the transport can ask for a pause."""
         if not self._parts:
             self._loop.call_soon(self._flush)
         self._parts.append(data)
+        self._size += len(data)
+        if self._size > _MOST_GATHERED_BYTES:
+            self._flush()
 
     def close(self) -> None:
         """Close when everything is written."""
@@ -57,7 +62,7 @@ class _Gathering:
         self._transport.close()
 
     def _flush(self) -> None:
-        parts, self._parts = self._parts, []
+        parts, self._parts, self._size = self._parts, [], 0
         if parts:
             self._transport.write(b"".join(parts))
 

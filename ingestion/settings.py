@@ -91,8 +91,8 @@ class CollectorSettings(EventSettings, SpoolSettings, MetadataSettings):
     port: int | None = Field(default=None, description="Port to listen on. Default: RADIXINSIGHT_PORT_BASE + 1.")
     own_port: int | None = Field(
         default=None,
-        description="Port of this process alone, for its metrics and its health. With it, further collectors on the "
-        "same machine may listen on the other port too (Linux).",
+        description="Port at which this process alone is reached, for its metrics and its health. With it, further "
+        "collectors of the same user may listen on the other port too (Linux).",
     )
     trusted_proxies: str = Field(
         default="127.0.0.1",

@@ -106,7 +106,6 @@ class Validator:
         self._schemas = received.schemas
         self._clean = privacy.clean
         self._exceeded = received.limits.exceeded
-        self._user_agent = privacy.text(received.user_agent, "context", "userAgent")
         # A copy with some of its fields set costs a third of a row that is made of all of them. Events of one request
         # mostly carry the same context: the row of the last one is ready.
         self._row = LandedEvent(
@@ -158,21 +157,23 @@ class Validator:
 
     def _row_of(self, context: Raw, ids: Collection[str]) -> LandedEvent:
         """Return a row with what a context says; raise `RejectedEventError`."""
-        if ids or context != self._last_context:
-            row = _copy(self._row)
-            row.context = kept = self._kept(context, "context", ids)
-            columns = _columns_of(kept)
-            row.session_id = read_session_id(columns.session_id)
-            row.library = _library(columns)
-            row.user_agent = columns.user_agent or row.user_agent
-            if columns.ip:
-                row.ip = self._privacy.address(columns.ip)
-            # Of an address that is not kept, the country is.
-            ip = columns.ip if kept is context else _columns_of(context).ip
-            if ip:
-                row.country = self.received.country_of(ip)
+        if not ids and context == self._last_context:
+            return self._last_row
+        row = _copy(self._row)
+        row.context = kept = self._kept(context, "context", ids)
+        columns = _columns_of(kept)
+        row.session_id = read_session_id(columns.session_id)
+        row.library = _library(columns)
+        row.user_agent = columns.user_agent or row.user_agent
+        if columns.ip:
+            row.ip = self._privacy.address(columns.ip)
+        # Of an address that is not kept, the country is.
+        ip = columns.ip if kept is context else _columns_of(context).ip
+        if ip:
+            row.country = self.received.country_of(ip)
+        if not ids:  # else it is hashed for this event alone
             self._last_context, self._last_row = context, row
-        return self._last_row
+        return row
 
     def _set_time(self, row: LandedEvent, event: Event) -> None:
         original_ms = read_original_ms(event)
@@ -260,7 +261,7 @@ def _shortened(kind: str | None) -> str:
 def _columns_of(context: Raw) -> _Context:
     try:
         return _decode_context(context)
-    except (ValidationError, DecodeError):
+    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError):
         # A library that is a number, say: the context is kept as it came, only its columns stay empty.
         return _NO_CONTEXT
 

@@ -16,7 +16,7 @@ from runtime.addresses import Addresses, without_password
 from runtime.credentials import Credentials
 from runtime.directory import DataDirectory
 from runtime.errors import OperationError
-from runtime.ports import LOOPBACK, Ports
+from runtime.ports import LOOPBACK, OFFSETS, Ports
 from runtime.service import Service
 from runtime.state import now
 
@@ -65,6 +65,8 @@ class Catalogue:
         self._credentials = credentials
         self._addresses = addresses
         self._run_id = run_id
+        self._own_ports: dict[int, str] = {}
+        """Of several collectors."""
         made = [
             self._clickhouse(),
             self._postgres(),
@@ -109,6 +111,12 @@ class Catalogue:
                 chosen.add(name)
                 pending.extend((*self._services[name].needs, *self._services[name].companions))
         return [service for name, service in self._services.items() if name in chosen]
+
+    def ports(self, services: Iterable[Service]) -> dict[int, str]:
+        """Return the ports on which these will listen, and whose each is."""
+        names = {service.name for service in services}
+        listening = {self._ports.of(name): name for name in OFFSETS if name in names}
+        return listening | {port: name for port, name in self._own_ports.items() if name in names}
 
     def environment(self, *addresses: str, **own: str) -> dict[str, str]:
         """Return a process's environment: the caller's, the `addresses` that it needs, and its own variables."""
@@ -212,7 +220,7 @@ class Catalogue:
     def _collectors(self, number: int) -> list[Service]:
         """Return `collector`, or with `collector-2` and so on several that share its port."""
         port = self._ports.of("collector")
-        first = Service(
+        alone = Service(
             name="collector",
             command=lambda: _module("ingestion"),
             environment=self.environment("DATABASE_URL", "REDIS_URL", RADIXINSIGHT_COLLECTOR_PORT=str(port)),
@@ -223,24 +231,26 @@ class Catalogue:
             is_ready=partial(readiness.answers_http, port, "/readyz"),
         )
         if number == 1:
-            return [first]
+            return [alone]
+        names = [alone.name, *(f"{alone.name}-{which}" for which in range(2, number + 1))]
         made: list[Service] = []
-        for which in range(1, number + 1):
-            own_port = self._ports.of(f"collector-{which}")
+        for which, name in enumerate(names, 1):
+            own_port = self._ports.of_collector(which)
             own = {"RADIXINSIGHT_COLLECTOR_OWN_PORT": str(own_port)}
             if which > 1:
                 own["RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S"] = "0"  # the first one's go to any of them
+            self._own_ports[own_port] = name
             made.append(
                 replace(
-                    first,
-                    name="collector" if which == 1 else f"collector-{which}",
-                    environment=first.environment | own,
-                    address=f"http://{LOOPBACK}:{own_port}" if which > 1 else first.address,
+                    alone,
+                    name=name,
+                    environment=alone.environment | own,
+                    companions=(*alone.companions, *names),
+                    address=alone.address if which == 1 else f"http://{LOOPBACK}:{own_port}",
                     is_ready=partial(readiness.answers_http, own_port, "/readyz"),
                 )
             )
-        others = tuple(service.name for service in made[1:])
-        return [replace(made[0], companions=(*first.companions, *others)), *made[1:]]
+        return made
 
     def _shipper(self) -> Service:
         port = self._ports.of("shipper")
@@ -368,7 +378,7 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _is_installed(name: str) -> bool:
-    module = _MODULES.get("collector" if name.startswith("collector") else name)
+    module = _MODULES.get("collector" if name.startswith("collector-") else name)
     if module is None:
         return True
     try:

@@ -168,13 +168,13 @@ def _privileges(directory: DataDirectory) -> Finding:
 
 
 def _ports(ports: Ports, catalogue: Catalogue) -> Finding:
-    names = [service.name for service in catalogue.select()]
+    needed = catalogue.ports(catalogue.select())
     try:
-        ports.check(names)
+        ports.check(needed)
     except PortTakenError as error:
         *lines, remedy = error.detail.splitlines()
         return _error("ports", " ".join(lines), remedy)
-    return _ok("ports", f"{ports.base} to {ports.base + 7} are free")
+    return _ok("ports", f"{min(needed)} to {max(needed)} are free")
 
 
 def _leftovers(directory: DataDirectory) -> Iterator[Finding]:

@@ -1,8 +1,7 @@
 """Which port each process listens on, and what to say when one is taken."""
 
-import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -21,8 +20,6 @@ OFFSETS = {
     "shipper": 7,
     "consumer": 8,
 }
-_SEVERAL = re.compile(r"collector-([1-9]\d*)")
-_SEVERAL_FROM = 8
 _HIGHEST_BASE = 65000
 _STEP = 100
 
@@ -34,26 +31,29 @@ class Ports:
     base: int
 
     def of(self, service: str) -> int:
-        """Return the port of a process, or of `collector-1` and so on: those that several collectors have alone."""
-        several = _SEVERAL.fullmatch(service)
-        return self.base + (_SEVERAL_FROM + int(several.group(1)) if several else OFFSETS[service])
+        """Return the port of a process."""
+        return self.base + OFFSETS[service]
 
-    def check(self, services: Iterable[str]) -> None:
-        """Raise PortTakenError when a port that these processes need is taken, naming its holder and a way out."""
-        needed = [name for name in services if name in OFFSETS or _SEVERAL.fullmatch(name)]
-        taken = [name for name in needed if not is_free(self.of(name))]
+    def of_collector(self, number: int) -> int:
+        """Return the port that the first, second, … of several collectors has for itself."""
+        return self.base + len(OFFSETS) + number - 1
+
+    def check(self, needed: Mapping[int, str]) -> None:
+        """Raise PortTakenError when a port that is needed is taken, naming whose it is, its holder and a way out."""
+        taken = {port: name for port, name in needed.items() if not is_free(port)}
         if not taken:
             return
-        lines = [f"Port {self.of(name)} ({name}) is taken{_holder(self.of(name))}." for name in taken]
-        alternative = self.alternative()
+        lines = [f"Port {port} ({name}) is taken{_holder(port)}." for port, name in taken.items()]
+        alternative = self._alternative(needed)
         if alternative is not None:
             lines.append(f"Stop what holds it, or use other ports: --port-base {alternative}")
         raise PortTakenError("\n".join(lines))
 
-    def alternative(self) -> int | None:
+    def _alternative(self, needed: Iterable[int]) -> int | None:
         """Return the next base whose ports are all free, or None."""
+        offsets = {*OFFSETS.values(), *(port - self.base for port in needed)}
         for base in range(self.base + _STEP, _HIGHEST_BASE, _STEP):
-            if all(is_free(base + offset) for offset in OFFSETS.values()):
+            if all(is_free(base + offset) for offset in offsets):
                 return base
         return None
 

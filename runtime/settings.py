@@ -22,7 +22,7 @@ class RuntimeSettings(BaseSettings):
         default=7100,
         ge=1024,
         le=65000,
-        description="First of the nine ports in use: +0 page and API, +1 collector, +2 Dagster, +3 ClickHouse, "
+        description="First of the ports in use: +0 page and API, +1 collector, +2 Dagster, +3 ClickHouse, "
         "+4 PostgreSQL, +5 Valkey, +6 Dagster code server, +7 shipper, +8 consumer. All on loopback.",
     )
     start_timeout_s: float = Field(

@@ -73,7 +73,7 @@ class Supervisor:
             catalogue = self._catalogue()
             services = catalogue.select(self._only)
             orphans.end(self.directory)
-            self._ports.check(service.name for service in services)
+            self._ports.check(catalogue.ports(services))
             self._start_guard()
             try:
                 await self._serve(catalogue, [service.name for service in services])

@@ -57,6 +57,8 @@ def main() -> None:
         Thread(target=report, name="ledger", daemon=True).start()
     shipper.run(stop, None if kafka.brokers else ledger, poll_interval_s=settings.poll_interval_s)
     status.close()
+    if reports is not None:
+        reports.close()
 
 
 def _watch(url: str, metrics: ShipperMetrics, stop: Event, *, interval_s: float) -> None:

@@ -17,7 +17,7 @@ DataDirOption = Annotated[
 ]
 PortBaseOption = Annotated[
     int | None,
-    typer.Option("--port-base", help="First of the nine ports (default 7100).", show_default=False),
+    typer.Option("--port-base", help="First of the ports (default 7100).", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

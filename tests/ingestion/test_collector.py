@@ -171,6 +171,7 @@ def test_a_page_on_any_origin_may_send(line: Line, project: ProjectKeys) -> None
     assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
     assert preflight.headers["access-control-allow-credentials"] == "true"
     assert preflight.headers["access-control-allow-headers"] == "authorization,content-type"
+    assert preflight.headers["x-request-id"]
     beacon = msgspec.json.encode({"event": "buy", "userId": "ada", "writeKey": project.write_key})
     answer = httpx.post(url, content=beacon, headers={"origin": "https://shop.example", "content-type": "text/plain"})
     assert (answer.json(), answer.headers["access-control-allow-origin"]) == (SUCCESS, "https://shop.example")

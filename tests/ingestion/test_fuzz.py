@@ -1,6 +1,6 @@
 """Requests of every kind at a running collector: none makes a server error, and no acknowledged event is lost.
 
-`RADIXINSIGHT_FUZZ_EXAMPLES=1000 pytest --timeout 0 tests/ingestion/test_fuzz.py` runs for about ten minutes.
+`RADIXINSIGHT_FUZZ_EXAMPLES=1500 pytest --timeout 0 tests/ingestion/test_fuzz.py` runs for about ten minutes.
 """
 
 import json

@@ -1,5 +1,6 @@
 """What strangers do to a socket; meanwhile others are served."""
 
+import asyncio
 import gzip
 import socket
 import time
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 import zstandard
+from starlette.types import Receive, Scope, Send
 
+from ingestion.http_protocol import bounded
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
 from tests.ingestion.harness import Line, Sender, basic
@@ -261,6 +265,40 @@ def test_several_requests_at_once_are_answered_in_their_order(collector: Line, p
     answer = ask(collector, one * 3 + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert answer.count(b"HTTP/1.1 200 ") == 4
     assert answer.endswith(b'{"status":"alive"}')
+
+
+def test_an_answer_comes_in_one_packet(collector: Line, project: ProjectKeys) -> None:
+    head = POST + b"Authorization: " + basic(project.write_key)["authorization"].encode()
+    with connect(collector) as connection:
+        for _ in range(20):
+            connection.sendall(head + b"\r\nContent-Length: %d\r\n\r\n" % len(EVENT) + EVENT)
+            assert connection.recv(65536).endswith(b'{"success":true}')
+
+
+async def test_whoever_sends_much_waits_for_a_client_that_does_not_read() -> None:
+    sent = 0
+
+    async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
+        nonlocal sent
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"64000000")]})
+        for _ in range(1000):
+            await send({"type": "http.response.body", "body": bytes(64_000), "more_body": True})
+            sent += 64_000
+
+    protocol = bounded(max_head_bytes=8192, head_timeout_s=5, body_timeout_s=5, may_last=lambda _: False)
+    server = uvicorn.Server(uvicorn.Config(application, port=0, http=protocol, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    _reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.sleep(1)
+    taken = sent
+    writer.close()
+    server.should_exit = server.force_exit = True
+    await serving
+    assert 0 < taken < 32_000_000
 
 
 def test_a_body_in_chunks_is_taken(collector: Line, project: ProjectKeys) -> None:

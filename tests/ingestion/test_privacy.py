@@ -144,7 +144,9 @@ def test_addresses_within_an_event_follow_the_same_rule() -> None:
         ('["203.0.113.77"]', ["203.0.113.0"]),
     ],
 )
-@pytest.mark.parametrize("name", ["ip", "$ip", "_ip", "ipAddress", "$ip_address", "IP", "Ip_Address", "\\u0069p"])
+@pytest.mark.parametrize(
+    "name", ["ip", "$ip", "_ip", "ipAddress", "$ip_address", "IP", "Ip_Address", "\\u0069p", "\\u0024ip"]
+)
 def test_an_address_is_truncated_however_it_is_written(name: str, said: str, kept: Any) -> None:
     raw = Raw(f'{{"{name}":{said}}}'.encode())
     (value,) = json.loads(bytes(as_kept(privacy(addresses=Addresses.TRUNCATE), raw, "context"))).values()

@@ -6,6 +6,8 @@ import pytest
 from msgspec import UNSET, Raw
 
 from core.events import Event, LandedEvent, RejectReason
+from core.metadata.collection_rules import parse_rules
+from ingestion.privacy import Privacy
 from ingestion.rejection import RejectedEventError
 from ingestion.validation import Received, Validator
 
@@ -36,6 +38,34 @@ def test_a_track_lands_with_what_the_request_says() -> None:
     assert bytes(landed.properties) == b'{"price":1.5}'
     assert landed.timestamp == landed.received_at == NOW_MS / 1000
     assert landed.original_timestamp is None
+
+
+def test_nothing_of_an_event_is_in_the_next_one() -> None:
+    """Not even where they have the same context, in which the first one's id is hashed."""
+    received = replace(
+        RECEIVED, privacy=Privacy(parse_rules(b'{"properties":[{"path":"userId","action":"hash"}]}'), b"s")
+    )
+    validator = Validator(received)
+    context = Raw(b'{"sessionId":"ada"}')
+    first = Event(type="track", event="buy", user_id="ada", timestamp=1.0, properties=Raw(b'{"a":1}'), context=context)
+    group = Event(type="group", group_id="acme", anonymous_id="one", traits=Raw(b'{"b":1}'))
+    second = Event(type="track", event="see", anonymous_id="two", context=context)
+    validator.land(first, 0, "batch")
+    validator.land(group, 1, "batch")
+    alone = Validator(received).land(second, 2, "batch")
+    landed = validator.land(second, 2, "batch")
+    alone.message_id = landed.message_id
+    assert landed == alone
+    assert landed.session_id == "ada"
+
+
+def test_a_context_that_is_no_utf8_is_no_fault_where_bots_are_refused() -> None:
+    validator = Validator(replace(RECEIVED, rejects_bots=True), context=Raw(b'{"userAgent":"\xff"}'))
+    with pytest.raises(RejectedEventError) as caught:
+        validator.land(Event(type="track", event="buy", user_id="ada"), 0, "batch")
+    assert caught.value.reason is RejectReason.INVALID_JSON
+    own = Event(type="track", event="buy", user_id="ada", context=Raw(b"{}"))
+    assert validator.land(own, 1, "batch").user_id == "ada"
 
 
 def test_the_country_is_that_of_the_address_that_counts() -> None:

@@ -91,6 +91,7 @@ def test_several_collectors_share_a_port_and_have_one_each(tmp_path: Path) -> No
     told = [service.environment for service in started]
     assert {environment["RADIXINSIGHT_COLLECTOR_PORT"] for environment in told} == {"7101"}
     assert [environment["RADIXINSIGHT_COLLECTOR_OWN_PORT"] for environment in told] == ["7109", "7110", "7111"]
+    assert catalogue.ports(started) == {7101: "collector", 7109: "collector", 7110: "collector-2", 7111: "collector-3"}
     # One canary a minute and project, not three.
     name = "RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S"
     assert [environment.get(name) for environment in told] == [None, "0", "0"]
