@@ -5,6 +5,7 @@ that a known name costs one look-up whatever the number of rules.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import re2
 
@@ -80,6 +81,13 @@ class State:
     def start(cls, rules: Sequence[Rule]) -> "State":
         """Return the state above the members of an event."""
         return cls(rules, tuple(rule.closed({0}) for rule in rules), {})
+
+    def may_keep_below(self, decided: Rule) -> bool:
+        """Say whether a rule that comes before `decided` may keep something within this member."""
+        before = zip(self._rules, self._positions, strict=True)
+        return any(
+            rule.action is Action.KEEP and at for rule, at in takewhile(lambda pair: pair[0] is not decided, before)
+        )
 
     def below(self, name: str) -> "State":
         """Return the state of the member of this name."""

@@ -145,13 +145,13 @@ class Privacy:
         if first not in {_OPENING_BRACE, _OPENING_BRACKET}:
             return self._scalar(raw, state, ids, is_address=is_address)
         decided = next((rule for rule in state.matched if rule.value is None), None)
-        match None if decided is None else decided.action:
-            case Action.DROP:
-                return None
-            case Action.MASK:
-                return Raw(_encode(MASK))
-            case _:
-                pass  # what lies within is looked at one by one: hashed, or with its addresses
+        action = None if decided is None or state.may_keep_below(decided) else decided.action
+        if action is Action.DROP:
+            return None
+        if action is Action.MASK:
+            return Raw(_encode(MASK))
+        # Else what lies within is looked at one by one: kept, hashed, or with its addresses.
+        is_empty_dropped = decided is not None and decided.action is Action.DROP
         if first == _OPENING_BRACE:
             members: dict[str, Raw] = {}
             for name, value in _decode_object(raw).items():
@@ -159,10 +159,11 @@ class Privacy:
                 kept = self._member(value, state.below(name), ids, is_address=holds_address)
                 if kept is not None:
                     members[name] = kept
-            return Raw(_encode(members))
+            return Raw(_encode(members)) if members or not is_empty_dropped else None
         below = state.below(ITEM)
-        items = (self._member(item, below, ids, is_address=is_address) for item in _decode_list(raw))
-        return Raw(_encode([kept for kept in items if kept is not None]))
+        items = [self._member(item, below, ids, is_address=is_address) for item in _decode_list(raw)]
+        left = [kept for kept in items if kept is not None]
+        return Raw(_encode(left)) if left or not is_empty_dropped else None
 
     def _scalar(self, raw: Raw, state: State, ids: Collection[str], *, is_address: bool = False) -> Raw | None:
         first = memoryview(raw)[0]
@@ -174,11 +175,12 @@ class Privacy:
             kept = anonymise_text(text, self.addresses).strip(" ,") or None
         if kept is not None:
             kept = self._by_rules(kept, state)
-        if kept is not None and kept in ids:
-            kept = self._hash(kept)
+        if kept is not None and text in ids:
+            kept = self._hash(text)  # whatever a rule made of it: the same id has the same hash everywhere
         return raw if kept == text else None if kept is None else Raw(_encode(kept))
 
-    def _by_rules(self, text: str, state: State) -> str | None:
+    def _by_rules(self, said: str, state: State) -> str | None:
+        text = said
         for rule in state.matched:
             value = rule.value
             match rule.action:
@@ -189,7 +191,8 @@ class Privacy:
                 case Action.MASK:
                     text = MASK if value is None else value.sub(MASK, text)
                 case Action.HASH:
-                    text = self._hash(text) if value is None else value.sub(self._hash_match, text)
+                    # Of what was said, not of what a mask has left of it, which is the same for many.
+                    text = self._hash(said) if value is None else value.sub(self._hash_match, text)
                 case _:
                     pass
             if value is None:

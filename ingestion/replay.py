@@ -39,6 +39,7 @@ from ingestion.validation import Received, Validator
 from ingestion.wire import Wire
 from ingestion.write_keys import ProjectRules, load_rules
 
+_NO_PAYLOAD = "no_payload"  # no reason of the collector's, but why nobody can judge it anew
 _logger = structlog.get_logger()
 _PAGE = 10_000
 # Equal bytes of one request are one reject here: nothing tells them apart.
@@ -123,6 +124,9 @@ class Replay:
             after = rejects[-1].reject_id
             accepted: list[tuple[_Reject, LandedEvent]] = []
             for reject in rejects:
+                if not reject.payload:
+                    judgement.refused[_NO_PAYLOAD] += 1
+                    continue
                 try:
                     batch_id = "" if writer is None else writer.batch_id
                     accepted.append((reject, self._judge(reject, batch_id)))

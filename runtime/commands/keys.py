@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 from sqlalchemy.orm import Session
 
@@ -24,6 +23,7 @@ from core.metadata.keys import (
 )
 from core.metadata.projects import create_api_key, create_write_key
 from runtime.commands.options import DataDirOption, JsonOption, PortBaseOption, settings_of_existing
+from runtime.commands.tables import show as show_table
 from runtime.errors import OperationError
 from runtime.instance import Instance
 from runtime.transactions import in_transaction
@@ -76,10 +76,10 @@ def list_all(
         Column("Key", no_wrap=True), "Name", "Made (UTC)", "Ends (UTC)", "Last used (UTC)", "Origins", "Events/s"
     )
     for row in rows:
-        times = (_shown(row["created_at"]), _shown(row["revoked_at"]), _shown(row.get("last_used_at")))
+        times = (_shown(row["created_at"]), _shown(row["revoked_at"]), _last_use(row))
         origins, rate = "\n".join(row.get("allowed_origins", [])), row.get("events_per_second")
         table.add_row(row["key"], row["name"], *times, origins, "" if rate is None else str(rate))
-    Console(soft_wrap=True).print(table if rows else "No keys.", markup=False)
+    show_table(table, "No keys.")
 
 
 @keys.command()
@@ -177,6 +177,10 @@ def _described(key: Key) -> dict[str, Any]:
 
 def _database(data_dir: Any, port_base: int | None) -> str:
     return Instance.of(settings_of_existing(data_dir, port_base)).database_url
+
+
+def _last_use(row: dict[str, Any]) -> str:
+    return _shown(row["last_used_at"]) if "last_used_at" in row else "not noted"
 
 
 def _shown(instant: datetime | None) -> str:

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
 from core.metadata.projects import list_projects
 from runtime.commands.options import DataDirOption, JsonOption, PortBaseOption, settings_of_existing
+from runtime.commands.tables import show as show_table
 from runtime.instance import Instance
 from runtime.transactions import in_transaction
 
@@ -28,7 +28,7 @@ def list_all(*, as_json: JsonOption = False, data_dir: DataDirOption = None, por
     table = Table("Number", "Name", "Time zone", "Made (UTC)")
     for row in rows:
         table.add_row(str(row["id"]), row["name"], row["timezone"], f"{row['created_at']:%Y-%m-%d %H:%M}")
-    Console().print(table if rows else "No projects.", markup=False)
+    show_table(table, "No projects.")
 
 
 def _read(session: Session) -> list[dict[str, Any]]:

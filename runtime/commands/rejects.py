@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from rich.console import Console
 from rich.table import Column, Table
 
 from core import warehouse
 from core.clock import utc_now
 from core.warehouse import ProjectScope
 from runtime.commands.options import DataDirOption, JsonOption, PortBaseOption, settings_of_existing
+from runtime.commands.tables import show as show_table
 from runtime.errors import OperationError
 from runtime.instance import Instance
 
@@ -99,4 +99,4 @@ def _show(rows: list[dict[str, Any]]) -> None:
         preview = row["payload"] if len(row["payload"]) <= _PREVIEW else row["payload"][:_PREVIEW] + "…"
         received = f"{row['received_at']:%Y-%m-%d %H:%M:%S}"
         table.add_row(received, row["reason"], row["detail"], row["protocol"], preview)
-    Console().print(table if rows else "No refused events.", markup=False)
+    show_table(table, "No refused events.")

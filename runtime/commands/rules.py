@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from sqlalchemy.orm import Session
 
 from core.metadata.collection_rules import CollectionRules, parse_rules, read_rules, set_rules
 from runtime.commands.options import DataDirOption, PortBaseOption, settings_of_existing
@@ -39,6 +40,19 @@ def put(
     """Put the rules of a JSON document in force, in place of those that there are, within 3 seconds."""
     instance = Instance.of(settings_of_existing(data_dir, port_base))
     parsed = parse_rules(document.read())
-    if not in_transaction(instance.database_url, lambda session: set_rules(session, project, parsed)):
+
+    def replace(session: Session) -> CollectionRules | None:
+        before = read_rules(session, project)
+        return before if set_rules(session, project, parsed) else None
+
+    before, nothing = in_transaction(instance.database_url, replace), CollectionRules()
+    if before is None:
         raise OperationError(f"There is no project {project}.")
     typer.echo(f"The rules of project {project} are in force in 3 seconds.")
+    lapsed = [
+        name
+        for name in CollectionRules.__struct_fields__
+        if getattr(parsed, name) == getattr(nothing, name) != getattr(before, name)
+    ]
+    if lapsed:
+        typer.echo(f"Back to the default, because the document does not say otherwise: {', '.join(lapsed)}.")

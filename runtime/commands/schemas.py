@@ -19,6 +19,7 @@ from core.metadata.event_schemas import add_schema, find_schema, list_schemas, r
 from core.metadata.schema_changes import SchemaChanges, compare
 from runtime import schema_inference, schema_report
 from runtime.commands.options import DataDirOption, JsonOption, PortBaseOption, settings_of_existing
+from runtime.commands.tables import show as show_table
 from runtime.errors import OperationError
 from runtime.instance import Instance
 from runtime.transactions import in_transaction
@@ -48,7 +49,7 @@ def list_versions(
     for row in found:
         state = "retired" if row.retired_at else "holds" if holding[row.event] == row.version else "superseded"
         table.add_row(row.event, str(row.version), f"{row.created_at:%Y-%m-%d %H:%M}", state)
-    Console().print(table if found else "No schemas.", markup=False)
+    show_table(table, "No schemas.")
     typer.echo(f"Events that do not fit: {_fate(rules.schemas)}")
 
 

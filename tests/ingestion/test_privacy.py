@@ -44,7 +44,7 @@ def test_a_member_is_dropped_masked_or_hashed_by_its_path() -> None:
 
 
 def test_the_first_rule_that_matches_decides() -> None:
-    rules = privacy(("properties.card.brand", Action.KEEP), ("properties.card", Action.DROP))
+    rules = privacy(("properties.card", Action.DROP), ("properties.card.brand", Action.KEEP))
     assert clean(rules, {"card": {"brand": "visa", "number": 1}, "x": 1}) == {"x": 1}
     rules = privacy(("properties.card.brand", Action.KEEP), ("properties.card.*", Action.DROP))
     assert clean(rules, {"card": {"brand": "visa", "number": 1}}) == {"card": {"brand": "visa"}}
@@ -69,6 +69,36 @@ def test_a_star_stands_for_one_name_or_a_part_of_one_and_for_no_item() -> None:
 def test_a_list_is_named_with_brackets_as_the_scan_for_personal_data_does() -> None:
     rules = privacy(("properties.users[].name", Action.DROP))
     assert clean(rules, {"users": [{"name": "Ada", "n": 1}]}) == {"users": [{"n": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("action", "left"),
+    [
+        (Action.DROP, {"card": {"brand": "visa"}}),
+        (Action.MASK, {"card": {"brand": "visa", "number": MASK, "of": MASK}}),
+    ],
+)
+def test_keep_keeps_a_member_of_what_a_later_rule_decides_on(action: Action, left: dict[str, Any]) -> None:
+    rules = privacy(("properties.card.brand", Action.KEEP), ("properties.card", action))
+    assert clean(rules, {"card": {"brand": "visa", "number": "4111", "of": {"name": "Ada"}}}) == left
+    without = clean(rules, {"card": {"number": "4111"}, "o": 1})
+    assert without == ({"o": 1} if action is Action.DROP else {"card": {"number": MASK}, "o": 1})
+    late = privacy(("properties.card", action), ("properties.card.brand", Action.KEEP))
+    assert clean(late, {"card": {"brand": "visa"}}) == ({} if action is Action.DROP else {"card": MASK})
+
+
+def test_ids_of_different_persons_have_different_hashes_under_a_mask_too() -> None:
+    rules = privacy(("userId", Action.HASH), ("**", Action.MASK, EMAIL))
+
+    def repeated(name: str, email: str, ids: set[str]) -> str:
+        raw = Raw(json.dumps({name: email}).encode())
+        return msgspec.json.decode(rules.clean(raw, bytes(raw).decode(), "properties", ids))[name]
+
+    for name in ("distinct_id", "user"):
+        ada, bob = (repeated(name, email, {email}) for email in ("ada@example.org", "bob@example.org"))
+        assert ada == rules.identifier("userId", "ada@example.org") != bob
+    # Where the id itself is not known, as in another person's event.
+    assert repeated("distinct_id", "ada@example.org", set()) == rules.identifier("userId", "ada@example.org")
 
 
 def test_of_a_text_only_what_matches_is_masked_or_hashed_and_other_rules_still_look() -> None:

@@ -99,6 +99,6 @@ def test_a_reject_that_cannot_be_judged_keeps_no_other_from_it(
         "RADIXINSIGHT_COLLECTOR_MAX_TEXT_BYTES": "100000",
     }
     said = command(runtime, "replay", str(project.id), **settings).splitlines()
-    assert said == ["1 accepted", "1 still refused: invalid_json"]
+    assert said == ["1 accepted", "1 still refused: no_payload"]
     ship(runtime)
     assert len(landed_events(client, project.id)) == 1

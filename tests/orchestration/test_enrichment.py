@@ -383,6 +383,17 @@ def test_a_long_history_is_done_in_shares(tables: Tables, install: Install) -> N
     assert len(tables.rows("message_id", "custom")) == 6
 
 
+def test_what_is_looked_at_again_uses_up_no_share(tables: Tables, install: Install) -> None:
+    """Events that a processor says nothing of are given to it again while they may have company that came late."""
+    install("plans", PLAN)
+    now = datetime.now(UTC)
+    tables.land(*({"inserted_at": now - timedelta(minutes=3)} for _ in range(5)))
+    tables.process(Share(events=5, batch=1))
+    tables.land({"message_id": "new", "properties": '{"plan":"free"}', "inserted_at": now})
+    tables.process(Share(events=3, batch=1))
+    assert tables.rows("message_id", "custom") == [("new",)]
+
+
 def test_a_project_with_much_to_do_does_not_hold_up_the_others(tables: Tables, install: Install) -> None:
     install("plans", PLAN)
     for hour in range(6):

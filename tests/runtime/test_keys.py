@@ -1,9 +1,9 @@
-"""`radixinsight keys` and `projects`, as a person types them."""
+"""`radixinsight keys`, `projects` and `rules`, as a person types them."""
 
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +20,7 @@ class Command:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command."""
         command = [sys.executable, "-m", "runtime", *arguments, *self._place]
-        # Wide enough for a table.
-        environment = os.environ | {"COLUMNS": "200"}
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
     def say(self, *arguments: str) -> str:
         """Run a command that has to succeed; return what it prints."""
@@ -105,3 +103,15 @@ def test_a_second_project_of_a_name_is_made_only_when_that_is_wanted(command: Co
     assert ran.returncode == 1
     assert str(project.id) in ran.stderr
     assert "Write key" in command.say("project", project.name, "--same-name")
+
+
+def test_rules_that_a_document_does_not_name_any_more_are_told(
+    command: Command, project: ProjectKeys, tmp_path: Path
+) -> None:
+    document = tmp_path / "rules.json"
+    document.write_text('{"addresses":"drop","bots":"reject","properties":[{"path":"traits.email","action":"hash"}]}')
+    assert command.say("rules", "set", str(project.id), str(document)).splitlines()[1:] == []
+    document.write_text('{"addresses":"drop"}')
+    said = command.say("rules", "set", str(project.id), str(document)).splitlines()[1:]
+    assert len(said) == 1
+    assert {"properties", "bots"} == {word.strip(".") for word in said[0].partition(": ")[2].split(", ")}

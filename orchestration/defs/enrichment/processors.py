@@ -94,6 +94,8 @@ class Outcome:
 
     version: str = ""
     events: int = 0
+    again: int = 0
+    """Of these, those that had been looked at before: they do not use up the run's share."""
     results: int = 0
     unreadable: int = 0
     """Events that it was not given, because what they carry is no JSON object that Python can read."""
@@ -142,7 +144,7 @@ class _Backlog:
 
     project_id: int
     reached: datetime
-    """Nothing before it is left to do."""
+    """Nothing before it is left to do, but for what became visible late."""
     answered_since: datetime
     """What was answered from then on is not given again."""
     windows: deque[tuple[datetime, datetime]]
@@ -177,7 +179,8 @@ class _Run:
         left: list[datetime] = []
         while turns:
             backlog = turns.popleft()
-            if backlog.windows and backlog.has_had_a_turn and self.outcome.events >= self.share.events:
+            had = self.outcome.events - self.outcome.again
+            if backlog.windows and backlog.has_had_a_turn and had >= self.share.events:
                 self.outcome.unfinished = True
                 left.append(backlog.reached)
                 continue
@@ -214,7 +217,10 @@ class _Run:
             for events in self._batches(scope, start, end, answered_since=backlog.answered_since):
                 self._keep(backlog.project_id, self._process(events))
                 self.outcome.events += len(events)
-            backlog.reached = min(end, until)
+                if end <= backlog.reached:
+                    self.outcome.again += len(events)
+            # Never back: else what came within the overlap could use up the share of every run.
+            backlog.reached = max(backlog.reached, min(end, until))
             self._progress(backlog.project_id, backlog.reached)
             backlog.windows.popleft()
         if is_first_time and not backlog.windows and self._count(scope, _OLDER):
