@@ -9,7 +9,7 @@ from core import logging
 
 def main() -> None:
     """Serve until a signal ends it; running requests are finished first."""
-    settings = ApiSettings()  # pyright: ignore[reportCallIssue] - the addresses come from the environment
+    settings = ApiSettings.read()
     logging.configure("api", settings)
     uvicorn.run(
         create_app(settings),

@@ -57,7 +57,7 @@ def advisory_lock(engine: Engine, lock: int = _LOCK) -> Generator[None]:
 
 def main() -> int:
     """Migrate the databases that the environment names."""
-    settings = MigrateSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    settings = MigrateSettings.read()
     configure("migrate", settings)
     try:
         applied = migrate(settings.clickhouse_url.get_secret_value(), settings.database_url.get_secret_value())

@@ -1,10 +1,21 @@
 """Settings that every service shares, read once from the environment and passed in."""
 
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def wrong_settings(error: ValidationError, settings: type[BaseSettings]) -> str:
+    """Say in a sentence which variables are wrong, and how, but not what is in them: that may be a secret."""
+    prefix = settings.model_config.get("env_prefix", "")
+    found: list[str] = []
+    for item in error.errors(include_input=False, include_url=False):
+        name = str(item["loc"][0]) if item["loc"] else ""
+        found.append(f"{name if name.isupper() else f'{prefix}{name}'.upper()}: {item['msg']}")
+    return f"A setting is wrong: {'; '.join(found)}."
 
 
 class CommonSettings(BaseSettings):
@@ -29,6 +40,14 @@ class CommonSettings(BaseSettings):
         validation_alias="RADIXINSIGHT_LOG_FORMAT",
         description="`console` for people, `json` for log collectors.",
     )
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return what the environment says; end the program with a sentence where that is wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            sys.exit(wrong_settings(error, cls))
 
 
 class WarehouseSettings(CommonSettings):

@@ -18,7 +18,7 @@ _FAILED_TO_START = 3
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; then answer what was begun, seal the spool and end."""
-    settings = CollectorSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    settings = CollectorSettings.read()
     configure("collector", settings)
     config = uvicorn.Config(
         create_app(settings),

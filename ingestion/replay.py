@@ -224,7 +224,7 @@ def main() -> int:
     parser.add_argument("--since", default="1970-01-01T00:00:00+00:00")
     parser.add_argument("--dry-run", action="store_true")
     arguments = parser.parse_args()
-    settings = ReplaySettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    settings = ReplaySettings.read()
     configure("replay", settings)
     judgement = asyncio.run(_replay(settings, arguments))
     sys.stdout.write(json.dumps({"accepted": judgement.accepted, "refused": dict(judgement.refused)}) + "\n")

@@ -44,13 +44,13 @@ class Ports:
         if not taken:
             return
         lines = [f"Port {port} ({name}) is taken{_holder(port)}." for port, name in taken.items()]
-        alternative = self._alternative(needed)
+        alternative = self.alternative(needed)
         if alternative is not None:
             lines.append(f"Stop what holds it, or use other ports: --port-base {alternative}")
         raise PortTakenError("\n".join(lines))
 
-    def _alternative(self, needed: Iterable[int]) -> int | None:
-        """Return the next base whose ports are all free, or None."""
+    def alternative(self, needed: Iterable[int] = ()) -> int | None:
+        """Return the next base whose ports are all free, those that stand where the `needed` ones do too; or None."""
         offsets = {*OFFSETS.values(), *(port - self.base for port in needed)}
         for base in range(self.base + _STEP, _HIGHEST_BASE, _STEP):
             if all(is_free(base + offset) for offset in offsets):

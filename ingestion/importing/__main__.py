@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument("--dry-run", type=int, metavar="N")
     parser.add_argument("--force", action="store_true")
     arguments = parser.parse_args()
-    settings = ImportSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    settings = ImportSettings.read()
     configure("import", settings)
     try:
         mapping = read_mapping(arguments.mapping, zone=arguments.zone)

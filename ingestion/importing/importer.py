@@ -154,7 +154,7 @@ def _tell(upload: Upload, done: int, progress: Progress) -> None:
 
 def main() -> None:
     """Import until told to stop; the block in hand is finished first."""
-    settings = ImportSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    settings = ImportSettings.read()
     configure("importer", settings)
     Importer(settings, stop_on_signals()).run()
 

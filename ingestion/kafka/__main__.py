@@ -16,7 +16,7 @@ from ingestion.stopping import stop_on_signals
 
 def main() -> None:
     """Land until told to stop; the record in hand is finished first."""
-    settings = ConsumerSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+    settings = ConsumerSettings.read()
     configure("consumer", settings)
     stop = stop_on_signals()
     url = settings.clickhouse_url.get_secret_value()

@@ -22,11 +22,11 @@ from ingestion.stopping import stop_on_signals
 
 def main() -> None:
     """Ship until told to stop; the segment in hand is finished first."""
-    settings = ShipperSettings()
+    settings = ShipperSettings.read()
     configure("shipper", settings)
     stop = stop_on_signals()
     metrics = ShipperMetrics(settings.spool_dir)
-    kafka = KafkaProducerSettings()
+    kafka = KafkaProducerSettings.read()
     destination, trouble = (
         _to_kafka(settings, kafka, metrics, stop) if kafka.brokers else _to_clickhouse(settings, metrics)
     )
@@ -68,7 +68,7 @@ def _watch(url: str, metrics: ShipperMetrics, stop: Event, *, interval_s: float)
 
 
 def _to_clickhouse(settings: ShipperSettings, metrics: ShipperMetrics) -> tuple[Destination, Callable[[], str | None]]:
-    url = WarehouseSettings().clickhouse_url.get_secret_value()  # pyright: ignore[reportCallIssue] - from the environment
+    url = WarehouseSettings.read().clickhouse_url.get_secret_value()
     # Connections of their own: a look at /readyz must not wait for an insert.
     return ClickHouse(Landing(url, timeout_s=settings.insert_timeout_s), metrics), Landing(url, timeout_s=5).trouble
 

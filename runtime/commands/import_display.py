@@ -58,7 +58,7 @@ class ImportDisplay:
                 self._finish(message)
             case "failed":
                 self._remove_bar()
-                self._print(": ".join(filter(None, ("✗ " + message.get("file", ""), message["detail"]))), style="red")
+                self._print("✗ " + ": ".join(filter(None, (message.get("file"), message["detail"]))), style="red")
             case "event":
                 self._console.print_json(data={"row": message["row"]} | message["event"])
             case "reject":

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from core.settings import wrong_settings
 from runtime.directory import DataDirectory
 from runtime.errors import OperationError
 from runtime.settings import RuntimeSettings
@@ -31,8 +32,7 @@ def read_settings(data_dir: Path | None, port_base: int | None = None) -> Runtim
     try:
         settings = RuntimeSettings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise OperationError(f"A setting is wrong: {wrong}.") from error
+        raise OperationError(wrong_settings(error, RuntimeSettings)) from error
     record = read_state(DataDirectory.at(settings.data_dir).state_file)
     if record is None or "port_base" in settings.model_fields_set:
         return settings

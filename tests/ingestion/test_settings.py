@@ -34,3 +34,16 @@ def test_a_consumer_without_brokers_is_no_consumer(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("RADIXINSIGHT_KAFKA_BROKERS", raising=False)
     with pytest.raises(ValidationError, match="RADIXINSIGHT_KAFKA_BROKERS"):
         ConsumerSettings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
+
+
+def test_a_wrong_variable_is_named_in_a_sentence_and_its_value_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://")
+    monkeypatch.setenv("RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES", "secret")
+    monkeypatch.setenv("RADIXINSIGHT_COLLECTOR_PATH_PREFIXES", "segmnt=/s1")
+    with pytest.raises(SystemExit) as ended:
+        CollectorSettings.read()
+    said = str(ended.value)
+    assert said.startswith("A setting is wrong: ")
+    assert "RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES: " in said
+    assert "RADIXINSIGHT_COLLECTOR_PATH_PREFIXES: " in said
+    assert "secret" not in said
