@@ -14,7 +14,8 @@ def wrong_settings(error: ValidationError, settings: type[BaseSettings]) -> str:
     found: list[str] = []
     for item in error.errors(include_input=False, include_url=False):
         name = str(item["loc"][0]) if item["loc"] else ""
-        found.append(f"{name if name.isupper() else f'{prefix}{name}'.upper()}: {item['msg']}")
+        said = item["msg"].removeprefix("Value error, ")
+        found.append(f"{name if name.isupper() else f'{prefix}{name}'.upper()}: {said}")
     return f"A setting is wrong: {'; '.join(found)}."
 
 

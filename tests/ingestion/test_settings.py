@@ -45,5 +45,5 @@ def test_a_wrong_variable_is_named_in_a_sentence_and_its_value_is_not(monkeypatc
     said = str(ended.value)
     assert said.startswith("A setting is wrong: ")
     assert "RADIXINSIGHT_COLLECTOR_MAX_EVENT_BYTES: " in said
-    assert "RADIXINSIGHT_COLLECTOR_PATH_PREFIXES: " in said
+    assert "RADIXINSIGHT_COLLECTOR_PATH_PREFIXES: 'segmnt' is none of " in said
     assert "secret" not in said
