@@ -111,13 +111,13 @@ async def _read(
     """Return the request with its body, and whose key its header holds."""
     if wire.method not in endpoint.methods:
         raise MethodNotAllowedError(wire.method, endpoint.methods)
-    if not _is_own_canary(state, endpoint, wire):
+    is_rated = not _is_own_canary(state, endpoint, wire)
+    if is_rated:
         state.rates.demand_address(wire.ip)
     state.bounds.check(state.writer.pending_bytes)
     # A key in the header is judged before the body is read, one in the body before its events are looked at.
     key = wire.header_key if endpoint.head_key is None else endpoint.head_key(wire)
-    origin, is_rated = wire.headers.get("origin"), not _is_own_canary(state, endpoint, wire)
-    owner = await state.owner_of(key, origin, is_rated=is_rated) if key else None
+    owner = await state.owner_of(key, wire.headers.get("origin"), is_rated=is_rated) if key else None
     settings = state.settings
     body = await bodies.read(receive, wire.headers, settings.max_request_bytes, share, settings.body_timeout_s)
     return owner, replace(wire, body=body)

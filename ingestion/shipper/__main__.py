@@ -57,7 +57,7 @@ def main() -> None:
         Thread(target=report, name="ledger", daemon=True).start()
     shipper.run(stop, None if kafka.brokers else ledger, poll_interval_s=settings.poll_interval_s)
     status.close()
-    if reports is not None:
+    if reports is not None and not kafka.brokers:  # else the ledger's thread has them, and closes them
         reports.close()
 
 

@@ -179,8 +179,8 @@ class _Run:
         left: list[datetime] = []
         while turns:
             backlog = turns.popleft()
-            had = self.outcome.events - self.outcome.again
-            if backlog.windows and backlog.has_had_a_turn and had >= self.share.events:
+            used = self.outcome.events - self.outcome.again
+            if backlog.windows and backlog.has_had_a_turn and used >= self.share.events:
                 self.outcome.unfinished = True
                 left.append(backlog.reached)
                 continue
