@@ -1,18 +1,25 @@
 """A canary goes the whole way, and its age tells how far the way is open."""
 
+import os
 import time
 from collections.abc import Callable, Generator
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
+from sqlalchemy import make_url
 
-from core import warehouse
+from core import metadata, warehouse
 from core.clock import utc_now
+from core.metadata.migrate import migrate as migrate_metadata
 from core.warehouse.migrate import migrate
 from ingestion.shipper.watch import WarehouseWatch
+from runtime.credentials import load_credentials
+from runtime.directory import DataDirectory
 from runtime.instance import Instance
-from runtime.project_keys import ProjectKeys
+from runtime.project_keys import ProjectKeys, create_project
 from tests.contract.clickhouse.harness import PASSWORDS, Server
 from tests.ingestion.harness import Line, landed_events
 
@@ -34,13 +41,37 @@ def server(tmp_path: Path) -> Generator[Server]:
 
 
 @pytest.fixture
-def line(runtime: Instance, server: Server, tmp_path: Path) -> Generator[Line]:
+def database_url(runtime: Instance) -> Generator[str]:
+    """Return a metadata database of this test's own: with the other tests' projects a round is hundreds of canaries."""
+    name = f"canary_{os.urandom(6).hex()}"
+    address = make_url(runtime.database_url)
+    password = load_credentials(DataDirectory.at(runtime.data_dir)).postgres_superuser
+    admin = address.set(username="postgres", password=password, database="postgres")
+    own = metadata.connect(address.set(database=name).render_as_string(hide_password=False))
+    with psycopg.connect(admin.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} owner {}").format(*map(sql.Identifier, (name, address.username or "")))
+        )
+        migrate_metadata(own)
+        own.dispose()
+        yield own.url.set(drivername=address.drivername).render_as_string(hide_password=False)
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def project(database_url: str) -> ProjectKeys:
+    """Return the only project there is."""
+    return create_project(database_url, "Shop", key_name="test")
+
+
+@pytest.fixture
+def line(runtime: Instance, database_url: str, server: Server, tmp_path: Path) -> Generator[Line]:
     """Return a collector that sends a canary each half second, and a shipper that looks as often."""
     url = f"http://radixinsight:{PASSWORDS['radixinsight']}@127.0.0.1:{server.port}/"
     with warehouse.connect(url) as client:
         migrate(client)
     line = Line(
-        runtime.variables | {"CLICKHOUSE_URL": url},
+        runtime.variables | {"CLICKHOUSE_URL": url, "DATABASE_URL": database_url},
         tmp_path,
         RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S="0.5",
         RADIXINSIGHT_SHIPPER_WATCH_INTERVAL_S="0.2",
