@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from runtime.instance import Instance
 from runtime.ports import OFFSETS, is_free
@@ -19,6 +20,12 @@ from runtime.settings import RuntimeSettings
 
 _ROOT_VARIABLE = "RADIXINSIGHT_TEST_ROOT"
 _ATTEMPTS = 3
+
+# `pytest --hypothesis-profile nightly` looks twenty times as long for a history that an insight gets wrong.
+settings.register_profile("default", max_examples=100, deadline=None)
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.register_profile("nightly", settings.get_profile("default"), max_examples=2000)
+settings.load_profile("ci" if "CI" in os.environ else "default")
 
 
 def pytest_configure(config: pytest.Config) -> None:

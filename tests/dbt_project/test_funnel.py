@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.event_table import EventTable, milliseconds, sql_instant
@@ -121,7 +121,6 @@ def fits(name: str) -> Step:
     window_minutes=st.integers(min_value=0, max_value=12),
     last=st.integers(min_value=1, max_value=12),
 )
-@settings(max_examples=60, deadline=None)
 def test_every_funnel_equals_the_one_that_is_tried_entry_by_entry(
     table: EventTable, history: list[Counted], names: list[str], window_minutes: int, last: int
 ) -> None:

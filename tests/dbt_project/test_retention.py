@@ -3,7 +3,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.event_table import EventTable, milliseconds, sql_instant
@@ -109,7 +109,6 @@ def expected(question: dict[str, Any]) -> list[RetentionCell]:
 
 
 @given(question=questions())
-@settings(max_examples=100, deadline=None)
 def test_every_grid_equals_the_one_that_is_counted_cell_by_cell(table: EventTable, question: dict[str, Any]) -> None:
     assert ask(table, table.put(question["history"]), question) == expected(question)
 

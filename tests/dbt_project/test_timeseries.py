@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.event_table import EventTable, milliseconds, sql_instant
@@ -140,7 +140,6 @@ def ask(table: EventTable, project: int, question: dict[str, Any]) -> list[tuple
 
 
 @given(question=questions())
-@settings(max_examples=100, deadline=None)
 def test_every_series_equals_the_one_that_is_counted_bucket_by_bucket(
     table: EventTable, question: dict[str, Any]
 ) -> None:
