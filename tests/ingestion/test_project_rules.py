@@ -43,8 +43,9 @@ def strict(runtime: Instance, project: ProjectKeys) -> ProjectKeys:
 
 
 @pytest.fixture
-def unshipped(runtime: Instance, tmp_path: Path) -> Generator[Line]:
-    """Return a line whose shipper does not run yet."""
+def unshipped(runtime: Instance, strict: ProjectKeys, tmp_path: Path) -> Generator[Line]:
+    """Return a line whose shipper does not run yet; its collector starts when the project has its rules."""
+    assert strict
     line = Line(runtime.variables, tmp_path)
     line.collector.start()
     yield line
