@@ -15,7 +15,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class EventTable:
-    """A table with the columns of fct_events that insights read. Each history has a project of its own."""
+    """A table with the columns of fct_events that insights read. Each history has a project of its own.
+
+    person_number is dense in a project: 0, 1, 2 … by first appearance.
+    """
 
     def __init__(self, client: Client, name: str) -> None:
         self.name = name
@@ -25,16 +28,24 @@ class EventTable:
     def put(self, events: Iterable[Counted]) -> int:
         """Insert a history and return its project's id."""
         project = next(self._projects)
+        events = list(events)
+        numbers = {person: number for number, person in enumerate(dict.fromkeys(event.person for event in events))}
         rows = [
             {
                 "project_id": project,
                 "message_id": event.message_id,
+                "type": event.type,
                 "event": event.event,
                 "person_id": event.person,
+                "person_number": numbers[event.person],
                 "session_id": event.session,
                 "timestamp": json_instant(event.timestamp),
                 "received_at": json_instant(event.received_at),
                 "sequence": event.sequence,
+                "group_type": "account" if event.group else "",
+                "group_id": event.group,
+                "page_path": event.path,
+                "properties": json.dumps(dict(event.properties)),
             }
             for event in events
         ]
@@ -50,9 +61,11 @@ def event_table(client: Client) -> Generator[EventTable]:
     database = f"insights_{os.urandom(6).hex()}"
     client.command(f"create database {database}")
     client.command(
-        f"create table {database}.fct_events (project_id UInt32, message_id String, event LowCardinality(String),"
-        " person_id String, session_id String, timestamp DateTime64(3, 'UTC'), received_at DateTime64(3, 'UTC'),"
-        " sequence UInt32) engine = MergeTree order by (project_id, event, timestamp)"
+        f"create table {database}.fct_events (project_id UInt32, message_id String, type LowCardinality(String),"
+        " event LowCardinality(String), person_id String, person_number UInt32, session_id String,"
+        " timestamp DateTime64(3, 'UTC'), received_at DateTime64(3, 'UTC'),"
+        " sequence UInt32, group_type LowCardinality(String), group_id String, page_path String, properties String)"
+        " engine = MergeTree order by (project_id, event, timestamp)"
     )
     try:
         yield EventTable(client, f"{database}.fct_events")

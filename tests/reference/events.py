@@ -1,7 +1,7 @@
 """Events as the reference reads them, and the two orders among them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -41,6 +41,12 @@ class Counted:
     received_at: datetime
     sequence: int = 0
     session: str = ""
+    type: str = "track"
+    group: str = ""
+    """The account that the event belongs to, empty for none."""
+    path: str = ""
+    """The page's path, empty for none."""
+    properties: Mapping[str, str | float] = field(default_factory=dict[str, str | float])
 
     @property
     def order(self) -> tuple[datetime, datetime, int, str]:
