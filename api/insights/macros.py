@@ -28,7 +28,7 @@ class InsightMacros:
         self._read_state: tuple[tuple[str, int], ...] = ()
         self._template: Template | None = None
 
-    def render(self, macro: str, **arguments: str | list[str] | None) -> str:
+    def render(self, macro: str, **arguments: str | list[str] | bool | None) -> str:
         """Return the SQL of one macro; raises `MacrosMissingError`."""
         module = self._current().module
         if not hasattr(module, macro):

@@ -74,6 +74,8 @@ class InsightSql:
             window.range_parameters() | names | {"window_ms": window_ms(query.window)},
             steps=[f"event = {{{name}:String}}" for name in names],
             window_ms="{window_ms:UInt64}",
+            actor="person_number",
+            disjoint=len(set(query.step)) == len(query.step),
         )
 
     def retention(self, window: Window, query: RetentionQuery, now: datetime) -> Statement:
@@ -102,7 +104,9 @@ class InsightSql:
         sql = f"select maxOrNull(received_at) as received_until\nfrom {self._events}\nwhere project_id = {_PROJECT}"
         return Statement(sql, {}, (self._events,))
 
-    def _statement(self, macro: str, parameters: dict[str, Any], **arguments: str | list[str] | None) -> Statement:
+    def _statement(
+        self, macro: str, parameters: dict[str, Any], **arguments: str | list[str] | bool | None
+    ) -> Statement:
         sql = self._macros.render(macro, relation=self._events, project=_PROJECT, start=_START, end=_END, **arguments)
         return Statement(sql, parameters, (self._events,))
 

@@ -13,8 +13,9 @@
 {#- The bucket of an instant: a Date32, or for hours a DateTime64(0, 'UTC'). -#}
 {%- macro insights_bucket(instant, interval, timezone, week_start='1') -%}
 {%- if interval == 'hour' -%}
+{#- Before 1970 a cast rounds up to the full second; toStartOfSecond never does. #}
 (
-    toDateTime64({{ instant }}, 0, 'UTC')
+    toDateTime64(toStartOfSecond({{ instant }}), 0, 'UTC')
     - toIntervalSecond(toMinute({{ instant }}, {{ timezone }}) * 60 + toSecond({{ instant }}))
 )
 {%- elif interval == 'day' -%}

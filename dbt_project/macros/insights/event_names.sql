@@ -8,7 +8,7 @@
 select
     event,
     count() as events,
-    uniqExact(person_id) as persons
+    uniqExact(person_number) as persons
 from {{ relation }}
 where project_id = {{ project }} and timestamp >= {{ start }} and timestamp < {{ end }}
 group by event
