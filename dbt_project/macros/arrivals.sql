@@ -3,11 +3,15 @@
     out of order, clocks are set back, and a run that dies while it inserts leaves newer rows without older ones. So for
     every minute of inserted_at two numbers are compared: how many deliveries landed, and how many of them count, that
     is, stand in the model. A run writes both down only after it has succeeded. A minute for which either number is
-    another now, whatever the reason, is read again; one whose duplicates were dropped is not.
+    another now, whatever the reason, is read again; one whose duplicates were dropped is not. A minute of which nothing
+    is left, because all of it was erased, is one of them.
     Counting reads one column of each table, about a byte a row.
 -#}
 
-{#- Where the numbers of the last run that succeeded are kept, and those of the run that is under way. -#}
+{#-
+    Where the numbers of the last run that succeeded are kept (settled), those of the run that is under way (landed), the
+    minutes that it has to read (unsettled), and the ids of which a delivery that counted is no longer there (erased).
+-#}
 {% macro arrivals_table(kind) -%}
     {{ this.schema }}.{{ this.name }}_{{ kind }}
 {%- endmacro %}
@@ -43,14 +47,87 @@
     engine = MergeTree order by inserted_minute
 {%- endmacro %}
 
+{#- Kept until a run has succeeded, so that one which dies after it has deleted does not forget what it deleted. -#}
+{% macro keep_erased() -%}
+    create table if not exists {{ arrivals_table('erased') }} {{ on_cluster_clause(this) }}
+    (
+        project_id UInt32,
+        message_id String
+    )
+    engine = MergeTree order by (project_id, message_id)
+{%- endmacro %}
+
+{#- Worked out once: a year has half a million minutes. -#}
+{% macro list_unsettled() -%}
+    {%- if execute and is_incremental() -%}
+    create or replace table {{ arrivals_table('unsettled') }} {{ on_cluster_clause(this) }}
+    engine = MergeTree order by inserted_minute
+    as
+    select inserted_minute
+    from (
+        select
+            inserted_minute,
+            landed,
+            toUInt64(0) as staged,
+            toInt64(1) as is_now
+        from {{ arrivals_table('landed') }}
+        union all
+        select
+            inserted_minute,
+            toUInt64(0) as landed,
+            staged,
+            toInt64(1) as is_now
+        from ({{ staged_by_minute() }}) as staged_minutes
+        union all
+        select
+            inserted_minute,
+            landed,
+            staged,
+            toInt64(-1) as is_now
+        from {{ arrivals_table('settled') }}
+    ) as numbers
+    group by inserted_minute
+    having sum(toInt64(landed) * is_now) != 0 or sum(toInt64(staged) * is_now) != 0
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro unsettled_minutes() -%}
-    select landed.inserted_minute
-    from {{ arrivals_table('landed') }} as landed
-    left join (
-        {{ staged_by_minute() }}
-    ) as staged on landed.inserted_minute = staged.inserted_minute
-    left join {{ arrivals_table('settled') }} as settled on landed.inserted_minute = settled.inserted_minute
-    where landed.landed != settled.landed or staged.staged != settled.staged
+    select inserted_minute
+    from {{ arrivals_table('unsettled') }}
+{%- endmacro %}
+
+{#- What tells one delivery from all others. -#}
+{% macro delivery_key() -%}
+    project_id, message_id, received_at, sequence, batch_id, inserted_at
+{%- endmacro %}
+
+{% macro list_erased() -%}
+    {%- if execute and is_incremental() -%}
+    insert into {{ arrivals_table('erased') }} (project_id, message_id)
+    select
+        project_id,
+        message_id
+    from {{ this }}
+    where
+        toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
+        and ({{ delivery_key() }}) not in (
+            select {{ delivery_key() }}
+            from {{ source('raw', 'events') }}
+            where toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro delete_erased() -%}
+    {%- if execute and is_incremental() and has_rows(arrivals_table('erased')) -%}
+    delete from {{ this }} {{ on_cluster_clause(this) }}
+    where (project_id, message_id) in (
+        select
+            project_id,
+            message_id
+        from {{ arrivals_table('erased') }}
+    )
+    {%- endif -%}
 {%- endmacro %}
 
 {#- After the model's rows are in. -#}
@@ -66,4 +143,8 @@
     left join (
         {{ staged_by_minute() }}
     ) as staged on landed.inserted_minute = staged.inserted_minute
+{%- endmacro %}
+
+{% macro forget_erased() -%}
+    truncate table {{ arrivals_table('erased') }} {{ on_cluster_clause(this) }}
 {%- endmacro %}

@@ -5,7 +5,7 @@
     project, cohort and period; cohorts without persons are left out. `period` is 'day', 'week' or 'month'.
 -#}
 {% macro retention_mart(period, periods) -%}
-{%- set events = ref('fct_events') -%}
+{%- set days = ref('agg_persons_daily') -%}
 {%- set projects = ref('stg_collector__projects') -%}
 with cohorts as (
     select
@@ -16,7 +16,7 @@ with cohorts as (
         toUInt64(0) as cohort_size,
         false as is_complete
     where false
-    {%- for calendar in calendars(events, projects) %}
+    {%- for calendar in calendars(days, projects) %}
     union all
     select
         project_id,
@@ -26,15 +26,25 @@ with cohorts as (
         cohort_size,
         toBool(is_complete) as is_complete
     from (
-        {{ insights_retention(
-            relation=events_of_calendar(events, projects, calendar),
+        {%- set start = "toDateTime64('1970-01-01 00:00:00', 3, 'UTC')" %}
+        {%- set end = "toDateTime64('2200-01-01 00:00:00', 3, 'UTC')" %}
+        {%- set timezone = "'" ~ calendar['timezone'] ~ "'" %}
+        {%- set activity = insights_activity_of_days(
+            relation=events_of_calendar(days, projects, calendar),
             project='project_id',
-            start_condition='true',
-            return_condition='true',
-            start="toDateTime64('1970-01-01 00:00:00', 3, 'UTC')",
-            end="toDateTime64('2200-01-01 00:00:00', 3, 'UTC')",
+            condition='true',
+            interval=period,
+            timezone=timezone,
+            week_start=calendar['week_start'],
+            keys=['project_id'],
+        ) %}
+        {{ insights_retention_of_activity(
+            starts='(' ~ activity ~ ')',
+            returns='(' ~ activity ~ ')',
+            start=start,
+            end=end,
             period=period,
-            timezone="'" ~ calendar['timezone'] ~ "'",
+            timezone=timezone,
             periods=periods,
             week_start=calendar['week_start'],
             keys=['project_id'],

@@ -18,9 +18,9 @@ BUILD = (*MODELS, "--select", "+fct_events")
 
 
 @pytest.fixture(scope="module")
-def made(runtime: Instance, client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landing]:
+def made(runtime: Instance, client: Client) -> Iterator[Landing]:
     """Model one event of the past, with what was known of it then."""
-    with landing(runtime, client, tmp_path_factory.mktemp("dbt")) as landed:
+    with landing(runtime, client) as landed:
         landed.set_project(1, timezone="UTC")
         landed.land(event("past"))
         look_up(landed, MOMENT, browser="Chrome", country="DE")

@@ -1,7 +1,6 @@
 """What the marts say of a client whose clock says 0."""
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -16,9 +15,9 @@ RECEIVED = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.mark.slow
 def test_an_event_of_1970_lies_on_its_own_day_and_in_its_own_week(
-    runtime: Instance, client: Client, tmp_path: Path
+    runtime: Instance, client: Client
 ) -> None:
-    with landing(runtime, client, tmp_path) as made:
+    with landing(runtime, client) as made:
         made.set_project(1, timezone="America/New_York")
         made.set_project(2, timezone="UTC")
         for project in (1, 2):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -16,9 +15,9 @@ RECEIVED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def landed(runtime: Instance, client: Client, tmp_path: Path) -> Iterator[Landing]:
+def landed(runtime: Instance, client: Client) -> Iterator[Landing]:
     """Make a landing with one project."""
-    with landing(runtime, client, tmp_path) as made:
+    with landing(runtime, client) as made:
         made.set_project(1, timezone="UTC", session_gap_minutes=30)
         yield made
 

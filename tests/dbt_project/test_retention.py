@@ -33,7 +33,7 @@ def persons(
 ) -> list[str]:
     def arguments(bind: Bind) -> dict[str, Any]:
         cell = {"at": instant(bind, cohort), "period_index": bind(index, "UInt16"), "limit": bind(10, "UInt32")}
-        return question.of_events(bind, table.name, project) | cell | more
+        return question.of_events(bind, table.name, project) | cell | {"actor": "person_id"} | more
 
     return [row["actor"] for row in ask(table.client, "insights_retention_persons", arguments)]
 

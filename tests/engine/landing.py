@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -62,7 +62,13 @@ class Landing:
         self._insert("events", list(rows))
 
     def set_project(
-        self, project_id: int, *, timezone: str, session_gap_minutes: int = 30, week_start: int = 1
+        self,
+        project_id: int,
+        *,
+        timezone: str,
+        session_gap_minutes: int = 30,
+        week_start: int = 1,
+        updated_at: datetime = datetime(2024, 1, 1, tzinfo=UTC),
     ) -> None:
         """Put a project's settings into the landing table."""
         row: dict[str, object] = {
@@ -71,9 +77,17 @@ class Landing:
             "timezone": timezone,
             "week_start": week_start,
             "session_gap_minutes": session_gap_minutes,
-            "updated_at": "2024-01-01 00:00:00",
+            "updated_at": json_instant(updated_at),
         }
         self._insert("projects", [row])
+
+    def erase(self, project_id: int, name: str) -> None:
+        """Delete every landed event that names a user or a device."""
+        condition = "project_id = {project_id:UInt32} and (user_id = {name:String} or anonymous_id = {name:String})"
+        self.client.command(
+            f"delete from {self.prefix}raw.events where {condition}",
+            parameters={"project_id": project_id, "name": name},
+        )
 
     def dbt(self, *arguments: str) -> None:
         """Run dbt over the project; raises `AssertionError` with its output when it fails."""
@@ -106,9 +120,14 @@ class Landing:
 
 
 @contextmanager
-def landing(runtime: Instance, client: Client, directory: Path) -> Generator[Landing]:
-    """Create empty landing tables like the migrated ones; drop them and what was modelled from them in the end."""
-    prefix = f"models_{os.urandom(6).hex()}_"
+def landing(runtime: Instance, client: Client) -> Generator[Landing]:
+    """Create empty landing tables like the migrated ones; drop them and what was modelled from them in the end.
+
+    dbt parses the project anew for databases of another name, which takes longer than to run it: each worker of the
+    tests has one name, and beside it the directory in which dbt keeps what it parsed.
+    """
+    prefix = f"models_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_"
+    parsed = Path(os.environ["RADIXINSIGHT_TEST_ROOT"]) / f"dbt_{prefix}"
     for database, tables in _TABLES.items():
         client.command(f"create database {prefix}{database}")
         for table in tables:
@@ -120,7 +139,7 @@ def landing(runtime: Instance, client: Client, directory: Path) -> Generator[Lan
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     try:
-        yield Landing(client, prefix, variables, directory)
+        yield Landing(client, prefix, variables, parsed)
     finally:
         for database in (*_TABLES, *_LAYERS):
             client.command(f"drop database if exists {prefix}{database}")

@@ -5,8 +5,8 @@
 {{ config(materialized='view') }}
 
 {%- set passed = [
-    'project_id', 'message_id', 'type', 'event', 'person_id', 'anonymous_id', 'user_id', 'session_id', 'group_type',
-    'group_id', 'timestamp', 'received_at', 'sequence', 'properties', 'page_url', 'page_host', 'page_path',
+    'project_id', 'message_id', 'type', 'event', 'person_id', 'session_id', 'group_type', 'group_id', 'timestamp',
+    'received_at', 'sequence', 'properties', 'traits', 'traits_once', 'traits_increment', 'loaded_at', 'page_url', 'page_host', 'page_path',
     'page_query', 'page_fragment', 'page_title', 'referrer', 'referrer_host', 'utm_source', 'utm_medium',
     'utm_campaign', 'utm_term', 'utm_content', 'click_id_type', 'click_id', 'screen_width', 'screen_height',
     'screen_density', 'locale', 'device_timezone', 'library',
@@ -39,10 +39,7 @@ agents as (
         device_type,
         device_brand,
         is_bot
-    from {{ source('enrichment', 'user_agents') }}
-    -- An agent that was read by newer rules has two rows until its parts are merged.
-    order by looked_up_at desc
-    limit 1 by user_agent
+    from {{ ref('int_user_agents_latest') }}
 ),
 
 addresses as (
@@ -51,9 +48,7 @@ addresses as (
         country,
         region,
         city
-    from {{ source('enrichment', 'addresses') }}
-    order by looked_up_at desc
-    limit 1 by ip
+    from {{ ref('int_addresses_latest') }}
 ),
 
 results as (

@@ -47,7 +47,8 @@ with events as (
         ip,
         user_agent,
         country,
-        library
+        library,
+        loaded_at
     from {{ ref('stg_collector__events') }}
 ),
 
@@ -115,6 +116,7 @@ resolved as (
         events.user_agent as user_agent,
         events.country as country,
         events.library as library,
+        events.loaded_at as loaded_at,
         multiIf(
             merged.merged_user_id != '', merged.merged_user_id,
             events.user_id != '', events.user_id,
@@ -181,5 +183,6 @@ select
     ip,
     user_agent,
     country,
-    library
+    library,
+    loaded_at
 from resolved

@@ -1,19 +1,46 @@
-{{ config(order_by='(project_id, person_id, sdk_session_id, started_at)') }}
+{{ config(order_by='(project_id, person_number, sdk_session_key, started_at)') }}
+
+-- depends_on: {{ ref('int_events_identified') }}
+-- depends_on: {{ ref('int_events_stale') }}
+-- depends_on: {{ ref('int_persons_numbered') }}
+
+{%- if rebuilds_facts() %}
+
+with persons as (
+    select
+        project_id,
+        person_id,
+        person_number
+    from {{ ref('int_persons_numbered') }}
+),
+
+events as (
+    select
+        identified.project_id as project_id,
+        persons.person_number as person_number,
+        {{ sdk_session_key('identified.session_id') }} as sdk_session_key,
+        identified.timestamp as timestamp
+    from {{ ref('int_events_identified') }} as identified
+    inner join persons on identified.project_id = persons.project_id and identified.person_id = persons.person_id
+),
+{%- else %}
 
 with events as (
     select
         project_id,
-        person_id,
-        session_id,
+        person_number,
+        sdk_session_key,
         timestamp
-    from {{ ref('int_events_identified') }}
+    from {{ ref('int_events_stale') }}
 ),
+{%- endif %}
 
 split_sessions as (
     select
         project_id,
-        session_id
-    from {{ ref('int_sdk_sessions_split') }}
+        sdk_session_key
+    from {{ ref('int_sdk_sessions') }}
+    where dateDiff('millisecond', first_at, last_at) >= {{ session_cap_ms() }}
 ),
 
 projects as (
@@ -27,18 +54,18 @@ projects as (
 underived as (
     select
         events.project_id as project_id,
-        events.person_id as person_id,
-        events.session_id as sdk_session_id,
+        events.person_number as person_number,
+        events.sdk_session_key as sdk_session_key,
         toUnixTimestamp64Milli(events.timestamp) as timestamp_ms,
         if(projects.session_gap_minutes = 0, 30, projects.session_gap_minutes) * 60000 as gap_ms
     from events
     left join projects on events.project_id = projects.project_id
     where
-        events.session_id = ''
-        or (events.project_id, events.session_id) in (
+        events.sdk_session_key = 0
+        or (events.project_id, events.sdk_session_key) in (
             select
                 project_id,
-                session_id
+                sdk_session_key
             from split_sessions
         )
 ),
@@ -46,12 +73,12 @@ underived as (
 measured as (
     select
         project_id,
-        person_id,
-        sdk_session_id,
+        person_number,
+        sdk_session_key,
         timestamp_ms,
         gap_ms,
         lagInFrame(timestamp_ms, 1, timestamp_ms - gap_ms) over (
-            partition by project_id, person_id, sdk_session_id
+            partition by project_id, person_number, sdk_session_key
             order by timestamp_ms
             rows between 1 preceding and current row
         ) as previous_ms,
@@ -64,11 +91,11 @@ measured as (
 paused as (
     select
         project_id,
-        person_id,
-        sdk_session_id,
+        person_number,
+        sdk_session_key,
         timestamp_ms,
         sum(toUInt64(is_after_pause)) over (
-            partition by project_id, person_id, sdk_session_id
+            partition by project_id, person_number, sdk_session_key
             order by timestamp_ms asc, is_after_pause desc
             rows between unbounded preceding and current row
         ) as stretch
@@ -78,22 +105,22 @@ paused as (
 stretches as (
     select
         project_id,
-        person_id,
-        sdk_session_id,
+        person_number,
+        sdk_session_key,
         min(timestamp_ms) as first_ms,
         max(timestamp_ms) as last_ms,
         -- Almost no stretch lasts a day: the others need no list of their instants.
         if(last_ms - first_ms >= {{ session_cap_ms() }}, arraySort(groupUniqArray(timestamp_ms)), [first_ms])
             as instants_ms
     from paused
-    group by project_id, person_id, sdk_session_id, stretch
+    group by project_id, person_number, sdk_session_key, stretch
 ),
 
 started as (
     select
         project_id,
-        person_id,
-        sdk_session_id,
+        person_number,
+        sdk_session_key,
         arrayFold(
             (starts, instant_ms) -> if(
                 instant_ms - starts[-1] >= {{ session_cap_ms() }}, arrayPushBack(starts, instant_ms), starts
@@ -106,7 +133,7 @@ started as (
 
 select
     project_id,
-    person_id,
-    sdk_session_id,
+    person_number,
+    sdk_session_key,
     fromUnixTimestamp64Milli(arrayJoin(starts_ms), 'UTC') as started_at
 from started

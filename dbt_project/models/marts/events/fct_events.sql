@@ -2,73 +2,82 @@
     No partitions, here and in the models built from this one: their instants are the clients', and an insert that meets
     more than 100 partitions fails (max_partitions_per_insert_block), for every project.
 -#}
-{{ config(order_by='(project_id, event, timestamp, message_id)') }}
+{{
+    config(
+        materialized='repaired',
+        unique_key=['project_id', 'message_id'],
+        stale_keys='stale_events',
+        order_by='(project_id, event, timestamp, message_id)',
+        pre_hook=['{{ keep_touched() }}', '{{ log_replaced() }}'],
+        post_hook=[
+            '{{ log_made() }}',
+            '{{ shorten_touched() }}',
+            '{{ settle_loads() }}',
+            '{{ settle_keys() }}',
+            '{{ settle_rules() }}',
+        ],
+    )
+}}
+
+-- depends_on: {{ ref('int_events_stale') }}
+-- depends_on: {{ ref('int_events_changed') }}
+-- depends_on: {{ ref('int_keys_hashed') }}
+
+{%- set passed = [
+    'project_id', 'message_id', 'type', 'event', 'timestamp', 'received_at', 'sequence', 'group_type', 'group_id',
+    'properties', 'traits', 'traits_once', 'traits_increment', 'page_host', 'page_path', 'page_query',
+    'page_fragment', 'page_title', 'referrer', 'referrer_host', 'referrer_type', 'referrer_name', 'channel',
+    'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'click_id_type', 'click_id', 'country',
+    'region', 'city', 'browser', 'browser_version', 'os', 'os_version', 'device_type', 'device_brand', 'is_bot',
+    'screen_width', 'screen_height', 'screen_density', 'locale', 'device_timezone', 'library', 'enrichments',
+    'loaded_at',
+] %}
 
 with events as (
     select
-        project_id,
-        message_id,
-        type,
-        event,
+        {{ passed | join(',\n        ') }},
         person_id,
-        session_id,
-        timestamp,
-        received_at,
-        sequence,
-        anonymous_id,
-        user_id,
-        group_type,
-        group_id,
-        properties,
-        page_host,
-        page_path,
-        page_query,
-        page_fragment,
-        page_title,
-        referrer,
-        referrer_host,
-        referrer_type,
-        referrer_name,
-        channel,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        utm_term,
-        utm_content,
-        click_id_type,
-        click_id,
-        country,
-        region,
-        city,
-        browser,
-        browser_version,
-        os,
-        os_version,
-        device_type,
-        device_brand,
-        is_bot,
-        screen_width,
-        screen_height,
-        screen_density,
-        locale,
-        device_timezone,
-        library,
-        enrichments
+        {{ sdk_session_key('session_id') }} as sdk_session_key
     from {{ ref('int_events_enriched') }}
+    {%- if not rebuilds_facts() %}
+    where (project_id, message_id) in (
+        select
+            project_id,
+            message_id
+        from {{ ref('int_events_stale') }}
+    )
+    {%- endif %}
+),
+
+persons as (
+    select
+        project_id,
+        person_id,
+        person_number
+    from {{ ref('int_persons_numbered') }}
+    {%- if not rebuilds_facts() %}
+    where (project_id, person_number) in (
+        select
+            project_id,
+            person_number
+        from {{ ref('int_events_stale') }}
+    )
+    {%- endif %}
 ),
 
 split_sessions as (
     select
         project_id,
-        session_id
-    from {{ ref('int_sdk_sessions_split') }}
+        sdk_session_key
+    from {{ ref('int_sdk_sessions') }}
+    where dateDiff('millisecond', first_at, last_at) >= {{ session_cap_ms() }}
 ),
 
 derived_sessions as (
     select
         project_id,
-        person_id,
-        sdk_session_id,
+        person_number,
+        sdk_session_key,
         started_at
     from {{ ref('int_sessions_derived') }}
 ),
@@ -80,124 +89,51 @@ projects as (
     from {{ ref('stg_collector__projects') }}
 ),
 
+numbered as (
+    select
+        {%- for column in passed %}
+        events.{{ column }} as {{ column }},
+        {%- endfor %}
+        events.sdk_session_key as sdk_session_key,
+        persons.person_number as person_number
+    from events
+    inner join persons on events.project_id = persons.project_id and events.person_id = persons.person_id
+),
+
 sessionized as (
     select
-        events.project_id as project_id,
-        events.message_id as message_id,
-        events.type as type,
-        events.event as event,
-        events.person_id as person_id,
-        events.timestamp as timestamp,
-        events.received_at as received_at,
-        events.sequence as sequence,
-        events.anonymous_id as anonymous_id,
-        events.user_id as user_id,
-        events.group_type as group_type,
-        events.group_id as group_id,
-        events.properties as properties,
-        events.page_host as page_host,
-        events.page_path as page_path,
-        events.page_query as page_query,
-        events.page_fragment as page_fragment,
-        events.page_title as page_title,
-        events.referrer as referrer,
-        events.referrer_host as referrer_host,
-        events.referrer_type as referrer_type,
-        events.referrer_name as referrer_name,
-        events.channel as channel,
-        events.utm_source as utm_source,
-        events.utm_medium as utm_medium,
-        events.utm_campaign as utm_campaign,
-        events.utm_term as utm_term,
-        events.utm_content as utm_content,
-        events.click_id_type as click_id_type,
-        events.click_id as click_id,
-        events.country as country,
-        events.region as region,
-        events.city as city,
-        events.browser as browser,
-        events.browser_version as browser_version,
-        events.os as os,
-        events.os_version as os_version,
-        events.device_type as device_type,
-        events.device_brand as device_brand,
-        events.is_bot as is_bot,
-        events.screen_width as screen_width,
-        events.screen_height as screen_height,
-        events.screen_density as screen_density,
-        events.locale as locale,
-        events.device_timezone as device_timezone,
-        events.library as library,
-        events.enrichments as enrichments,
-        if(
-            events.session_id != ''
-            and (events.project_id, events.session_id) not in (
-                select
-                    project_id,
-                    session_id
-                from split_sessions
-            ),
-            events.session_id,
-            {{ derived_session_id('derived_sessions') }}
-        ) as session_id
-    from events
+        {%- for column in passed %}
+        numbered.{{ column }} as {{ column }},
+        {%- endfor %}
+        numbered.person_number as person_number,
+        numbered.sdk_session_key as sdk_session_key,
+        (numbered.project_id, numbered.sdk_session_key) in (
+            select
+                project_id,
+                sdk_session_key
+            from split_sessions
+        ) as is_split,
+        toBool(numbered.sdk_session_key = 0 or is_split) as is_session_derived,
+        {{ derived_session_id('derived_sessions') }} as derived_id
+    from numbered
     asof left join derived_sessions
         on
-            events.project_id = derived_sessions.project_id
-            and events.person_id = derived_sessions.person_id
-            and events.session_id = derived_sessions.sdk_session_id
-            and events.timestamp >= derived_sessions.started_at
+            numbered.project_id = derived_sessions.project_id
+            and numbered.person_number = derived_sessions.person_number
+            and numbered.sdk_session_key = derived_sessions.sdk_session_key
+            and numbered.timestamp >= derived_sessions.started_at
 )
 
 select
-    sessionized.project_id as project_id,
-    sessionized.message_id as message_id,
-    sessionized.type as type,
-    sessionized.event as event,
-    sessionized.person_id as person_id,
-    sessionized.session_id as session_id,
-    sessionized.timestamp as timestamp,
+    {%- for column in passed if column != 'loaded_at' %}
+    sessionized.{{ column }} as {{ column }},
+    {%- endfor %}
+    sessionized.person_number as person_number,
+    if(sessionized.is_session_derived, sessionized.derived_id, sessionized.sdk_session_key) as session_id,
+    sessionized.is_session_derived as is_session_derived,
+    if(sessionized.is_split, sessionized.sdk_session_key, toUInt64(0)) as split_session_key,
     {{ local_date('sessionized.timestamp', 'projects.timezone') }} as event_date,
-    sessionized.received_at as received_at,
-    sessionized.sequence as sequence,
-    sessionized.anonymous_id as anonymous_id,
-    sessionized.user_id as user_id,
-    sessionized.group_type as group_type,
-    sessionized.group_id as group_id,
-    sessionized.properties as properties,
-    sessionized.page_host as page_host,
-    sessionized.page_path as page_path,
-    sessionized.page_query as page_query,
-    sessionized.page_fragment as page_fragment,
-    sessionized.page_title as page_title,
-    sessionized.referrer as referrer,
-    sessionized.referrer_host as referrer_host,
-    sessionized.referrer_type as referrer_type,
-    sessionized.referrer_name as referrer_name,
-    sessionized.channel as channel,
-    sessionized.utm_source as utm_source,
-    sessionized.utm_medium as utm_medium,
-    sessionized.utm_campaign as utm_campaign,
-    sessionized.utm_term as utm_term,
-    sessionized.utm_content as utm_content,
-    sessionized.click_id_type as click_id_type,
-    sessionized.click_id as click_id,
-    sessionized.country as country,
-    sessionized.region as region,
-    sessionized.city as city,
-    sessionized.browser as browser,
-    sessionized.browser_version as browser_version,
-    sessionized.os as os,
-    sessionized.os_version as os_version,
-    sessionized.device_type as device_type,
-    sessionized.device_brand as device_brand,
-    sessionized.is_bot as is_bot,
-    sessionized.screen_width as screen_width,
-    sessionized.screen_height as screen_height,
-    sessionized.screen_density as screen_density,
-    sessionized.locale as locale,
-    sessionized.device_timezone as device_timezone,
-    sessionized.library as library,
-    sessionized.enrichments as enrichments
+    toTimeZone(sessionized.loaded_at, 'UTC') as loaded_at,
+    now64(3, 'UTC') as made_at
 from sessionized
 left join projects on sessionized.project_id = projects.project_id

@@ -11,6 +11,8 @@ with funnel as (
         end="toDateTime64('2200-01-01 00:00:00', 3, 'UTC')",
         window_ms=14 * 24 * 60 * 60 * 1000,
         keys=['project_id'],
+        actor='person_number',
+        disjoint=true,
     ) | indent(4) }}
 )
 

@@ -6,8 +6,15 @@
         partition_by='toYYYYMM(received_at)',
         order_by='(project_id, received_at, message_id)',
         on_schema_change='append_new_columns',
-        pre_hook=['{{ keep_settled() }}', '{{ count_arrivals() }}'],
-        post_hook=['{{ reread_contexts() }}', '{{ settle_arrivals() }}'],
+        pre_hook=[
+            '{{ keep_settled() }}',
+            '{{ keep_erased() }}',
+            '{{ count_arrivals() }}',
+            '{{ list_unsettled() }}',
+            '{{ list_erased() }}',
+            '{{ delete_erased() }}',
+        ],
+        post_hook=['{{ reread_contexts() }}', '{{ settle_arrivals() }}', '{{ forget_erased() }}'],
     )
 }}
 
@@ -17,15 +24,18 @@
     'traits', 'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'country', 'protocol', 'library',
     'write_key_id', 'batch_id', 'inserted_at',
 ] %}
-{%- set is_unsettled =
-    'toStartOfMinute(inserted_at) in (' ~ unsettled_minutes() ~ ')' if is_incremental() else 'true'
+{#- Where the delivery that counted was erased, another one may count. -#}
+{%- set is_to_read =
+    '(toStartOfMinute(inserted_at) in (' ~ unsettled_minutes() ~ ')
+    or (project_id, message_id) in (select project_id, message_id from ' ~ arrivals_table('erased') ~ '))'
+    if is_incremental() else 'true'
 %}
 
 with source as (
     select {{ columns | join(', ') }}
     from {{ source('raw', 'events') }}
     -- Canaries are the collector's own, which no figure counts.
-    where protocol != 'canary' and {{ is_unsettled }}
+    where protocol != 'canary' and {{ is_to_read }}
 ),
 
 -- Only ids that came more than once are sorted: a replay is rare, and events are wide.

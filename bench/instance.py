@@ -1,0 +1,38 @@
+"""An installation of a benchmark's own: the embedded engines on an empty directory, migrated."""
+
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+from core import warehouse
+from runtime.instance import Instance
+from runtime.settings import RuntimeSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def engines() -> Generator[tuple[Instance, Client]]:
+    """Start ClickHouse and PostgreSQL, and end them and remove their data afterwards."""
+    port_base = 20000 + secrets.randbelow(1000) * 10
+    with tempfile.TemporaryDirectory(prefix="radixinsight-bench-") as folder:
+        settings = RuntimeSettings(data_dir=Path(folder) / "data", port_base=port_base)
+        place = ("--data-dir", str(settings.data_dir))
+        _run("up", "--detach", "--only", "clickhouse,postgres", "--port-base", str(port_base), *place)
+        try:
+            _run("migrate", *place)
+            instance = Instance.of(settings)
+            with warehouse.connect(instance.clickhouse_url) as client:
+                yield instance, client
+        finally:
+            _run("down", *place)
+
+
+def _run(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "runtime", *arguments], check=True, capture_output=True, cwd=ROOT)

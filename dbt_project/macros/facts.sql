@@ -1,0 +1,145 @@
+{#-
+    fct_events is made anew only where something changed. What it was made from is written down after a run that succeeded,
+    and compared in the next one, as for the deliveries in arrivals.sql:
+
+    - by load of staging (loaded_at): how many events it has and how many of them are facts. A load for which either
+      number is another now is compared event by event (int_events_arrived).
+    - by key (a device, a user, a project, a user agent …): a hash of what is known of it. The events of a key with another
+      hash are made anew (int_keys_hashed, int_events_changed).
+
+    Without the table or these two, when its columns are others than its contract's, when a model before it was edited, and
+    in a full refresh, all events are made anew.
+-#}
+
+{#- The models before fct_events look at what it holds from the run before: no ref, which would be a cycle. -#}
+{% macro facts() -%}
+    {{ generate_schema_name('marts', none) | trim }}.fct_events
+{%- endmacro %}
+
+{% macro facts_table(kind) -%}
+    {{ facts() }}_{{ kind }}
+{%- endmacro %}
+
+{#- Whether all events are made anew in this run. -#}
+{% macro rebuilds_facts() -%}
+    {%- if not execute or should_full_refresh() or existing_table(facts_table('settled_rules')) is none -%}
+        {{ return(true) }}
+    {%- elif has_rows(facts_table('settled_rules'), "rules != '" ~ facts_rules() ~ "'") -%}
+        {{ return(true) }}
+    {%- else -%}
+        {{ return(not is_as_described(existing_table(facts()), graph.nodes['model.radixinsight.fct_events'])) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- What decides how an event becomes a row: the models on its way as they are written, and the rules for contexts. -#}
+{% macro facts_rules() -%}
+    {%- set checksums = [context_rules() | trim] -%}
+    {%- for name in [
+        'stg_collector__events', 'int_aliases_ranked', 'int_users_merged', 'int_devices_linked', 'int_events_identified',
+        'int_events_enriched', 'int_sdk_sessions', 'int_sessions_derived', 'fct_events',
+    ] -%}
+        {%- do checksums.append(graph.nodes['model.radixinsight.' ~ name].checksum.checksum) -%}
+    {%- endfor -%}
+    {{ return(local_md5(checksums | join(' '))) }}
+{%- endmacro %}
+
+{#- A table by its name with the database, or none when there is none. -#}
+{% macro existing_table(name) -%}
+    {{ return(adapter.get_relation(database='', schema=name.split('.')[0], identifier=name.split('.')[1])) }}
+{%- endmacro %}
+
+{% macro keep_settled_loads() -%}
+    create table if not exists {{ facts_table('settled_loads') }} {{ on_cluster_clause(this) }}
+    (
+        loaded_at DateTime64(3, 'UTC'),
+        staged UInt64,
+        held UInt64
+    )
+    engine = MergeTree order by loaded_at
+{%- endmacro %}
+
+{% macro loads() -%}
+    select
+        loaded_at,
+        sum(staged) as staged,
+        sum(held) as held
+    from (
+        select
+            loaded_at,
+            toUInt64(count()) as staged,
+            toUInt64(0) as held
+        from {{ ref('stg_collector__events') }}
+        group by loaded_at
+        union all
+        select
+            loaded_at,
+            toUInt64(0) as staged,
+            toUInt64(count()) as held
+        from {{ facts() }}
+        group by loaded_at
+    ) as counted
+    group by loaded_at
+{%- endmacro %}
+
+{% macro unsettled_loads() -%}
+    select loaded_at
+    from (
+        select
+            loaded_at,
+            staged,
+            held,
+            toInt64(1) as is_now
+        from ({{ loads() }}) as loads_now
+        union all
+        select
+            loaded_at,
+            staged,
+            held,
+            toInt64(-1) as is_now
+        from {{ facts_table('settled_loads') }}
+    ) as numbers
+    group by loaded_at
+    having sum(toInt64(staged) * is_now) != 0 or sum(toInt64(held) * is_now) != 0
+{%- endmacro %}
+
+{% macro settle_loads() -%}
+    create or replace table {{ facts_table('settled_loads') }} {{ on_cluster_clause(this) }}
+    engine = MergeTree order by loaded_at
+    as
+    {{ loads() }}
+{%- endmacro %}
+
+{#- Last: without it, the next run makes everything anew. -#}
+{% macro settle_rules() -%}
+    create or replace table {{ facts_table('settled_rules') }} {{ on_cluster_clause(this) }}
+    engine = MergeTree order by rules
+    as
+    select '{{ facts_rules() if execute }}' as rules
+{%- endmacro %}
+
+{% macro settle_keys() -%}
+    create or replace table {{ facts_table('settled_keys') }} {{ on_cluster_clause(this) }}
+    engine = MergeTree order by (kind, project_id, key)
+    as
+    select
+        kind,
+        project_id,
+        key,
+        state
+    from {{ ref('int_keys_hashed') }}
+{%- endmacro %}
+
+{#- Before the sessions of an SDK are measured: one that lost an event may have become shorter, or be gone. -#}
+{% macro forget_shrunk_sessions() -%}
+    {%- set is_shrunk = 'is_removed and sdk_session_key != 0' -%}
+    {%- if execute and is_incremental() and has_rows(ref('int_events_arrived'), is_shrunk) -%}
+    delete from {{ this }} {{ on_cluster_clause(this) }}
+    where (project_id, sdk_session_key) in (
+        select
+            project_id,
+            sdk_session_key
+        from {{ ref('int_events_arrived') }}
+        where is_removed
+    )
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,4 @@
+{#- Whether a relation has any row now. Asked while a model runs, so that work for nothing is not rendered at all. -#}
+{% macro has_rows(relation, condition='true') -%}
+    {{ return((run_query('select 1 from ' ~ relation ~ ' where ' ~ condition ~ ' limit 1').rows | length) > 0) }}
+{%- endmacro %}

@@ -1,0 +1,72 @@
+{#-
+    A table that is made anew only where something changed: a copy of it loses the rows of the keys that changed, gets the
+    rows that the model gives for them, and takes the table's place in one step. A reader sees the table before or after,
+    and a run that dies leaves it as it was. The copy shares the files of what stays (CREATE … CLONE AS).
+
+    Configuration: `unique_key`, the columns of the keys, and `stale_keys`, the name of the macro that says which keys
+    changed; it gets those columns. All of the table is made anew when there is none, in a full refresh, when its columns
+    are others than the contract's, and when the macro `repairs_all` says so.
+-#}
+{% materialization repaired, adapter='clickhouse' %}
+
+    {%- set target = this.incorporate(type='table') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set copy = make_backup_relation(target, 'table') -%}
+    {%- set keys = config.require('unique_key') -%}
+
+    {{ drop_relation_if_exists(load_cached_relation(copy)) }}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- if existing is none %}
+    {% call statement('main') %}
+        {{ get_create_table_as_sql(False, target, sql) }}
+    {% endcall %}
+    {%- else %}
+    {%- if repairs_all() %}
+    {% call statement('main') %}
+        {{ get_create_table_as_sql(False, copy, sql) }}
+    {% endcall %}
+    {%- else %}
+    {%- set stale_keys = context[config.require('stale_keys')](keys) -%}
+    {% call statement('copy') %}
+        create table {{ copy }} {{ on_cluster_clause(copy) }} clone as {{ existing }}
+    {% endcall %}
+    {% call statement('forget') %}
+        delete from {{ copy }} {{ on_cluster_clause(copy) }}
+        where ({{ keys | join(', ') }}) in ({{ stale_keys }})
+    {% endcall %}
+    {% call statement('main') %}
+        {{ clickhouse__insert_into(copy, sql, config.get('contract').enforced) }}
+    {% endcall %}
+    {%- endif %}
+    {% do exchange_tables_atomic(copy, target) %}
+    {%- endif %}
+
+    {% do persist_docs(target, model) %}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do adapter.commit() %}
+    {%- if existing is not none %}
+    {% do adapter.drop_relation(copy) %}
+    {%- endif %}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [target]}) }}
+
+{% endmaterialization %}
+
+{#- Whether a table is there as its contract says, so that rows can be added to it. -#}
+{% macro is_as_described(relation, node) -%}
+    {%- if relation is none or load_relation(relation) is none -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set found = {} -%}
+    {%- for column in adapter.get_columns_in_relation(relation) -%}
+        {%- do found.update({column.name: column.data_type}) -%}
+    {%- endfor -%}
+    {%- set described = {} -%}
+    {%- for name, column in node.columns.items() -%}
+        {%- do described.update({name: column.data_type}) -%}
+    {%- endfor -%}
+    {{ return(found == described) }}
+{%- endmacro %}
