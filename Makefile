@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Hundreds of Python processes start here; where bytecode may not be kept, each spends 1 to 4 s on compiling its libraries.
+export PYTHONDONTWRITEBYTECODE :=
 
 include dashboards/frontend.mk
 include tests/browser.mk
