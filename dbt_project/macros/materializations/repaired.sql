@@ -32,10 +32,13 @@
     {% call statement('copy') %}
         create table {{ copy }} {{ on_cluster_clause(copy) }} clone as {{ existing }}
     {% endcall %}
+    {%- set is_stale = '(' ~ keys | join(', ') ~ ') in (' ~ stale_keys ~ ')' -%}
+    {%- if has_rows(copy, is_stale) %}
     {% call statement('forget') %}
         delete from {{ copy }} {{ on_cluster_clause(copy) }}
-        where ({{ keys | join(', ') }}) in ({{ stale_keys }})
+        where {{ is_stale }}
     {% endcall %}
+    {%- endif %}
     {% call statement('main') %}
         {{ clickhouse__insert_into(copy, sql, config.get('contract').enforced) }}
     {% endcall %}

@@ -2,6 +2,7 @@
 
 -- depends_on: {{ ref('int_events_changed') }}
 -- depends_on: {{ ref('int_events_resolved') }}
+-- depends_on: {{ ref('int_persons_changed') }}
 -- depends_on: {{ ref('int_persons_numbered') }}
 -- depends_on: {{ ref('stg_collector__projects') }}
 
@@ -23,17 +24,26 @@ with changed as (
     from {{ ref('int_events_changed') }}
 ),
 
+changes as (
+    select
+        project_id,
+        person_number,
+        first_ms,
+        last_ms
+    from {{ ref('int_persons_changed') }}
+),
+
 persons as (
     select
         project_id,
         person_id,
         person_number
     from {{ ref('int_persons_numbered') }}
-    where (project_id, person_id) in (
+    where (project_id, person_number) in (
         select
             project_id,
-            person_id
-        from {{ ref('int_events_resolved') }}
+            person_number
+        from changes
     )
 ),
 
@@ -44,17 +54,6 @@ projects as (
     from {{ ref('stg_collector__projects') }}
 ),
 
-held as (
-    select
-        project_id,
-        message_id,
-        person_number,
-        multiIf(split_session_key != 0, split_session_key, is_session_derived, 0, session_id) as sdk_session_key,
-        timestamp
-    from {{ facts() }}
-),
-
--- What the changed events are now, and what they were.
 resolved as (
     select
         events.project_id as project_id,
@@ -66,49 +65,17 @@ resolved as (
     inner join persons on events.project_id = persons.project_id and events.person_id = persons.person_id
 ),
 
-replaced as (
-    select
-        project_id,
-        person_number,
-        timestamp
-    from held
-    where (project_id, message_id) in (
-        select
-            project_id,
-            message_id
-        from changed
-    )
-),
-
--- Where a person's history changed.
-changes as (
-    select
-        project_id,
-        person_number,
-        toUnixTimestamp64Milli(min(timestamp)) as first_ms,
-        toUnixTimestamp64Milli(max(timestamp)) as last_ms
-    from (
-        select
-            project_id,
-            person_number,
-            timestamp
-        from resolved
-        union all
-        select
-            project_id,
-            person_number,
-            timestamp
-        from replaced
-    )
-    group by project_id, person_number
-),
-
 histories as (
     select
         project_id,
         person_number,
-        arraySort(groupUniqArray(toUnixTimestamp64Milli(timestamp))) as instants_ms
-    from held
+        groupArray((
+            toUnixTimestamp64Milli(timestamp),
+            message_id,
+            multiIf(split_session_key != 0, split_session_key, is_session_derived, 0, session_id)
+        )) as events,
+        arraySort(arrayDistinct(arrayMap(event -> event.1, events))) as instants_ms
+    from {{ facts() }}
     where (project_id, person_number) in (
         select
             project_id,
@@ -118,19 +85,26 @@ histories as (
     group by project_id, person_number
 ),
 
--- A change reaches as far as there is no pause that ends a session, whatever happens in between: back to the last event
--- before it that follows a pause, and on to the first one after it that does.
+-- A change reaches as far as there is no pause that ends a session, whatever happens in between: on to the first event
+-- after it that follows a pause, and back to the last one before it that does, unless the change follows a pause itself.
 reaches as (
     select
         changes.project_id as project_id,
         changes.person_number as person_number,
+        histories.events as events,
         if(projects.session_gap_minutes = 0, 30, projects.session_gap_minutes) * 60000 as gap_ms,
         arrayFilter(
             (instant_ms, previous_ms) -> instant_ms - previous_ms >= gap_ms,
             histories.instants_ms,
             arrayPushFront(arrayPopBack(histories.instants_ms), histories.instants_ms[1])
         ) as resumed_ms,
-        arrayLast(instant_ms -> instant_ms < changes.first_ms, resumed_ms) as from_ms,
+        if(
+            arrayExists(
+                instant_ms -> instant_ms < changes.first_ms and instant_ms > changes.first_ms - gap_ms, histories.instants_ms
+            ),
+            arrayLast(instant_ms -> instant_ms < changes.first_ms, resumed_ms),
+            changes.first_ms
+        ) as from_ms,
         arrayFirst(instant_ms -> instant_ms >= changes.last_ms + gap_ms, resumed_ms) as to_ms
     from changes
     inner join histories
@@ -140,17 +114,11 @@ reaches as (
 
 neighbours as (
     select
-        held.project_id as project_id,
-        held.message_id as message_id,
-        held.person_number as person_number,
-        held.sdk_session_key as sdk_session_key,
-        held.timestamp as timestamp
-    from held
-    inner join reaches on held.project_id = reaches.project_id and held.person_number = reaches.person_number
-    where
-        toUnixTimestamp64Milli(held.timestamp) >= reaches.from_ms
+        project_id,
+        person_number,
         -- No pause after the change: to the end.
-        and (reaches.to_ms = 0 or toUnixTimestamp64Milli(held.timestamp) < reaches.to_ms)
+        arrayJoin(arrayFilter(event -> event.1 >= from_ms and (to_ms = 0 or event.1 < to_ms), events)) as event
+    from reaches
 )
 
 select
@@ -163,10 +131,10 @@ from resolved
 union all
 select
     project_id,
-    message_id,
+    event.2 as message_id,
     person_number,
-    sdk_session_key,
-    timestamp
+    event.3 as sdk_session_key,
+    fromUnixTimestamp64Milli(event.1, 'UTC') as timestamp
 from neighbours
 where (project_id, message_id) not in (
     select

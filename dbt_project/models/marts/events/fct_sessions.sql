@@ -19,17 +19,15 @@ with events as (
     select
         project_id,
         session_id,
-        message_id,
         type,
         event,
         person_number,
         timestamp,
         event_date,
-        received_at,
-        sequence,
         page_host,
         page_path,
-        {{ of_entry | join(', ') }}
+        {{ of_entry | join(', ') }},
+        {{ event_order_key() | indent(8) }} as ordering
     from {{ ref('fct_events') }}
     {%- if not repairs_all() %}
     where (project_id, session_id) in ({{ touched(['project_id', 'session_id']) }})
@@ -41,19 +39,21 @@ grouped as (
         project_id,
         session_id,
         -- A session of the SDK may see two persons (a shared device): it counts for the one who started it.
-        argMin((person_number, event), {{ event_order() }}) as entry,
-        argMax(event, {{ event_order() }}) as exit_event,
+        argMin(person_number, ordering) as person_number,
+        argMin(event, ordering) as entry_event,
+        argMax(event, ordering) as exit_event,
         min(timestamp) as started_at,
         max(timestamp) as ended_at,
         min(event_date) as started_date,
         count() as events,
         countIf(type in ('page', 'screen')) as views,
         countIf(type = 'track') as tracks,
-        argMinIf((page_host, page_path), {{ event_order() }}, page_path != '') as entry_page,
+        argMinIf(page_host, ordering, page_path != '') as entry_host,
+        argMinIf(page_path, ordering, page_path != '') as entry_path,
         {%- for column in of_entry %}
-        argMinIf({{ column }}, {{ event_order() }}, {{ column }} != '') as {{ column }},
+        argMinIf({{ column }}, ordering, {{ column }} != '') as {{ column }},
         {%- endfor %}
-        argMaxIf(page_path, {{ event_order() }}, page_path != '') as exit_path
+        argMaxIf(page_path, ordering, page_path != '') as exit_path
     from events
     group by project_id, session_id
 )
@@ -61,7 +61,7 @@ grouped as (
 select
     project_id,
     session_id,
-    tupleElement(entry, 1) as person_number,
+    person_number,
     started_at,
     ended_at,
     started_date,
@@ -69,10 +69,10 @@ select
     events,
     views,
     toBool(views = 1 and tracks = 0) as is_bounce,
-    toLowCardinality(tupleElement(entry, 2)) as entry_event,
+    toLowCardinality(entry_event) as entry_event,
     toLowCardinality(exit_event) as exit_event,
-    toLowCardinality(tupleElement(entry_page, 1)) as entry_host,
-    tupleElement(entry_page, 2) as entry_path,
+    toLowCardinality(entry_host) as entry_host,
+    entry_path,
     {%- for column in of_entry %}
     toLowCardinality({{ column }}) as {{ column }},
     {%- endfor %}

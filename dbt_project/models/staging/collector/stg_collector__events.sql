@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key=['project_id', 'message_id'],
+        replaceable='is_replaceable',
         partition_by='toYYYYMM(received_at)',
         order_by='(project_id, received_at, message_id)',
         on_schema_change='append_new_columns',

@@ -1,0 +1,36 @@
+{#-
+    The adapter's strategy `delete+insert`, without the delete where there is nothing to delete. A delete makes every part of
+    the table anew, if only by links to its files: 3.6 s for 20 million events in 43 parts, in each run. `replaceable` in a
+    model's configuration names a macro that says which rows can be replaced at all; where it does so by the sort key, the
+    look for them takes milliseconds.
+-#}
+{% macro clickhouse__incremental_delete_insert(
+    existing_relation, unique_key, incremental_predicates, is_distributed=False
+) %}
+    {%- set new_rows = existing_relation.incorporate(path={
+        'identifier': existing_relation.identifier ~ '__dbt_new_data_' ~ invocation_id.replace('-', '_')
+    }) -%}
+    {{ drop_relation_if_exists(new_rows) }}
+    {% call statement('main') %}
+        {{ get_create_table_as_sql(False, new_rows, sql) }}
+    {% endcall %}
+    {%- set is_replaced -%}
+        ({{ unique_key }}) in (select {{ unique_key }} from {{ new_rows }})
+        {%- for predicate in incremental_predicates or [] %}
+        and {{ predicate }}
+        {%- endfor %}
+        {%- if config.get('replaceable') %}
+        and {{ context[config.get('replaceable')]() }}
+        {%- endif %}
+    {%- endset %}
+    {%- if has_rows(existing_relation, is_replaced) %}
+    {% call statement('delete_existing_data') %}
+        delete from {{ existing_relation }} {{ on_cluster_clause(existing_relation) }} where {{ is_replaced }}
+    {% endcall %}
+    {%- endif %}
+    {%- set columns = adapter.get_columns_in_relation(existing_relation) | map(attribute='quoted') | join(', ') %}
+    {% call statement('insert_new_data') %}
+        insert into {{ existing_relation }} ({{ columns }}) select {{ columns }} from {{ new_rows }}
+    {% endcall %}
+    {% do adapter.drop_relation(new_rows) %}
+{% endmacro %}
