@@ -22,7 +22,7 @@ demo: .venv/installed dashboards/dist/index.html ## Install everything here, sta
 
 .PHONY: test
 test: .venv/installed dashboards/dist/index.html browser clients test-dashboards ## Run every test on real engines (installs what it needs)
-	@pytest -n 3 --dist loadfile
+	@pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: .venv/installed lint-dashboards client-check ## Check style, types, import directions, dependencies and SQL

@@ -48,6 +48,20 @@ class ProjectNotFoundError(RadixError):
         )
 
 
+class InsightNotFoundError(RadixError):
+    """No insight of this name is defined for the project."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "insight_not_found"
+    title: ClassVar[str] = "No such insight"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"No insight {name!r} is defined for this project. GET /v1/projects/{{project_id}}/insights/defined lists "
+            "those that are."
+        )
+
+
 class QueryTimeoutError(RadixError):
     """The query ran longer than one query may; it was cancelled."""
 
@@ -87,16 +101,16 @@ class QueryFailedError(RadixError):
 
 
 class NotModelledYetError(RadixError):
-    """The modelled tables have not been built: no model run has finished on this system."""
+    """A modelled table has not been built: no model run has finished since it was asked for."""
 
     status: ClassVar[int] = 503
     code: ClassVar[str] = "not_modelled_yet"
     title: ClassVar[str] = "The data has not been modelled yet"
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, database: str) -> None:
         super().__init__(
-            f"{table} does not exist yet. It is built by the first model run, within 5 minutes of the start; "
-            "the Dagster page shows its progress.",
+            f"A table of {database} that the answer is read from does not exist yet. It is built by the next model "
+            "run, within 5 minutes; the Dagster page shows its progress.",
             headers={"Retry-After": "30"},
         )
 

@@ -110,6 +110,28 @@ RETENTION: dict[str, Any] = {
     "meta": _meta("with … select cohort, period_index, … from …", {"timezone": "Europe/Berlin", "periods": 1}, 31106),
 }
 
+DEFINED: dict[str, Any] = {
+    "data": [{"name": "funnel_checkout", "kind": "funnel", "description": "From the catalogue to the purchase."}],
+    "problems": ["insights/funnel_signup.yml:4: steps.1.evnt: there is no such key here"],
+}
+
+MART: dict[str, Any] = {
+    "data": {
+        **DEFINED["data"][0],
+        "definition": {
+            "description": "From the catalogue to the purchase.",
+            "kind": "funnel",
+            "steps": [{"event": "catalog"}, {"event": "purchase"}],
+        },
+        "columns": [
+            {"name": "step", "type": "UInt32", "description": "Number of the step, from 1."},
+            {"name": "persons", "type": "UInt64", "description": "How many persons reached the step."},
+        ],
+        "rows": [{"step": 1, "persons": 200}, {"step": 2, "persons": 50}],
+    },
+    "meta": _meta("select step, persons, … from marts.funnel_checkout …", {"limit": 10000}, 2),
+}
+
 PROJECTS: dict[str, Any] = {"projects": [{"id": 1, "name": "Demo shop", "timezone": "Europe/Berlin", "week_start": 1}]}
 
 BY_OPERATION: dict[str, dict[str, Any]] = {
@@ -118,6 +140,8 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "query_timeseries": TIMESERIES,
     "query_funnel": FUNNEL,
     "query_retention": RETENTION,
+    "list_defined_insights": DEFINED,
+    "get_defined_insight": MART,
     "get_health": {"status": "ok"},
     "get_readiness": {"status": "ready", "checks": {"clickhouse": "ok", "postgresql": "ok", "valkey": "ok"}},
 }

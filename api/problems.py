@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import (
     ApiKeyMissingError,
+    InsightNotFoundError,
     NotModelledYetError,
     ProjectNotFoundError,
     QueryTimeoutError,
@@ -64,6 +65,12 @@ _MISSPELT = InvalidRequestError(
 
 UNAUTHENTICATED = documented(401, "No API key, or one that is not valid", ApiKeyMissingError())
 UNKNOWN_PROJECT = documented(404, "The key may see no such project", ProjectNotFoundError(7))
+UNKNOWN_INSIGHT = documented(
+    404,
+    "The key may see no such project, or no such insight is defined",
+    ProjectNotFoundError(7),
+    InsightNotFoundError("funnel_signup"),
+)
 INVALID = documented(
     422,
     "A parameter does not fit, or the query needs more than one query may use",
@@ -75,6 +82,6 @@ UNANSWERABLE = documented(
     503,
     "An engine is away, see `missing`, or no model run has finished yet",
     UnavailableError("clickhouse"),
-    NotModelledYetError("marts.fct_events"),
+    NotModelledYetError("marts"),
 )
 TIMED_OUT = documented(504, "The query ran longer than one query may", QueryTimeoutError(30))

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.insights.defined import DefinedInsights
 from api.insights.macros import InsightMacros
 from api.insights.queries import InsightSql
 from api.insights.results import Results
@@ -56,6 +57,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
     sql = InsightSql(InsightMacros(settings.macros_dir), settings.marts_database)
     results = Results(settings, warehouse, cache, sql, metrics)
+    defined = DefinedInsights(settings.insights_dir, settings.marts_database)
     return Resources(
         settings=settings,
         metrics=metrics,
@@ -63,5 +65,5 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         database=database,
         cache=cache,
         keys=ApiKeys(settings, database),
-        insights=Insights(settings, warehouse, results, sql),
+        insights=Insights(settings, warehouse, results, sql, defined),
     )

@@ -29,6 +29,10 @@ class ApiSettings(Settings):
         default=Path("dbt_project/macros/insights"),
         description="Directory of the analytic SQL that dbt and the API share, from the installation's directory.",
     )
+    insights_dir: _InstalledPath = Field(
+        default=Path("dbt_project/insights"),
+        description="Directory of the insights that are defined in files, from the installation's directory.",
+    )
     marts_database: str = Field(
         default="marts",
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",

@@ -45,7 +45,7 @@ _COUNTED = {"wait_end_of_query": 1}
 _DATA_VERSION = """
 select lower(hex(sipHash64(arraySort(groupArray((path, modification_time))), version()))) as version
 from system.parts
-where database = {database:String} and table = 'fct_events' and active
+where database = {database:String} and active
 """
 
 _DAY_STARTS = """
@@ -103,6 +103,7 @@ class Warehouse:
         self._version_read_at = float("-inf")
         self._version_reading = _Turn()
         self._days: dict[tuple[str, date], datetime] = {}
+        self._zones: dict[int, str | None] = {}
 
     async def query(self, scope: ProjectScope, sql: str, parameters: Mapping[str, Any]) -> QueryRows:
         """Run one statement on behalf of a project and return its rows.
@@ -125,17 +126,17 @@ class Warehouse:
         )
 
     async def data_version(self) -> str:
-        """Return a token that changes whenever `fct_events` or the version of ClickHouse does.
+        """Return a token that changes whenever a modelled table or the version of ClickHouse does.
 
-        `fct_events` is the one table that insights read; the token says nothing of the others. It is believed for
-        `data_version_seconds`. Reading it looks at ClickHouse's own list of parts, which holds no tenant's data and so
-        needs no scope.
+        It is believed for `data_version_seconds`. Reading it looks at ClickHouse's own list of parts, which holds no
+        tenant's data and so needs no scope.
         """
         async with self._version_reading.taken():
             if time.monotonic() - self._version_read_at >= self._settings.data_version_seconds:
                 version = str(await self._unscoped(_DATA_VERSION, {"database": self._settings.marts_database}))
                 if version != self._version:
                     self._days.clear()
+                    self._zones.clear()
                 self._version = version
                 self._version_read_at = time.monotonic()
             return self._version
@@ -158,6 +159,25 @@ class Warehouse:
                 self._days.clear()
             self._days |= {(timezone, day): start for day, start in found.items()}
         return found
+
+    async def rollup_zone(self, scope: ProjectScope) -> str | None:
+        """Return the time zone in which the rollups cut the project's days; None before they were made.
+
+        Another one than the project's after that was changed, until the next refresh. Raises what `query` raises.
+        """
+        await self.data_version()
+        project_id = scope.project_id
+        if project_id not in self._zones:
+            table = f"{self._settings.marts_database}.dim_projects"
+            # The database's name is a setting.
+            sql = f"select timezone from {table} where project_id = {{project_id:UInt32}}"  # noqa: S608
+            try:
+                rows = (await self.query(scope, sql, {})).rows
+            except NotModelledYetError:
+                # An older version's marts: the events are there.
+                rows = []
+            self._zones[project_id] = rows[0]["timezone"] if rows else None
+        return self._zones[project_id]
 
     async def is_reachable(self) -> bool:
         """Say whether ClickHouse answers a query of this user."""
@@ -240,7 +260,7 @@ class Warehouse:
         if code in _LIMITS:
             return QueryTooLargeError(_LIMITS[code], getattr(settings, _LIMITS[code]))
         if code in _NO_SUCH_TABLE:
-            return NotModelledYetError(f"{settings.marts_database}.fct_events")
+            return NotModelledYetError(settings.marts_database)
         if code is not None:
             _logger.error("query_failed", clickhouse_code=code, error=str(error))
             return QueryFailedError(

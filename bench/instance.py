@@ -1,5 +1,7 @@
 """An installation of a benchmark's own: the embedded engines on an empty directory, migrated."""
 
+import json
+import os
 import secrets
 import subprocess
 import sys
@@ -32,6 +34,22 @@ def engines() -> Generator[tuple[Instance, Client]]:
                 yield instance, client
         finally:
             _run("down", *place)
+
+
+def build_models(instance: Instance, target: Path, *, project: Path = ROOT / "dbt_project") -> dict[str, float]:
+    """Run dbt once, its artifacts in `target`; return the seconds that each model took, by its name."""
+    subprocess.run(
+        [
+            *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build"),
+            *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
+            *("--project-dir", str(project), "--profiles-dir", str(project)),
+            *("--target-path", str(target), "--log-path", str(target)),
+        ],
+        env=os.environ | instance.variables | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+        check=True,
+    )
+    results = json.loads((target / "run_results.json").read_bytes())["results"]
+    return {result["unique_id"].split(".")[2]: result["execution_time"] for result in results}
 
 
 def _run(*arguments: str) -> None:

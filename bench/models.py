@@ -9,7 +9,6 @@ are told apart, because they do not grow.
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 import history
 import report
 from clickhouse_connect.driver.client import Client
-from instance import ROOT, engines
+from instance import build_models, engines
 
 from runtime.instance import Instance
 
@@ -51,21 +50,11 @@ def main() -> int:
 def _measure(table: report.Report, instance: Instance, target: Path, what: str) -> float:
     """Run dbt once; return the seconds that the models took, dbt's own start aside."""
     began = time.perf_counter()
-    subprocess.run(
-        [
-            *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build"),
-            *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-            *("--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT / "dbt_project")),
-            *("--target-path", str(target), "--log-path", str(target)),
-        ],
-        env=os.environ | instance.variables | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-        check=True,
-    )
+    seconds = build_models(instance, target)
     took = time.perf_counter() - began
-    results = json.loads((target / "run_results.json").read_bytes())
-    models = results["elapsed_time"]
-    slowest = sorted(results["results"], key=lambda result: -result["execution_time"])[:6]
-    named = ", ".join(f"{result['unique_id'].split('.')[2]} {result['execution_time']:.1f}" for result in slowest)
+    models = json.loads((target / "run_results.json").read_bytes())["elapsed_time"]
+    slowest = sorted(seconds.items(), key=lambda model: -model[1])[:6]
+    named = ", ".join(f"{name} {seconds:.1f}" for name, seconds in slowest)
     table.row(what, f"{took:.1f} s", f"{took - models:.1f} s", named)
     print(table.rows[-1], flush=True)
     return models

@@ -13,13 +13,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from core.errors import RadixError
+from core.insights.files import InvalidDefinitionsError
+from core.insights.marts import write_marts
 
 DBT_EXECUTABLE = Path(sys.executable).with_name("dbt")
 # Variables that change what dbt makes of the same files.
@@ -54,13 +56,14 @@ def connection_variables(clickhouse_url: str) -> dict[str, str]:
 def prepare(project_dir: Path, state_dir: Path) -> Path:
     """Return a directory with `manifest.json` and `partial_parse.msgpack` of the project as it is now.
 
-    Parses the project when that directory does not exist yet; a second process waits for the first. Raises
+    Writes the models of the defined insights first, and parses the project when that directory does not exist yet; a
+    second process waits for the first. Raises
     `DbtProjectError` with dbt's own words when the project is not valid.
     """
+    _write_marts(project_dir, state_dir)
     parsed = state_dir / f"parsed-{fingerprint(project_dir)}"
     if parsed.is_dir():
         return parsed
-    state_dir.mkdir(parents=True, exist_ok=True)
     with (state_dir / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not parsed.is_dir():
@@ -96,6 +99,17 @@ def fingerprint(project_dir: Path) -> str:
         digest.update(f"{file.relative_to(project_dir)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def _write_marts(project_dir: Path, state_dir: Path) -> None:
+    """Make the models of the defined insights anew where a definition was edited.
+
+    Wrong definitions must not stop every other figure: the models stay as they were, and a check says what is wrong.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "lock").open("w") as lock, suppress(InvalidDefinitionsError):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_marts(project_dir)
 
 
 def _files(directory: Path) -> Iterator[Path]:

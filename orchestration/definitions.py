@@ -12,6 +12,7 @@ from orchestration.defs.governance.properties import event_properties, events_as
 from orchestration.defs.landing.assets import events, projects
 from orchestration.defs.landing.checks import landing_expectations
 from orchestration.defs.models.assets import build_model_assets
+from orchestration.defs.models.checks import insight_definitions
 from orchestration.defs.reconciliation.assets import reconciliation
 from orchestration.defs.reconciliation.jobs import build_reconcile_schedule, reconcile
 from orchestration.defs.refresh.history import history, history_schedule
@@ -36,7 +37,7 @@ def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
             reconciliation.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, freshness(timedelta(days=2)))),
             build_model_assets(parsed, stale_after=settings.stale_after),
         ],
-        asset_checks=[landing_expectations, events_as_agreed],
+        asset_checks=[landing_expectations, events_as_agreed, insight_definitions],
         jobs=[refresh, reconcile, history],
         schedules=[build_refresh_schedule(settings), build_reconcile_schedule(settings), history_schedule],
         resources={

@@ -20,6 +20,7 @@ _COMMANDS = (
     "rules",
     "schemas",
     "rejects",
+    "insights",
     "import",
     "env",
     "migrate",

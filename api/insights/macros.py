@@ -8,6 +8,9 @@ from jinja2.exceptions import TemplateError
 
 from core.errors import RadixError
 
+Argument = str | list[str] | list[dict[str, str]] | bool | None
+"""What a macro takes: SQL expressions, and the names and switches of its own."""
+
 
 class MacrosMissingError(RadixError):
     """The directory of the shared macros holds none, or one does not compile."""
@@ -28,7 +31,7 @@ class InsightMacros:
         self._read_state: tuple[tuple[str, int], ...] = ()
         self._template: Template | None = None
 
-    def render(self, macro: str, **arguments: str | list[str] | bool | None) -> str:
+    def render(self, macro: str, **arguments: Argument) -> str:
         """Return the SQL of one macro; raises `MacrosMissingError`."""
         module = self._current().module
         if not hasattr(module, macro):

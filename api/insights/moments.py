@@ -1,4 +1,4 @@
-"""Dates, instants and lengths of time as the API's parameters write them."""
+"""Dates and instants as the API's parameters write them."""
 
 import re
 from datetime import UTC, date, datetime
@@ -13,16 +13,6 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # A plus sign that was not percent-encoded arrives as a space: `+02:00` becomes ` 02:00`.
 _BARE_OFFSET = re.compile(r"(T[\d:.]+) (\d{2}:?\d{2})$", re.ASCII)
-_LENGTH = re.compile(r"([1-9]\d{0,8})(s|min|h|d|w|mo)", re.ASCII)
-_UNIT_MS = {
-    "s": 1_000,
-    "min": 60_000,
-    "h": 3_600_000,
-    "d": 86_400_000,
-    "w": 7 * 86_400_000,
-    "mo": 30 * 86_400_000,
-}
-LONGEST_WINDOW_MS = 366 * 86_400_000
 
 
 def parse_moment(value: object) -> date | datetime:
@@ -63,17 +53,3 @@ def cut_to_ms(instant: datetime) -> datetime:
     """Return an instant in UTC, cut to milliseconds."""
     utc = instant.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
-
-
-def window_ms(text: str) -> int:
-    """Read a conversion window such as `30s`, `15min`, `12h`, `14d`, `2w` or `1mo` as milliseconds.
-
-    Units have fixed lengths: a day is 24 h, a week 7 days, a month 30 days. Raises ValueError.
-    """
-    match = _LENGTH.fullmatch(text)
-    if match is None:
-        raise ValueError(f"'{text}' is not a length of time; write a number and s, min, h, d, w or mo, as 14d")
-    length = int(match[1]) * _UNIT_MS[match[2]]
-    if length > LONGEST_WINDOW_MS:
-        raise ValueError(f"'{text}' is longer than 366 days, the longest window")
-    return length

@@ -1,12 +1,12 @@
 """The one place where an insight query becomes SQL: macros with bound placeholders, and the values for them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from api.insights.macros import InsightMacros
-from api.insights.moments import window_ms
+from api.insights.macros import Argument, InsightMacros
 from api.insights.schemas import FunnelQuery, RetentionQuery, TimeseriesQuery
+from core.insights.durations import duration_ms
 
 _PROJECT = "{project_id:UInt32}"
 _START = "{start:DateTime64(3, 'UTC')}"
@@ -33,6 +33,16 @@ class Window:
     end: datetime
     timezone: str
     week_start: int
+    days: tuple[date, date] | None = None
+    """The same range as days of the calendar, `[first, end)`, where the rollups have its days."""
+
+    def holds_whole(self, interval: str) -> bool:
+        """Say whether the rollups can answer by this interval: whole days, weeks or months of the calendar."""
+        if self.days is None:
+            return False
+        if interval == "week":
+            return all(day.isoweekday() == self.week_start for day in self.days)
+        return interval != "month" or all(day.day == 1 for day in self.days)
 
     def range_parameters(self) -> dict[str, Any]:
         """Return the bound values as ClickHouse reads them: UTC, milliseconds."""
@@ -44,34 +54,60 @@ class Window:
 
 
 class InsightSql:
-    """Renders the shared macros over the modelled tables of one database."""
+    """Renders the shared macros over the modelled tables of one database.
+
+    What the rollups know exactly is asked of them; all else of `fct_events`.
+    """
 
     def __init__(self, macros: InsightMacros, database: str) -> None:
         self._macros = macros
         self._events = f"{database}.fct_events"
+        self._events_daily = f"{database}.agg_events_daily"
+        self._events_hourly = f"{database}.agg_events_hourly"
+        self._persons_daily = f"{database}.agg_persons_daily"
 
     def event_names(self, window: Window) -> Statement:
         """Rows: event, events, persons."""
-        return self._statement("insights_event_names", window.range_parameters())
+        if window.days is None:
+            return self._of_events("insights_event_names", window.range_parameters())
+        return self._statement(
+            "insights_event_names_of_days",
+            window.range_parameters() | {"timezone": window.timezone},
+            (self._events_daily,),
+            relation=self._events_daily,
+            project=_PROJECT,
+            timezone=_TIMEZONE,
+        )
 
     def timeseries(self, window: Window, query: TimeseriesQuery) -> Statement:
         """Rows: bucket, bucket_end (instants), utc_offset_s (at its start), value; every bucket of the range."""
+        parameters = window.calendar_parameters() | _named(event=query.event)
+        asked = {
+            "interval": query.interval,
+            "timezone": _TIMEZONE,
+            "measure": query.measure,
+            "week_start": _WEEK_START,
+        }
+        if window.days is None or query.measure == "sessions":
+            event = None if query.event is None else "{event:String}"
+            return self._of_events("insights_timeseries", parameters, event=event, **asked)
+        relation = self._events_hourly if query.interval == "hour" else self._by_day(query.event)
         return self._statement(
-            "insights_timeseries",
-            window.calendar_parameters() | _named(event=query.event),
-            event=None if query.event is None else "{event:String}",
-            interval=query.interval,
-            timezone=_TIMEZONE,
-            measure=query.measure,
-            week_start=_WEEK_START,
+            "insights_timeseries_of_rollup",
+            parameters,
+            (relation,),
+            relation=relation,
+            project=_PROJECT,
+            condition=_condition("event", query.event),
+            **asked,
         )
 
     def funnel(self, window: Window, query: FunnelQuery) -> Statement:
         """Rows: step, persons, times from the previous step."""
         names = {f"step_{number}": name for number, name in enumerate(query.step, start=1)}
-        return self._statement(
+        return self._of_events(
             "insights_funnel",
-            window.range_parameters() | names | {"window_ms": window_ms(query.window)},
+            window.range_parameters() | names | {"window_ms": duration_ms(query.window)},
             steps=[f"event = {{{name}:String}}" for name in names],
             window_ms="{window_ms:UInt64}",
             actor="person_number",
@@ -84,16 +120,27 @@ class InsightSql:
         A period is complete when it has ended at `now`.
         """
         parameters = window.calendar_parameters() | {"periods": query.periods, "now": _literal(now)}
+        parameters |= _named(start_event=query.start_event, return_event=query.return_event)
+        asked = {
+            "period": query.period,
+            "timezone": _TIMEZONE,
+            "periods": "{periods:UInt16}",
+            "week_start": _WEEK_START,
+            "now": "{now:DateTime64(3, 'UTC')}",
+        }
+        start_condition = _condition("start_event", query.start_event)
+        return_condition = _condition("return_event", query.return_event)
+        if not window.holds_whole(query.period):
+            conditions = {"start_condition": start_condition, "return_condition": return_condition}
+            return self._of_events("insights_retention", parameters, **conditions, **asked)
+        starts, returns = self._by_day(query.start_event), self._by_day(query.return_event)
         return self._statement(
-            "insights_retention",
-            parameters | _named(start_event=query.start_event, return_event=query.return_event),
-            start_condition=_condition("start_event", query.start_event),
-            return_condition=_condition("return_event", query.return_event),
-            period=query.period,
-            timezone=_TIMEZONE,
-            periods="{periods:UInt16}",
-            week_start=_WEEK_START,
-            now="{now:DateTime64(3, 'UTC')}",
+            "insights_retention_of_activity",
+            parameters,
+            (starts, returns),
+            starts=self._activity(starts, query.period, start_condition),
+            returns=self._activity(returns, query.period, return_condition, start=_START),
+            **asked,
         )
 
     def received_until(self) -> Statement:
@@ -104,11 +151,32 @@ class InsightSql:
         sql = f"select maxOrNull(received_at) as received_until\nfrom {self._events}\nwhere project_id = {_PROJECT}"
         return Statement(sql, {}, (self._events,))
 
+    def _by_day(self, event: str | None) -> str:
+        """Return the rollup by day that knows the persons of one event, or of any."""
+        return self._persons_daily if event is None else self._events_daily
+
+    def _activity(self, relation: str, interval: str, condition: str, start: str | None = None) -> str:
+        activity = self._macros.render(
+            "insights_activity_of_days",
+            relation=relation,
+            project=_PROJECT,
+            condition=condition,
+            interval=interval,
+            timezone=_TIMEZONE,
+            start=start,
+            week_start=_WEEK_START,
+        )
+        return f"({activity})"
+
+    def _of_events(self, macro: str, parameters: dict[str, Any], **arguments: Argument) -> Statement:
+        asked: dict[str, Argument] = {"relation": self._events, "project": _PROJECT, **arguments}
+        return self._statement(macro, parameters, (self._events,), **asked)
+
     def _statement(
-        self, macro: str, parameters: dict[str, Any], **arguments: str | list[str] | bool | None
+        self, macro: str, parameters: dict[str, Any], sources: tuple[str, ...], **arguments: Argument
     ) -> Statement:
-        sql = self._macros.render(macro, relation=self._events, project=_PROJECT, start=_START, end=_END, **arguments)
-        return Statement(sql, parameters, (self._events,))
+        sql = self._macros.render(macro, start=_START, end=_END, **arguments)
+        return Statement(sql, parameters, tuple(dict.fromkeys(sources)))
 
 
 def _condition(placeholder: str, name: str | None) -> str:

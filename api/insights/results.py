@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -142,7 +142,10 @@ def _key(sql: str, parameters: Mapping[str, Any], version: str) -> str:
 
 
 def _json_rows(result: QueryRows) -> list[dict[str, Any]]:
-    return [
-        {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
-        for row in result.rows
-    ]
+    return [{name: _json_value(value) for name, value in row.items()} for row in result.rows]
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    return value.isoformat() if isinstance(value, date) else value

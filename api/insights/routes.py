@@ -2,20 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from api.dependencies import ProjectDep, ResourcesDep
 from api.insights.schemas import (
+    DefinedList,
     EventNames,
     Funnel,
     FunnelQuery,
+    Mart,
+    MartQuery,
     RangeQuery,
     Retention,
     RetentionQuery,
     Timeseries,
     TimeseriesQuery,
 )
-from api.problems import INVALID, TIMED_OUT, UNANSWERABLE, UNAUTHENTICATED, UNKNOWN_PROJECT
+from api.problems import INVALID, TIMED_OUT, UNANSWERABLE, UNAUTHENTICATED, UNKNOWN_INSIGHT, UNKNOWN_PROJECT
 
 router = APIRouter(
     prefix="/v1/projects/{project_id}",
@@ -52,3 +55,25 @@ async def query_retention(
 ) -> Retention:
     """Count, for those who started in each period, how many came back in each later one."""
     return await held.insights.retention(project, query)
+
+
+@router.get("/insights/defined", operation_id="list_defined_insights", summary="Insights that are defined in files")
+async def list_defined_insights(project: ProjectDep, held: ResourcesDep) -> DefinedList:
+    """List the insights that hold for the project, and what is wrong with files that cannot be read."""
+    return held.insights.defined(project)
+
+
+@router.get(
+    "/insights/defined/{name}",
+    operation_id="get_defined_insight",
+    summary="The figures of a defined insight",
+    responses=UNKNOWN_INSIGHT,
+)
+async def get_defined_insight(
+    project: ProjectDep,
+    held: ResourcesDep,
+    name: Annotated[str, Path(min_length=1, max_length=100, examples=["funnel_checkout"])],
+    query: Annotated[MartQuery, Query()],
+) -> Mart:
+    """Return the rows of its table, as the latest refresh made them."""
+    return await held.insights.mart(project, name, query)

@@ -1,11 +1,12 @@
 """Shapes of the insight queries and their answers."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.insights.moments import Moment, window_ms
+from api.insights.moments import Moment
+from core.insights.durations import duration_ms
 
 Interval = Literal["hour", "day", "week", "month"]
 Period = Literal["day", "week", "month"]
@@ -13,7 +14,7 @@ Measure = Literal["events", "persons", "sessions"]
 
 
 def _checked_window(text: str) -> str:
-    window_ms(text)
+    duration_ms(text)
     return text
 
 
@@ -220,4 +221,52 @@ class Retention(BaseModel):
     """A retention grid and its origin."""
 
     data: RetentionData
+    meta: Meta
+
+
+class MartQuery(_Query):
+    """How much of a mart is wanted."""
+
+    limit: Annotated[int, Field(ge=1, le=100_000, description="Most rows to return.")] = 10_000
+
+
+class Defined(BaseModel):
+    """An insight that is defined in a file of `dbt_project/insights`."""
+
+    name: Annotated[str, Field(description="Its name: of the file, and of the table that holds its figures.")]
+    kind: Annotated[str, Field(description="`funnel`, `retention`, `trend` or `rollup`.")]
+    description: str
+
+
+class DefinedList(BaseModel):
+    """The insights that are defined for the project, by name."""
+
+    data: list[Defined]
+    problems: Annotated[
+        list[str], Field(description="What is wrong with files that cannot be read: file, line, key and reason.")
+    ]
+
+
+class MartColumn(BaseModel):
+    """A column of a mart."""
+
+    name: str
+    type: Annotated[str, Field(description="Its type in ClickHouse.")]
+    description: str
+
+
+class MartData(Defined):
+    """A defined insight with its figures, as the latest refresh made them."""
+
+    definition: Annotated[dict[str, Any], Field(description="What its file says.")]
+    columns: list[MartColumn]
+    rows: Annotated[
+        list[dict[str, Any]], Field(description="One object per row, in the order of the mart's key; dates as text.")
+    ]
+
+
+class Mart(BaseModel):
+    """The rows of a defined insight and their origin."""
+
+    data: MartData
     meta: Meta

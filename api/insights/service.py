@@ -1,20 +1,28 @@
 """Insight answers: the range in the project's zone, the statement, its rows, and the figures made of them."""
 
 import time
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from api.insights.moments import cut_to_ms, is_in_reach, window_ms
+from api.insights.defined import DefinedInsights, shown_columns
+from api.insights.moments import cut_to_ms, is_in_reach
 from api.insights.queries import InsightSql, Statement, Window
 from api.insights.results import Computed, Results
 from api.insights.schemas import (
     Bucket,
+    Defined,
+    DefinedList,
     EventCount,
     EventNames,
     Funnel,
     FunnelData,
     FunnelQuery,
     FunnelStep,
+    Mart,
+    MartColumn,
+    MartData,
+    MartQuery,
     Meta,
     RangeQuery,
     Retention,
@@ -30,8 +38,11 @@ from api.insights.schemas import (
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core.clock import utc_now
+from core.insights.durations import duration_ms
+from core.insights.mart_models import model_of
 from core.metadata import Project
 from core.problem import InvalidRequestError
+from core.warehouse import ProjectScope
 
 _SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "month": 28 * 86_400}
 
@@ -39,20 +50,23 @@ _SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "mon
 class Insights:
     """Answers one project's questions. Every method raises `InvalidRequestError` for a range that makes no sense."""
 
-    def __init__(self, settings: ApiSettings, warehouse: Warehouse, results: Results, sql: InsightSql) -> None:
+    def __init__(
+        self, settings: ApiSettings, warehouse: Warehouse, results: Results, sql: InsightSql, defined: DefinedInsights
+    ) -> None:
         self._settings = settings
         self._warehouse = warehouse
         self._results = results
         self._sql = sql
+        self._defined = defined
 
     async def event_names(self, project: Project, query: RangeQuery) -> EventNames:
         """Count events and persons by event name."""
-        computed, meta = await self._ask(project, self._sql.event_names(await self._window(project, query)))
+        computed, meta = await self._ask(project, self._sql.event_names(await self._rolled(project, query)))
         return EventNames(data=[EventCount(**row) for row in computed.rows], meta=meta)
 
     async def timeseries(self, project: Project, query: TimeseriesQuery) -> Timeseries:
         """Count one measure per bucket of the range, gaps as 0."""
-        window = await self._window(project, query)
+        window = await self._rolled(project, query)
         self._check_buckets(window, query.interval)
         computed, meta = await self._ask(project, self._sql.timeseries(window, query))
         now = utc_now()
@@ -95,8 +109,8 @@ class Insights:
         data = FunnelData(
             order="ordered",
             attempts="best",
-            window_ms=window_ms(query.window),
-            is_complete=utc_now() - window.end > timedelta(milliseconds=window_ms(query.window)),
+            window_ms=duration_ms(query.window),
+            is_complete=utc_now() - window.end > timedelta(milliseconds=duration_ms(query.window)),
             conversion=steps[-1].conversion_from_first,
             steps=steps,
         )
@@ -104,7 +118,7 @@ class Insights:
 
     async def retention(self, project: Project, query: RetentionQuery) -> Retention:
         """Follow first-time cohorts over calendar periods; averages leave out cells that have not ended."""
-        window = await self._window(project, query)
+        window = await self._rolled(project, query)
         computed, meta = await self._ask(project, self._sql.retention(window, query, _quarter_hour(utc_now())))
         cohorts: dict[str, RetentionCohort] = {}
         for row in computed.rows:
@@ -135,6 +149,31 @@ class Insights:
             averages=[_average(grid, index) for index in range(query.periods + 1)],
         )
         return Retention(data=data, meta=meta)
+
+    def defined(self, project: Project) -> DefinedList:
+        """List the insights that are defined in files and hold for the project."""
+        found = [
+            Defined(name=each.name, kind=each.definition.kind, description=each.definition.description)
+            for each in self._defined.of_project(project.id)
+        ]
+        return DefinedList(data=found, problems=self._defined.problems())
+
+    async def mart(self, project: Project, name: str, query: MartQuery) -> Mart:
+        """Return the rows of a defined insight's mart. Raises `InsightNotFoundError`."""
+        insight = self._defined.find(project.id, name)
+        computed, meta = await self._ask(project, self._defined.rows(insight, query.limit))
+        data = MartData(
+            name=insight.name,
+            kind=insight.definition.kind,
+            description=insight.definition.description,
+            definition=insight.definition.model_dump(mode="json", exclude_unset=True),
+            columns=[
+                MartColumn(name=name, type=kind, description=description)
+                for name, kind, description in shown_columns(model_of(insight.definition))
+            ],
+            rows=computed.rows,
+        )
+        return Mart(data=data, meta=meta)
 
     async def _ask(self, project: Project, statement: Statement) -> tuple[Computed, Meta]:
         started = time.perf_counter()
@@ -167,6 +206,14 @@ class Insights:
         if start >= end:
             raise invalid_parameter("to", "must be after 'from'; the range is half-open, [from, to)")
         return Window(start, end, project.timezone, project.week_start)
+
+    async def _rolled(self, project: Project, query: RangeQuery) -> Window:
+        """Return the range, with its days where the rollups have them."""
+        window = await self._window(project, query)
+        if isinstance(query.from_, datetime) or isinstance(query.to, datetime):
+            return window
+        zone = await self._warehouse.rollup_zone(ProjectScope(project.id))
+        return replace(window, days=(query.from_, query.to)) if zone == project.timezone else window
 
     def _check_buckets(self, window: Window, interval: str) -> None:
         most = (window.end - window.start).total_seconds() / _SHORTEST_SECONDS[interval]

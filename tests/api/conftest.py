@@ -183,7 +183,7 @@ def _land(runtime: Instance, chance: random.Random, made: list[TestProject]) -> 
 def _run_dbt(runtime: Instance) -> None:
     own = {"RADIXINSIGHT_DBT_PREFIX": PREFIX, "RADIXINSIGHT_DBT_RAW": f"{PREFIX}raw"}
     target = Path(os.environ["RADIXINSIGHT_TEST_ROOT"]) / "api-dbt"
-    command = [str(Path(sys.executable).with_name("dbt")), *MODELS, "--select", "+fct_events"]
+    command = [str(Path(sys.executable).with_name("dbt")), *MODELS, "--select", "+dim_projects", "+funnel_checkout"]
     places = ["--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--target-path", str(target)]
     done = subprocess.run(
         [*command, *places, "--log-path", str(target)],

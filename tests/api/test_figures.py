@@ -12,6 +12,7 @@ import pytest
 
 DAY_MS = 86_400_000
 NAMES = ["berlin", "new_york", "kathmandu"]
+DATABASE = "apitest_marts"
 RANGE = {"from": "2025-03-03", "to": "2025-04-07"}
 
 
@@ -22,9 +23,34 @@ def project(request: pytest.FixtureRequest, modelled: Any) -> Any:
 
 
 async def _ask(api: httpx.AsyncClient, project: Any, path: str, **parameters: Any) -> Any:
-    answer = await api.get(f"/v1/projects/{project.id}/{path}", headers=project.headers, params=RANGE | parameters)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
+    """Ask of whole days, which rollups may answer, and of the same instants, which only events do: both must agree."""
+    by_day = RANGE | parameters
+    instants = {
+        name: datetime.fromtimestamp(_midnight_ms(date.fromisoformat(by_day[name]), project) / 1000, UTC).isoformat()
+        for name in RANGE
+    }
+    answers: list[Any] = []
+    for asked in (by_day, by_day | instants):
+        answer = await api.get(f"/v1/projects/{project.id}/{path}", headers=project.headers, params=asked)
+        assert answer.status_code == 200, answer.text
+        answers.append(answer.json())
+    assert answers[0]["data"] == answers[1]["data"]
+    assert answers[1]["meta"]["sources"] == [f"{DATABASE}.fct_events"]
+    is_rolled = f"{DATABASE}.fct_events" not in answers[0]["meta"]["sources"]
+    assert is_rolled == _is_of_rollups(project, path, by_day)
+    return answers[0]["data"]
+
+
+def _is_of_rollups(project: Any, path: str, asked: dict[str, str]) -> bool:
+    """Say whether a question over whole days is one that rollups know."""
+    if path == "insights/retention":
+        days = [date.fromisoformat(asked[name]) for name in RANGE]
+        return {
+            "day": True,
+            "week": all(day.isoweekday() == project.week_start for day in days),
+            "month": all(day.day == 1 for day in days),
+        }[asked["period"]]
+    return path != "insights/funnel" and asked.get("measure") != "sessions"
 
 
 def _in_range(project: Any) -> list[Any]:

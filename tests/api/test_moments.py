@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.insights.moments import cut_to_ms, is_in_reach, parse_moment, window_ms
+from api.insights.moments import cut_to_ms, is_in_reach, parse_moment
 
 
 def test_an_instant_is_cut_to_milliseconds_and_shown_in_utc() -> None:
@@ -50,24 +50,3 @@ def test_what_lies_beyond_1970_and_2100_is_out_of_reach_and_no_overflow(text: st
 def test_what_is_no_date_and_no_instant_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"'.*'"):
         parse_moment(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("30s", 30_000),
-        ("15min", 900_000),
-        ("12h", 43_200_000),
-        ("14d", 1_209_600_000),
-        ("2w", 1_209_600_000),
-        ("1mo", 2_592_000_000),
-    ],
-)
-def test_a_window_has_the_fixed_length_of_its_unit(text: str, expected: int) -> None:
-    assert window_ms(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "14", "d", "0d", "-1d", "1.5d", "14 d", "1m", "14D", "400d", "\u0663d"])
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"'.*'"):
-        window_ms(text)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.insights.formula import formula_sql
 from engine.event_table import EventTable, milliseconds
 from engine.renderings import Bind, ask
-from reference.calendar_buckets import bucket, bucket_start, utc_offset_s
+from reference.calendar_buckets import bucket, bucket_end, bucket_start, utc_offset_s
 from reference.events import Counted
 from reference.trends import Point, Question, Series, trends
 
@@ -43,6 +43,11 @@ REACH = {
 # As JSON holds them; a text that is a number counts as one. Quarters, so that sums are exact.
 AMOUNTS: list[str | float] = [0, 1, 2.25, -3.5, 12, "7.5", "many", "nan", "-inf", ""]
 COLOURS = ["red", "blue", "green", "", "(other)", "(none)"]
+ROLLED = ["events", "actors", "events_per_actor"]
+ROLLED_COLUMNS = {
+    "JSONExtractString(properties, 'colour')": "colour",
+    "JSONExtract(properties, 'size', 'Nullable(String)')": "size",
+}
 FORMULAS = [formula_sql("A / B", 2), formula_sql("(A - B) * 100", 2)]
 
 
@@ -101,38 +106,43 @@ def histories(draw: st.DrawFn, moments: st.SearchStrategy[datetime]) -> list[Cou
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> tuple[list[Counted], dict[str, Any]]:
-    interval = draw(st.sampled_from(sorted(REACH)))
+def questions(draw: st.DrawFn, *, rolled: bool = False) -> tuple[list[Counted], dict[str, Any]]:
+    """Draw a history and a question; of whole days, where a rollup is to answer."""
+    interval = draw(st.sampled_from(sorted(REACH.keys() - {"hour"} if rolled else REACH)))
     zone = ZoneInfo(draw(st.sampled_from(ZONES)))
     around, quarters = draw(st.sampled_from(MOMENTS)), REACH[interval] // timedelta(minutes=15)
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     moments = st.integers(-quarters, quarters).map(lambda quarter: max(epoch, around + quarter * timedelta(minutes=15)))
     edges = moments
-    if draw(st.booleans()):
+    if rolled or draw(st.booleans()):
         unit = draw(st.sampled_from(["day", "month"]))
         edges = moments.map(lambda moment: bucket_start(bucket(moment, unit, zone), zone))
     start, end = sorted((draw(edges), draw(edges)))
-    end = max(end, start + timedelta(minutes=15))
+    end = bucket_end(start, "day", zone) if rolled and start == end else max(end, start + timedelta(minutes=15))
     way = draw(st.sampled_from(["plain", "moving_average", "cumulative"])) if interval != "total" else "plain"
     trailing = st.integers(1, 3) if interval != "total" and way != "cumulative" else st.just(1)
     other_end = min(start, draw(edges))
-    compare = draw(st.sampled_from([None, "previous", (other_end - timedelta(days=2), other_end)]))
+    other_start = other_end - timedelta(days=2)
+    other_start = bucket_start(bucket(other_start, "day", zone), zone) if rolled else other_start
+    compare = draw(st.sampled_from([None, "previous", (other_start, other_end)]))
+    measures, breakdowns = (ROLLED, ["event", *ROLLED_COLUMNS]) if rolled else (MEASURES, sorted(BREAKDOWNS))
     return draw(histories(moments)), {
         "series": [
             (draw(st.sampled_from(["a", "b", None])), measure, draw(trailing))
-            for measure in draw(st.lists(st.sampled_from(MEASURES), min_size=2, max_size=3))
+            for measure in draw(st.lists(st.sampled_from(measures), min_size=2, max_size=3))
         ],
         "start": start,
         "end": end,
         "interval": interval,
         "zone": zone,
         "week_start": draw(st.sampled_from([1, 3, 7])),
-        "breakdown": draw(st.lists(st.sampled_from(sorted(BREAKDOWNS)), max_size=3, unique=True)),
+        "breakdown": draw(st.lists(st.sampled_from(breakdowns), max_size=3, unique=True)),
         "top": draw(st.integers(0, 3)),
         "compare": compare,
         "moving_average": draw(st.integers(2, 3)) if way == "moving_average" else 1,
         "cumulative": way == "cumulative",
-        "actor": draw(st.sampled_from(["person_number", "group_id"])),
+        "actor": "person_number" if rolled else draw(st.sampled_from(["person_number", "group_id"])),
+        "rolled": rolled,
     }
 
 
@@ -140,9 +150,18 @@ def sql(bind: Bind, table: EventTable, project: int, asked: dict[str, Any]) -> d
     def instant(moment: datetime) -> str:
         return f"fromUnixTimestamp64Milli({bind(milliseconds(moment), 'Int64')}, 'UTC')"
 
-    compare = asked.get("compare")
+    compare, timezone = asked.get("compare"), bind(asked["zone"].key, "String")
+    relation, breakdown = table.name, asked.get("breakdown", [])
+    if asked.get("rolled", False):
+        breakdown = [ROLLED_COLUMNS.get(expression, expression) for expression in breakdown]
+        columns = ", ".join(f"{expression} as {column}" for expression, column in ROLLED_COLUMNS.items())
+        relation = (
+            f"(select project_id, event, {columns}, toDate32(timestamp, {timezone}) as event_date, count() as events,"
+            f" groupBitmapState(person_number) as persons from {table.name}"
+            f" group by project_id, event, {', '.join(ROLLED_COLUMNS.values())}, event_date)"
+        )
     return {
-        "relation": table.name,
+        "relation": relation,
         "project": bind(project, "UInt32"),
         "series": [
             {
@@ -156,11 +175,12 @@ def sql(bind: Bind, table: EventTable, project: int, asked: dict[str, Any]) -> d
         "start": instant(asked["start"]),
         "end": instant(asked["end"]),
         "interval": asked["interval"],
-        "timezone": bind(asked["zone"].key, "String"),
+        "timezone": timezone,
+        "rolled": asked.get("rolled", False),
         "week_start": bind(asked.get("week_start", 1), "UInt8"),
         "actor": asked.get("actor", "person_number"),
         "formulas": FORMULAS if len(asked["series"]) > 1 else [],
-        "breakdown": asked.get("breakdown", []),
+        "breakdown": breakdown,
         "top": bind(asked.get("top", 10), "UInt32"),
         "compare": [instant(moment) for moment in compare] if isinstance(compare, tuple) else compare,
         "moving_average": None if asked.get("moving_average", 1) == 1 else asked["moving_average"],
@@ -200,7 +220,7 @@ def expected(history: list[Counted], asked: dict[str, Any]) -> list[Point]:
         Series(lambda event, name=name: name in {None, event.event}, measure, number, trailing)
         for name, measure, trailing in asked["series"]
     ]
-    others = {name: value for name, value in asked.items() if name not in {"series", "breakdown", "actor"}}
+    others = {name: value for name, value in asked.items() if name not in {"series", "breakdown", "actor", "rolled"}}
     return trends(
         history,
         Question(
@@ -214,6 +234,19 @@ def expected(history: list[Counted], asked: dict[str, Any]) -> list[Point]:
 
 @given(drawn=questions())
 def test_every_trend_equals_the_one_that_is_counted_bucket_by_bucket(
+    client: Client, table: EventTable, drawn: tuple[list[Counted], dict[str, Any]]
+) -> None:
+    compare_with_reference(client, table, drawn)
+
+
+@given(drawn=questions(rolled=True))
+def test_every_trend_of_whole_days_is_read_off_a_rollup_as_it_is_counted(
+    client: Client, table: EventTable, drawn: tuple[list[Counted], dict[str, Any]]
+) -> None:
+    compare_with_reference(client, table, drawn)
+
+
+def compare_with_reference(
     client: Client, table: EventTable, drawn: tuple[list[Counted], dict[str, Any]]
 ) -> None:
     history, asked = drawn

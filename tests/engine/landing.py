@@ -31,6 +31,7 @@ class Landing:
     prefix: str
     variables: dict[str, str]
     directory: Path
+    project: Path = PROJECT
 
     def deliver(self, project_id: int, events: Iterable[Event], *, inserted_at: datetime) -> None:
         """Put deliveries of a project into the landing table."""
@@ -94,7 +95,7 @@ class Landing:
         finished = subprocess.run(
             [
                 *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments),
-                *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+                *("--project-dir", str(self.project), "--profiles-dir", str(self.project)),
                 *("--target-path", str(self.directory / "target"), "--log-path", str(self.directory / "logs")),
             ],
             env=os.environ | self.variables,

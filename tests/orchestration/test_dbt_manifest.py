@@ -1,11 +1,15 @@
+import json
 import os
 import shutil
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from engine.landing import PROJECT
 from orchestration import dbt_manifest
 from orchestration.dbt_manifest import DbtProjectError, connection_variables, prepare, run_directory
+from orchestration.defs.models.checks import insight_definitions
 from orchestration.settings import OrchestrationSettings
 
 
@@ -53,6 +57,40 @@ def test_an_invalid_project_says_what_dbt_said_and_leaves_nothing(project: Path,
     with pytest.raises(DbtProjectError, match="missing"):
         prepare(project, tmp_path / "state")
     assert [entry.name for entry in (tmp_path / "state").iterdir()] == ["lock"]
+
+
+FUNNEL = "kind: funnel\ndescription: d\nsteps: [a, b]\n"
+
+
+def test_the_models_of_definitions_are_written_before_a_project_is_parsed(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    (project / "insights" / "funnel_mine.yml").write_text(FUNNEL)
+    parsed = prepare(project, tmp_path / "state")
+    assert "model.radixinsight.funnel_mine" in json.loads((parsed / "manifest.json").read_bytes())["nodes"]
+
+
+def test_a_wrong_definition_leaves_the_models_as_they_were_and_is_named_by_a_check(
+    project: Path, tmp_path: Path
+) -> None:
+    definitions, models = project / "insights", project / "models" / "marts" / "insights"
+    definitions.mkdir()
+    (definitions / "funnel_mine.yml").write_text(FUNNEL)
+    dbt_manifest.write_marts(project)
+    before = {file: file.read_text() for file in models.iterdir()}
+    (definitions / "funnel_mine.yml").write_text(FUNNEL + "windw: 3d\n")
+    for file in before:
+        # The tiny project has no macros, and there is nothing to parse for it.
+        file.rename(file.with_name(f"{file.name}.kept"))
+    prepare(project, tmp_path / "state")
+    assert {file: file.with_name(f"{file.name}.kept").read_text() for file in before} == before
+    assert not any(file.exists() for file in before)
+    settings = OrchestrationSettings(data_dir=tmp_path, dbt_project_dir=project)
+    result = insight_definitions(settings=settings)
+    assert isinstance(result, dg.AssetCheckResult)
+    assert not result.passed
+    problems = ["insights/funnel_mine.yml:4: windw: there is no such key here"]
+    assert result.metadata["problems"] == dg.JsonMetadataValue(problems)
 
 
 def test_only_the_latest_run_directories_are_kept(tmp_path: Path) -> None:

@@ -104,6 +104,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_id}/insights/defined": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Insights that are defined in files
+         * @description List the insights that hold for the project, and what is wrong with files that cannot be read.
+         */
+        get: operations["list_defined_insights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/defined/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The figures of a defined insight
+         * @description Return the rows of its table, as the latest refresh made them.
+         */
+        get: operations["get_defined_insight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -197,6 +237,37 @@ export interface components {
              * @description Whether the bucket has ended and lies wholly inside the range.
              */
             is_complete: boolean;
+        };
+        /**
+         * Defined
+         * @description An insight that is defined in a file of `dbt_project/insights`.
+         */
+        Defined: {
+            /**
+             * Name
+             * @description Its name: of the file, and of the table that holds its figures.
+             */
+            name: string;
+            /**
+             * Kind
+             * @description `funnel`, `retention`, `trend` or `rollup`.
+             */
+            kind: string;
+            /** Description */
+            description: string;
+        };
+        /**
+         * DefinedList
+         * @description The insights that are defined for the project, by name.
+         */
+        DefinedList: {
+            /** Data */
+            data: components["schemas"]["Defined"][];
+            /**
+             * Problems
+             * @description What is wrong with files that cannot be read: file, line, key and reason.
+             */
+            problems: string[];
         };
         /**
          * EventCount
@@ -307,6 +378,63 @@ export interface components {
              * @description Average time from the previous step, milliseconds; null where nobody came.
              */
             average_ms: number | null;
+        };
+        /**
+         * Mart
+         * @description The rows of a defined insight and their origin.
+         */
+        Mart: {
+            data: components["schemas"]["MartData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * MartColumn
+         * @description A column of a mart.
+         */
+        MartColumn: {
+            /** Name */
+            name: string;
+            /**
+             * Type
+             * @description Its type in ClickHouse.
+             */
+            type: string;
+            /** Description */
+            description: string;
+        };
+        /**
+         * MartData
+         * @description A defined insight with its figures, as the latest refresh made them.
+         */
+        MartData: {
+            /**
+             * Name
+             * @description Its name: of the file, and of the table that holds its figures.
+             */
+            name: string;
+            /**
+             * Kind
+             * @description `funnel`, `retention`, `trend` or `rollup`.
+             */
+            kind: string;
+            /** Description */
+            description: string;
+            /**
+             * Definition
+             * @description What its file says.
+             */
+            definition: {
+                [key: string]: unknown;
+            };
+            /** Columns */
+            columns: components["schemas"]["MartColumn"][];
+            /**
+             * Rows
+             * @description One object per row, in the order of the mart's key; dates as text.
+             */
+            rows: {
+                [key: string]: unknown;
+            }[];
         };
         /**
          * Meta
@@ -1143,6 +1271,220 @@ export interface operations {
                 };
             };
             /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_defined_insights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "funnel_checkout",
+                     *           "kind": "funnel",
+                     *           "description": "From the catalogue to the purchase."
+                     *         }
+                     *       ],
+                     *       "problems": [
+                     *         "insights/funnel_signup.yml:4: steps.1.evnt: there is no such key here"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DefinedList"];
+                };
+            };
+            /** @description No API key, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_defined_insight: {
+        parameters: {
+            query?: {
+                /** @description Most rows to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "name": "funnel_checkout",
+                     *         "kind": "funnel",
+                     *         "description": "From the catalogue to the purchase.",
+                     *         "definition": {
+                     *           "description": "From the catalogue to the purchase.",
+                     *           "kind": "funnel",
+                     *           "steps": [
+                     *             {
+                     *               "event": "catalog"
+                     *             },
+                     *             {
+                     *               "event": "purchase"
+                     *             }
+                     *           ]
+                     *         },
+                     *         "columns": [
+                     *           {
+                     *             "name": "step",
+                     *             "type": "UInt32",
+                     *             "description": "Number of the step, from 1."
+                     *           },
+                     *           {
+                     *             "name": "persons",
+                     *             "type": "UInt64",
+                     *             "description": "How many persons reached the step."
+                     *           }
+                     *         ],
+                     *         "rows": [
+                     *           {
+                     *             "step": 1,
+                     *             "persons": 200
+                     *           },
+                     *           {
+                     *             "step": 2,
+                     *             "persons": 50
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select step, persons, … from marts.funnel_checkout …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "limit": 10000
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 2,
+                     *         "read_bytes": 96
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Mart"];
+                };
+            };
+            /** @description No API key, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or no such insight is defined */
             404: {
                 headers: {
                     [name: string]: unknown;

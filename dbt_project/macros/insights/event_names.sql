@@ -14,3 +14,22 @@ where project_id = {{ project }} and timestamp >= {{ start }} and timestamp < {{
 group by event
 order by events desc, event asc
 {%- endmacro -%}
+
+{#-
+    The same from a rollup with the columns project_id, event, event_date (Date32, in the project's zone), events (count) and
+    persons, AggregateFunction(groupBitmap, UInt32). The range [start, end) consists of whole days of `timezone`: whoever asks
+    sees to it.
+-#}
+{%- macro insights_event_names_of_days(relation, project, start, end, timezone) -%}
+select
+    event,
+    sum(events) as events,
+    groupBitmapMerge(persons) as persons
+from {{ relation }}
+where
+    project_id = {{ project }}
+    and event_date >= {{ insights_bucket(start, 'day', timezone) }}
+    and event_date <= {{ insights_last_bucket(end, 'day', timezone) }}
+group by event
+order by events desc, event asc
+{%- endmacro -%}

@@ -58,6 +58,15 @@ countIf({{ is_number }})
 {%- endif -%}
 {%- endmacro -%}
 
+{#- A part of the rows of a rollup that match `condition`. -#}
+{%- macro insights_measure_collect_rolled(part, condition) -%}
+{%- if part == 'events' -%}
+sumIf(events, {{ condition }})
+{%- elif part == 'actors' -%}
+groupBitmapMergeStateIf(persons, {{ condition }})
+{%- endif -%}
+{%- endmacro -%}
+
 {#-
     The same part of several rows together. `condition`, when given, leaves rows out. `is_final` makes the state of a part
     into its number; a count is a number all along.

@@ -27,12 +27,17 @@
     and its first bucket is whole. `compare` is 'previous' for the period of the same length right before, see
     insights_previous_start, or a list of two instants, [from, to); the two must not overlap.
 
+    `rolled`: `relation` is a rollup with project_id, event_date (Date32, in the zone), events (count), persons
+    (AggregateFunction(groupBitmap, UInt32)) and what the conditions and the breakdown are about. Then measures are events,
+    actors and events_per_actor, the interval is not 'hour', and the range (and a period that is compared) consists of whole
+    days of the zone: whoever asks sees to it.
+
     How it works: one pass over the events collects the parts of every series by bucket and value (`counted`). They are
     merged, not added: the rest of a breakdown, a trailing bucket and a running union count an actor once.
 -#}
 {%- macro insights_trends(
     relation, project, series, start, end, interval, timezone, week_start='1', where='true', actor='person_number',
-    keys=[], formulas=[], breakdown=[], top='10', compare=none, moving_average=none, cumulative=false
+    keys=[], formulas=[], breakdown=[], top='10', compare=none, moving_average=none, cumulative=false, rolled=false
 ) -%}
 {%- set letters = 'abcdefghijklmnopqrstuvwxyz' -%}
 {%- set shape = namespace(trailing=1, lines=keys, looks_back='no') -%}
@@ -84,28 +89,39 @@ with
             nullIf({{ expression }}, '') as value_{{ loop.index }},
             {%- endfor %}
             {%- if breakdown %}
-            countIf(timestamp >= {{ periods[0][0] }} and timestamp < {{ periods[0][1] }}) as events_in_range,
+            {{ 'sumIf(events, ' if rolled else 'countIf(' }}
+                {{- insights_trends_within(periods[0][0], periods[0][1], timezone, rolled) }}
+            ) as events_in_range,
             {%- endif %}
             {%- for one in series %}
             {%- set letter = letters[loop.index0] %}
             {%- for part in insights_measure_parts(one.measure).split(' ') %}
+            {%- if rolled %}
+            {{ insights_measure_collect_rolled(part, one.condition) }} as {{ letter }}_{{ part }},
+            {%- else %}
             {{ insights_measure_collect(part, one.measure, one.condition, one.get('of'), actor) }} as {{ letter }}_{{ part }},
+            {%- endif %}
             {%- endfor %}
             {%- endfor %}
             {%- if compare %}
             -- An event may lie in the one period and before the other.
             {% for period in periods -%}
-            {{ '+ ' if not loop.first }}bitShiftLeft(toUInt8(timestamp >= {{ period[2] }} and timestamp < {{ period[1] }}), {{ loop.index0 }})
+            {%- set is_within = insights_trends_within(period[2], period[1], timezone, rolled) %}
+            {{ '+ ' if not loop.first }}bitShiftLeft(toUInt8({{ is_within }}), {{ loop.index0 }})
             {% endfor -%}
             as periods,
             {%- endif %}
+            {% if rolled and interval != 'total' -%}
+            {{ insights_date_bucket('event_date', interval, week_start) }} as bucket
+            {%- else -%}
             {{ insights_trends_bucket('timestamp', interval, timezone, week_start) }} as bucket
+            {%- endif %}
         from {{ relation }}
         where
             project_id = {{ project }}
             and (
                 {%- for period in periods %}
-                {{ 'or ' if not loop.first }}(timestamp >= {{ period[2] }} and timestamp < {{ period[1] }})
+                {{ 'or ' if not loop.first }}({{ insights_trends_within(period[2], period[1], timezone, rolled) }})
                 {%- endfor %}
             )
             and ({{ where }})
@@ -360,6 +376,15 @@ order by
     {%- endif %}
     smoothed.period,
     smoothed.bucket
+{%- endmacro -%}
+
+{#- Whether an event, or a row of a rollup by day, lies in the range between two instants. -#}
+{%- macro insights_trends_within(start, end, timezone, rolled) -%}
+{%- if rolled -%}
+event_date >= {{ insights_bucket(start, 'day', timezone) }} and event_date <= {{ insights_last_bucket(end, 'day', timezone) }}
+{%- else -%}
+timestamp >= {{ start }} and timestamp < {{ end }}
+{%- endif -%}
 {%- endmacro -%}
 
 {#- The columns of all parts of all series, with commas. -#}

@@ -1,17 +1,29 @@
+{#- Made from insights/funnel_checkout.yml by `radixinsight insights write`: edit that file. -#}
 {{ config(order_by='(project_id, step)') }}
-
-{%- set steps = ['catalog', 'product_view', 'add_to_cart', 'cart', 'purchase'] %}
 
 with funnel as (
     {{ insights_funnel(
         relation=ref('fct_events'),
-        project='project_id',
-        steps=named_events(steps),
+        project="project_id",
+        steps=[
+            "event = 'catalog'",
+            "event = 'product_view'",
+            "event = 'add_to_cart'",
+            "event = 'cart'",
+            "event = 'purchase'",
+        ],
         start="toDateTime64('1970-01-01 00:00:00', 3, 'UTC')",
         end="toDateTime64('2200-01-01 00:00:00', 3, 'UTC')",
-        window_ms=14 * 24 * 60 * 60 * 1000,
-        keys=['project_id'],
-        actor='person_number',
+        window_ms=1209600000,
+        keys=["project_id"],
+        where="true",
+        actor="person_number",
+        order="ordered",
+        attempts="best",
+        tie_grace_ms=none,
+        exclusions=[],
+        hold_constant=[],
+        hide_incomplete=false,
         disjoint=true,
     ) | indent(4) }}
 )
@@ -19,10 +31,11 @@ with funnel as (
 select
     project_id,
     step,
-    toLowCardinality(
-        ['{{ steps | join("', '") }}'][step]
-    ) as step_name,
+    toLowCardinality({{ "['catalog', 'product_view', 'add_to_cart', 'cart', 'purchase']" }}[step]) as step_name,
     persons,
+    lost_persons,
+    incomplete_persons,
     median_ms,
-    avg_ms
+    avg_ms,
+    p90_ms
 from funnel

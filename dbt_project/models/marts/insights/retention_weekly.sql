@@ -1,6 +1,17 @@
+{#- Made from insights/retention_weekly.yml by `radixinsight insights write`: edit that file. -#}
 {{ config(order_by='(project_id, cohort_date, period_index)') }}
 
 -- depends_on: {{ ref('agg_persons_daily') }}
 -- depends_on: {{ ref('stg_collector__projects') }}
 
-{{ retention_mart(period='week', periods=12) }}
+{{ retention_mart(
+    relation=ref('agg_persons_daily'),
+    period="week",
+    periods=12,
+    start_condition="true",
+    return_condition="true",
+    where="true",
+    cohort="first_time",
+    return_rule="on",
+    brackets="[]",
+) }}

@@ -1,0 +1,72 @@
+"""The insights that analysts define in files: which there are, and the rows of their marts."""
+
+from pathlib import Path
+
+from api.errors import InsightNotFoundError
+from api.insights.queries import Statement
+from core.insights.files import DefinedInsight, Problem, scan_definitions
+from core.insights.mart_models import Column, Model, model_of
+
+# A set of persons is shown as their number.
+_SHOWN = {"AggregateFunction(groupBitmap, UInt32)": ("bitmapCardinality({name})", "UInt64")}
+
+
+class DefinedInsights:
+    """The definitions of one directory, read again when one of its files changed."""
+
+    def __init__(self, directory: Path, database: str) -> None:
+        self._directory = directory
+        self._database = database
+        self._read_state: tuple[tuple[str, int], ...] | None = None
+        self._found: dict[str, DefinedInsight] = {}
+        self._problems: list[Problem] = []
+
+    def of_project(self, project_id: int) -> list[DefinedInsight]:
+        """Return the definitions that hold for a project, by name."""
+        self._read()
+        return [each for each in self._found.values() if project_id in (each.definition.projects or (project_id,))]
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with files that cannot be read: `insights/funnel_signup.yml:3: steps: …`."""
+        self._read()
+        return [str(problem) for problem in self._problems]
+
+    def find(self, project_id: int, name: str) -> DefinedInsight:
+        """Return one definition; raises `InsightNotFoundError`."""
+        found = {each.name: each for each in self.of_project(project_id)}
+        if name not in found:
+            raise InsightNotFoundError(name)
+        return found[name]
+
+    def rows(self, insight: DefinedInsight, limit: int) -> Statement:
+        """Rows of the mart: its columns without the project, in the order of its key."""
+        _, key, columns = model_of(insight.definition)
+        table = f"{self._database}.{insight.name}"
+        selected = ",\n    ".join(_selected(column) for column in columns if column[0] != "project_id")
+        # Names of columns and tables come from definitions, which allow nothing but identifiers.
+        sql = (
+            f"select\n    {selected}\nfrom {table}\nwhere project_id = {{project_id:UInt32}}\n"
+            f"order by {', '.join(key[1:])}\nlimit {{limit:UInt32}}"
+        )
+        return Statement(sql, {"limit": limit}, (table,))
+
+    def _read(self) -> None:
+        state = tuple(sorted((file.name, file.stat().st_mtime_ns) for file in self._directory.glob("*.y*ml")))
+        if state != self._read_state:
+            found, self._problems = scan_definitions(self._directory)
+            self._found = {insight.name: insight for insight in found}
+            self._read_state = state
+
+
+def shown_columns(model: Model) -> list[Column]:
+    """Return the columns of a mart as they are shown: without the project, sets as numbers."""
+    return [
+        (name, _SHOWN[kind][1] if kind in _SHOWN else kind, description)
+        for name, kind, description in model[2]
+        if name != "project_id"
+    ]
+
+
+def _selected(column: Column) -> str:
+    name, kind, _ = column
+    return f"{_SHOWN[kind][0].format(name=name)} as {name}" if kind in _SHOWN else name

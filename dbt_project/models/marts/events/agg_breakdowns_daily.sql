@@ -1,0 +1,65 @@
+{{
+    config(
+        materialized='repaired',
+        unique_key=['project_id', 'event_date'],
+        stale_keys='touched',
+        order_by='(project_id, dimension, event, event_date, value)',
+        pre_hook='{{ keep_repaired() }}',
+        post_hook='{{ settle_repairs() }}',
+    )
+}}
+
+{#- What most trends are told apart by, and has few values. -#}
+{%- set dimensions = ['channel', 'country', 'device_type', 'browser', 'os'] %}
+
+with events as (
+    select
+        project_id,
+        event_date,
+        event,
+        person_number,
+        {{ dimensions | join(',\n        ') }}
+    from {{ ref('fct_events') }}
+    {%- if not repairs_all() %}
+    where (project_id, event_date) in ({{ touched(['project_id', 'event_date']) }})
+    {%- endif %}
+),
+
+grouped as (
+    select
+        project_id,
+        event_date,
+        event,
+        {{ dimensions | join(',\n        ') }},
+        count() as events,
+        groupBitmapState(person_number) as persons
+    from events
+    group by project_id, event_date, event, {{ dimensions | join(', ') }}
+),
+
+-- Few rows are left of the events, so that each is told apart five times at little cost.
+pairs as (
+    select
+        project_id,
+        event_date,
+        event,
+        events,
+        persons,
+        arrayJoin([
+            {%- for dimension in dimensions %}
+            ('{{ dimension }}', toString({{ dimension }})){{ ',' if not loop.last }}
+            {%- endfor %}
+        ]) as pair
+    from grouped
+)
+
+select
+    project_id,
+    toLowCardinality(pair.1) as dimension,
+    event,
+    event_date,
+    toLowCardinality(pair.2) as value,
+    sum(events) as events,
+    groupBitmapMergeState(persons) as persons
+from pairs
+group by project_id, dimension, event, event_date, value

@@ -1,0 +1,90 @@
+"""Insights that are defined in files, over HTTP."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.settings import ApiSettings
+
+FUNNEL = "kind: funnel\ndescription: To the purchase.\nsteps: [catalog, product_view, add_to_cart, cart, purchase]\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a directory with a definition whose mart is there, one of another project, and a broken one."""
+    folder = tmp_path / "insights"
+    folder.mkdir()
+    (folder / "funnel_checkout.yml").write_text(FUNNEL)
+    (folder / "funnel_other.yml").write_text(FUNNEL + "projects: [4000000000]\n")
+    (folder / "funnel_broken.yml").write_text("kind: funnel\ndescription: d\nsteps: [a, {evnt: b}]\n")
+    return folder
+
+
+@pytest.fixture
+async def client(serve: Any, settings: ApiSettings, folder: Path) -> Any:
+    async with serve(settings.model_copy(update={"insights_dir": folder})) as (client, _):
+        yield client
+
+
+async def _get(client: httpx.AsyncClient, project: Any, path: str = "", **parameters: Any) -> Any:
+    address = f"/v1/projects/{project.id}/insights/defined{path}"
+    return await client.get(address, headers=project.headers, params=parameters)
+
+
+async def test_the_definitions_of_a_project_are_listed_with_what_is_wrong(client: Any, modelled: Any) -> None:
+    assert (await _get(client, modelled.berlin)).json() == {
+        "data": [{"name": "funnel_checkout", "kind": "funnel", "description": "To the purchase."}],
+        "problems": ["insights/funnel_broken.yml:3: steps.1.evnt: there is no such key here"],
+    }
+
+
+async def test_a_mart_has_the_figures_of_its_macro_for_this_project_alone(client: Any, modelled: Any) -> None:
+    for project in (modelled.berlin, modelled.kathmandu):
+        answer = (await _get(client, project, "/funnel_checkout")).json()
+        steps = ["catalog", "product_view", "add_to_cart", "cart", "purchase"]
+        always = {"from": "1970-01-02", "to": "2099-01-01", "step": steps}
+        asked = await client.get(f"/v1/projects/{project.id}/insights/funnel", headers=project.headers, params=always)
+        wanted = [(step["step"], step["event"], step["persons"]) for step in asked.json()["data"]["steps"]]
+        assert [(row["step"], row["step_name"], row["persons"]) for row in answer["data"]["rows"]] == wanted
+        assert [column["name"] for column in answer["data"]["columns"]] == list(answer["data"]["rows"][0])
+        assert answer["data"]["definition"]["steps"][0] == {"event": "catalog"}
+        assert answer["meta"]["sources"] == ["apitest_marts.funnel_checkout"]
+        assert answer["meta"]["parameters"] == {"limit": 10_000, "project_id": project.id}
+
+
+async def test_no_more_rows_come_than_were_asked_for(client: Any, modelled: Any) -> None:
+    answer = (await _get(client, modelled.berlin, "/funnel_checkout", limit=2)).json()
+    assert [row["step"] for row in answer["data"]["rows"]] == [1, 2]
+    assert (await _get(client, modelled.berlin, "/funnel_checkout", limit=0)).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["funnel_other", "funnel_broken", "funnel_missing", "fct_events", "..%2Ffct_events"])
+async def test_only_what_is_defined_for_the_project_is_found(client: Any, modelled: Any, name: str) -> None:
+    answer = await _get(client, modelled.berlin, f"/{name}")
+    assert answer.status_code == 404
+    assert answer.json()["code"] in {"insight_not_found", "http_error"}
+
+
+async def test_a_mart_that_no_refresh_has_built_yet_says_so(client: Any, modelled: Any, folder: Path) -> None:
+    (folder / "funnel_new.yml").write_text(FUNNEL)
+    answer = await _get(client, modelled.berlin, "/funnel_new")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_modelled_yet")
+
+
+async def test_an_edited_definition_is_served_at_once(client: Any, modelled: Any, folder: Path) -> None:
+    await _get(client, modelled.berlin)
+    (folder / "funnel_checkout.yml").write_text(FUNNEL.replace("To the purchase", "All the way"))
+    (folder / "funnel_broken.yml").unlink()
+    answer = (await _get(client, modelled.berlin)).json()
+    assert answer == {
+        "data": [{"name": "funnel_checkout", "kind": "funnel", "description": "All the way."}],
+        "problems": [],
+    }
+
+
+async def test_nobody_reads_another_projects_mart(client: Any, modelled: Any) -> None:
+    address = f"/v1/projects/{modelled.kathmandu.id}/insights/defined/funnel_checkout"
+    answer = await client.get(address, headers=modelled.berlin.headers)
+    assert (answer.status_code, answer.json()["code"]) == (404, "project_not_found")

@@ -1,0 +1,111 @@
+"""Definitions as files, and where in them something is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from core.insights.files import InvalidDefinitionsError, read_definitions
+
+FUNNEL = "kind: funnel\ndescription: From search to purchase.\nsteps: [search, purchase]\n"
+TEXT_FOR_A_NUMBER = """\
+kind: funnel
+description: d
+steps:
+  - a
+  - where:
+    - {property: p, operator: gt, value: much}
+"""
+
+
+def problems(tmp_path: Path, text: str, name: str = "funnel_x.yml") -> list[str]:
+    """Return what is wrong with one file."""
+    folder = tmp_path / "insights"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    with pytest.raises(InvalidDefinitionsError) as caught:
+        read_definitions(folder)
+    assert caught.value.detail == "\n".join(map(str, caught.value.problems))
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_definition_is_read_with_its_defaults(tmp_path: Path) -> None:
+    (tmp_path / "funnel_x.yml").write_text(FUNNEL)
+    [found] = read_definitions(tmp_path)
+    assert found.name == "funnel_x"
+    assert found.definition.kind == "funnel"
+    assert [step.names() for step in found.definition.steps] == [["search"], ["purchase"]]
+    assert (found.definition.window, found.definition.order, found.definition.attempts) == ("14d", "ordered", "best")
+
+
+def test_dates_stay_text(tmp_path: Path) -> None:
+    step = "{event: a, where: [{property: day, value: 2025-01-01}]}"
+    (tmp_path / "funnel_x.yml").write_text(f"kind: funnel\ndescription: d\nsteps:\n- {step}\n- b\n")
+    [found] = read_definitions(tmp_path)
+    assert found.definition.kind == "funnel"
+    assert found.definition.steps[0].where[0].model_dump()["value"] == "2025-01-01"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("kind: funnel\ndescription: d\nsteps: [a, b]\nwindw: 3d\n", "4: windw: there is no such key here"),
+        (
+            "kind: funnel\ndescription: d\nsteps: [a, b]\nwindow: 3 days\n",
+            "4: window: '3 days' is not a length of time",
+        ),
+        ("kind: funnel\ndescription: d\nsteps:\n  - a\n  - evnt: b\n", "5: steps.1.evnt: there is no such key here"),
+        (
+            TEXT_FOR_A_NUMBER,
+            "6: steps.1.where.0: gt wants a number, not 'much'",
+        ),
+        ("kind: funnel\ndescription: d\nsteps: [a]\n", "3: steps: there have to be at least 2"),
+        ("kind: funnel\nsteps: [a, b]\n", "1: description: it has to be there"),
+        ("kind: tunnel\n", "1: kind has to be one of"),
+        ("description: d\n", "1: kind has to be one of"),
+        ("", "1: a definition is a mapping"),
+        ("- a\n", "1: a definition is a mapping"),
+        ("kind: funnel\ndescription: d\ndescription: e\n", "3: description: the key stands there twice"),
+        ("kind: [\n", "2: it is no YAML"),
+        (
+            "kind: retention\ndescription: d\n",
+            "1: kind: the mart of a retention has a name that begins with retention_",
+        ),
+        (
+            FUNNEL + "exclude:\n  - {event: c, from_step: 2, to_step: 5}\n",
+            "1: exclude.0 lies between step 2 and 5, of 2",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_by_file_line_and_key(tmp_path: Path, text: str, expected: str) -> None:
+    [problem] = problems(tmp_path, text)
+    assert problem.startswith(f"insights/funnel_x.yml:{expected}")
+
+
+def test_a_formula_that_cannot_be_read_says_where(tmp_path: Path) -> None:
+    text = (
+        "kind: trend\ndescription: d\nseries: [{name: buyers, event: purchase, measure: persons}]\n"
+        "formulas: [{name: rate, formula: A / B}]\n"
+    )
+    [problem] = problems(tmp_path, text, "trend_x.yml")
+    assert problem == "insights/trend_x.yml:1: formulas.0: There is no series B, only A (character 5)"
+
+
+@pytest.mark.parametrize("name", ["Funnel_x.yml", "funnel-x.yml", "1funnel.yml", f"funnel_{'x' * 60}.yml"])
+def test_the_name_of_a_file_has_to_do_for_a_table(tmp_path: Path, name: str) -> None:
+    [problem] = problems(tmp_path, FUNNEL, name)
+    assert "the file's name is the mart's" in problem
+
+
+def test_all_files_are_looked_at_before_anything_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "insights"
+    folder.mkdir()
+    (folder / "funnel_b.yml").write_text("kind: funnel\nsteps: [a]\n")
+    (folder / "funnel_a.yaml").write_text(FUNNEL)
+    (folder / "funnel_a.yml").write_text(FUNNEL)
+    with pytest.raises(InvalidDefinitionsError) as caught:
+        read_definitions(folder)
+    assert [(problem.file, problem.key) for problem in caught.value.problems] == [
+        ("insights/funnel_b.yml", "description"),
+        ("insights/funnel_b.yml", "steps"),
+        ("insights/funnel_a.yml", ""),
+    ]

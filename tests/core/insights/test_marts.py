@@ -1,0 +1,117 @@
+"""The dbt models that are written from definitions."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+
+from core.insights.binding import literal
+from core.insights.files import InvalidDefinitionsError, read_definitions
+from core.insights.marts import DEFINITIONS, MODELS, render_mart, write_marts
+
+PROJECT = Path(__file__).parents[3] / "dbt_project"
+ODD = 'it\'s "odd" {{ project }} {% raw %} -- \\ \\n %} 💶'
+
+
+def project(tmp_path: Path, **definitions: str) -> Path:
+    """Return a project with nothing but definitions, by name."""
+    (tmp_path / DEFINITIONS).mkdir()
+    for name, text in definitions.items():
+        (tmp_path / DEFINITIONS / f"{name}.yml").write_text(text)
+    return tmp_path
+
+
+def funnel(*steps: Any, **more: Any) -> str:
+    return yaml.safe_dump({"kind": "funnel", "description": "d", "steps": list(steps)} | more, allow_unicode=True)
+
+
+def rendered(tmp_path: Path, text: str) -> dict[str, Any]:
+    """Return what the one model of a definition hands to insights_funnel."""
+    [insight] = read_definitions(project(tmp_path, funnel_x=text) / DEFINITIONS)
+    handed: dict[str, Any] = {}
+
+    def config(**_: Any) -> str:
+        return ""
+
+    def ref(name: str) -> str:
+        return f"marts.{name}"
+
+    def insights_funnel(**arguments: Any) -> str:
+        handed.update(arguments)
+        return "select 1"
+
+    functions = {"config": config, "ref": ref, "insights_funnel": insights_funnel}
+    source = render_mart(insight)["funnel_x.sql"]
+    handed["sql"] = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(source).render(functions)  # noqa: S701
+    return handed
+
+
+def test_the_models_in_the_project_are_those_of_its_definitions(tmp_path: Path) -> None:
+    for folder in (DEFINITIONS, MODELS):
+        shutil.copytree(PROJECT / folder, tmp_path / folder)
+    assert write_marts(tmp_path) == []
+
+
+def test_models_come_change_and_go_with_their_definitions_and_others_stay(tmp_path: Path) -> None:
+    root = project(tmp_path, funnel_a=funnel("a", "b"), funnel_b=funnel("a", "b"))
+    (root / MODELS).mkdir(parents=True)
+    (root / MODELS / "funnel_mine.sql").write_text("select 1")
+
+    def models() -> set[str]:
+        return {file.name for file in (root / MODELS).iterdir()}
+
+    assert {file.name for file in write_marts(root)} == models() - {"funnel_mine.sql"}
+    assert models() == {"funnel_mine.sql", *(f"funnel_{name}.{kind}" for name in "ab" for kind in ("sql", "yml"))}
+    (root / DEFINITIONS / "funnel_a.yml").write_text(funnel("a", "c"))
+    (root / DEFINITIONS / "funnel_b.yml").unlink()
+    changed = write_marts(root)
+    assert [file.name for file in changed] == ["funnel_a.sql", "funnel_b.sql", "funnel_b.yml"]
+    assert models() == {"funnel_mine.sql", "funnel_a.sql", "funnel_a.yml"}
+    assert write_marts(root) == []
+
+
+def test_nothing_is_written_while_a_definition_is_wrong(tmp_path: Path) -> None:
+    root = project(tmp_path, funnel_a=funnel("a", "b"))
+    write_marts(root)
+    before = {file: file.read_text() for file in (root / MODELS).iterdir()}
+    (root / DEFINITIONS / "funnel_a.yml").write_text(funnel("a", "c"))
+    (root / DEFINITIONS / "funnel_b.yml").write_text("kind: funnel")
+    with pytest.raises(InvalidDefinitionsError):
+        write_marts(root)
+    assert {file: file.read_text() for file in (root / MODELS).iterdir()} == before
+
+
+def test_no_value_means_anything_to_jinja_or_ends_its_literal(tmp_path: Path) -> None:
+    steps = [{"event": ODD, "where": [{"property": ODD, "value": ODD}]}, {"event": "b", "name": ODD}]
+    handed = rendered(tmp_path, funnel(*steps))
+    text = literal(ODD, "String")
+    assert handed["steps"][0].startswith(f"event = {text} and (")
+    assert handed["steps"][0].count(text) == 3
+    assert f"{text}][step]" in handed["sql"]
+
+
+def test_a_trait_is_looked_up_in_the_table_of_persons(tmp_path: Path) -> None:
+    handed = rendered(tmp_path, funnel({"event": "a", "where": [{"trait": "plan", "value": "pro"}]}, "b"))
+    assert "from marts.dim_persons where project_id = project_id" in handed["steps"][0]
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_disjoint"),
+    [
+        (["a", "b"], True),
+        (["a", ["b", "c"]], True),
+        (["a", "a"], False),
+        ([["a", "b"], ["b", "c"]], False),
+        (["a", None], False),
+    ],
+)
+def test_steps_are_told_apart_by_their_names_only_where_they_can_be(
+    tmp_path: Path,
+    steps: list[Any],
+    is_disjoint: bool,  # noqa: FBT001
+) -> None:
+    written = [{"event": step} if step else {} for step in steps]
+    assert rendered(tmp_path, funnel(*written))["disjoint"] is is_disjoint

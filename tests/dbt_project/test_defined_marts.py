@@ -1,0 +1,197 @@
+"""Marts of definitions, built by dbt and counted by hand."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Generator
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+
+from core import warehouse
+from core.insights.marts import DEFINITIONS, write_marts
+from engine.landing import MODELS, PROJECT, Landing, landing
+from runtime.instance import Instance
+
+pytestmark = pytest.mark.slow
+
+DAY = datetime.now(UTC).date() - timedelta(days=3)
+NOON = datetime.combine(DAY, time(12), UTC)
+DEFINED = {
+    "funnel_held": """
+        kind: funnel
+        description: From a view of the pro plan to a purchase with the same cart.
+        steps:
+          - {event: view, where: [{property: plan, value: pro}]}
+          - {event: [buy, gift], name: bought}
+        window: 2d
+        exclude: [{event: refund, effect: drop_attempt}]
+        hold_constant: [{property: cart}]
+        breakdown: {trait: plan, top: 5}
+    """,
+    "funnel_other": """
+        kind: funnel
+        description: Of another project.
+        projects: [2]
+        steps: [view, buy]
+    """,
+    "retention_bought": """
+        kind: retention
+        description: Who buys after the first view.
+        start: view
+        returning: buy
+        period: day
+        periods: 2
+    """,
+    "retention_rolling": """
+        kind: retention
+        description: Who buys within whole days of a view of the pro plan.
+        start: {event: view, where: [{property: plan, value: pro}]}
+        returning: buy
+        period: day
+        periods: 1
+        cohort: recurring
+        clock: rolling
+        breakdown: {property: plan}
+    """,
+    "trend_revenue": """
+        kind: trend
+        description: What purchases bring.
+        interval: day
+        last: 5
+        series:
+          - {name: buys, event: buy}
+          - {name: buyers, event: buy, measure: persons}
+          - {name: revenue, event: [buy, gift], measure: sum, of: {property: total}}
+        formulas:
+          - {name: revenue_per_buyer, formula: C / B}
+    """,
+    "trend_plans": """
+        kind: trend
+        description: Views by plan.
+        last: 5
+        series: [{name: views, event: view}]
+        breakdown: [{property: plan}]
+    """,
+    "agg_plans": """
+        kind: rollup
+        description: Events by plan.
+        by: [{name: plan, property: plan}]
+        sums: [{name: total, property: total}]
+    """,
+}
+
+
+def sent(user: str, name: str, hours: float = 0, **properties: Any) -> dict[str, object]:
+    """Return a landing row of project 1."""
+    at = (NOON + timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S.000")
+    return {
+        "project_id": 1,
+        "message_id": f"{user}-{name}-{hours}-{properties}",
+        "type": "identify" if name == "$identify" else "track",
+        "event": name,
+        "user_id": user,
+        "timestamp": at,
+        "received_at": at,
+        "inserted_at": NOON.strftime("%Y-%m-%d %H:%M:%S.000"),
+        "traits" if name == "$identify" else "properties": json.dumps(properties),
+    }
+
+
+EVENTS = [
+    sent("ann", "$identify", plan="team"),
+    sent("ann", "view", plan="pro", cart="1"),
+    sent("ann", "buy", 24, cart="1", total=10),
+    sent("bob", "$identify", plan="free"),
+    sent("bob", "view", 0.1, plan="pro", cart="2"),
+    # Another cart than the one that was held.
+    sent("bob", "buy", 1, cart="3", total=5),
+    sent("cat", "view", 0.2, plan="free"),
+    sent("cat", "view", 2, plan="pro", cart="4"),
+    sent("cat", "refund", 2.5, cart="4"),
+    sent("cat", "gift", 3, cart="4", total=0.5),
+]
+
+
+@pytest.fixture(scope="module")
+def made(runtime: Instance, tmp_path_factory: pytest.TempPathFactory) -> Generator[Landing]:
+    """Build the project with these definitions beside its own."""
+    root = tmp_path_factory.mktemp("defined")
+    shutil.copytree(PROJECT, root / "project", ignore=shutil.ignore_patterns("target", "logs"))
+    for name, text in DEFINED.items():
+        (root / "project" / DEFINITIONS / f"{name}.yml").write_text(text)
+    write_marts(root / "project")
+    with warehouse.connect(runtime.clickhouse_url) as client, landing(runtime, client) as given:
+        landed = dataclasses.replace(given, project=root / "project", directory=root)
+        landed.set_project(1, timezone="UTC")
+        landed.land(*EVENTS)
+        landed.dbt(*MODELS)
+        yield landed
+
+
+def rows(made: Landing, columns: str, mart: str, order: str) -> list[tuple[object, ...]]:
+    return made.rows(f"select {columns} from {{marts}}.{mart} order by {order}")
+
+
+def test_a_funnel_holds_drops_and_tells_apart(made: Landing) -> None:
+    found = rows(made, "breakdown, step, step_name, persons, lost_persons", "funnel_held", "breakdown, step")
+    assert found == [
+        ("free", 1, "view", 1, 1),
+        ("free", 2, "bought", 0, 0),
+        ("team", 1, "view", 1, 0),
+        ("team", 2, "bought", 1, 0),
+    ]
+
+
+def test_a_definition_of_another_project_counts_nothing_here(made: Landing) -> None:
+    assert rows(made, "*", "funnel_other", "1") == []
+
+
+def test_retention_of_named_events_is_read_off_the_rollup(made: Landing) -> None:
+    found = rows(made, "cohort_date, period_index, persons, cohort_size", "retention_bought", "1, 2")
+    assert found == [(DAY, 0, 3, 3), (DAY, 1, 1, 3), (DAY, 2, 0, 3)]
+
+
+def test_rolling_retention_is_asked_of_events(made: Landing) -> None:
+    found = rows(made, "breakdown, cohort_date, period_index, persons, cohort_size", "retention_rolling", "2, 3")
+    assert found == [("pro", DAY, 0, 3, 3), ("pro", DAY, 1, 1, 3)]
+
+
+def test_a_trend_has_its_series_and_formulas_by_name(made: Landing) -> None:
+    found = rows(made, "bucket_date, buys, buyers, revenue, revenue_per_buyer", "trend_revenue", "1")
+    first = DAY - timedelta(days=1)
+    assert found == [
+        (first, 0, 0, 0, None),
+        (DAY, 1, 1, 5.5, 5.5),
+        (first + timedelta(days=2), 1, 1, 10, 10),
+        (first + timedelta(days=3), 0, 0, 0, None),
+        (first + timedelta(days=4), 0, 0, 0, None),
+    ]
+
+
+def test_a_trend_is_told_apart_by_values(made: Landing) -> None:
+    found = rows(made, "bucket_date, breakdown_1, rank, views", "trend_plans where views > 0", "rank")
+    assert found == [(DAY, "pro", 1, 3), (DAY, "free", 2, 1)]
+
+
+def test_a_rollup_is_repaired_where_late_events_came(made: Landing) -> None:
+    columns, order = "event, event_date, plan, events, bitmapCardinality(persons), total_sum", "1, 2, 3"
+    next_day = DAY + timedelta(days=1)
+    wanted: list[tuple[object, ...]] = [
+        ("$identify", DAY, "", 2, 2, 0),
+        ("buy", DAY, "", 1, 1, 5),
+        ("buy", next_day, "", 1, 1, 10),
+        ("gift", DAY, "", 1, 1, 0.5),
+        ("refund", DAY, "", 1, 1, 0),
+        ("view", DAY, "free", 1, 1, 0),
+        ("view", DAY, "pro", 3, 3, 0),
+    ]
+    assert rows(made, columns, "agg_plans", order) == wanted
+    made.land(sent("ann", "view", -1, plan="team") | {"inserted_at": "2026-01-01 00:00:00.000"})
+    made.dbt("run", "--select", "+agg_plans")
+    assert rows(made, columns, "agg_plans", order) == [*wanted, ("view", DAY, "team", 1, 1, 0)]
+
+
+def test_every_data_test_of_the_marts_holds(made: Landing) -> None:
+    made.dbt("test", "--select", *DEFINED, "--exclude-resource-type", "unit_test")
