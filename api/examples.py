@@ -112,7 +112,6 @@ RETENTION: dict[str, Any] = {
 
 DEFINED: dict[str, Any] = {
     "data": [{"name": "funnel_checkout", "kind": "funnel", "description": "From the catalogue to the purchase."}],
-    "problems": ["insights/funnel_signup.yml:4: steps.1.evnt: there is no such key here"],
 }
 
 MART: dict[str, Any] = {
@@ -122,12 +121,16 @@ MART: dict[str, Any] = {
             "description": "From the catalogue to the purchase.",
             "kind": "funnel",
             "steps": [{"event": "catalog"}, {"event": "purchase"}],
+            "window": "14d",
+            "order": "ordered",
+            "attempts": "best",
         },
         "columns": [
             {"name": "step", "type": "UInt32", "description": "Number of the step, from 1."},
             {"name": "persons", "type": "UInt64", "description": "How many persons reached the step."},
         ],
         "rows": [{"step": 1, "persons": 200}, {"step": 2, "persons": 50}],
+        "is_truncated": False,
     },
     "meta": _meta("select step, persons, … from marts.funnel_checkout …", {"limit": 10000}, 2),
 }

@@ -48,6 +48,21 @@ from system.parts
 where database = {database:String} and active
 """
 
+# Each rollup writes down up to which change of fct_events it is repaired.
+_ROLLUP_ZONE = """
+select timezone
+from marts.dim_projects
+where
+    project_id = {project_id:UInt32}
+    and (select max(run) from marts.fct_events_touched) = least(
+        (select max(run) from marts.agg_events_daily_repaired),
+        (select max(run) from marts.agg_events_hourly_repaired),
+        (select max(run) from marts.agg_persons_daily_repaired)
+    )
+"""
+
+_COMMENT = "select any(comment) from system.tables where database = {database:String} and name = {table:String}"
+
 _DAY_STARTS = """
 select arrayMap(day -> toUnixTimestamp64Milli(toDateTime64(day, 3, {timezone:String})), {days:Array(Date32)}) as starts
 """
@@ -161,16 +176,15 @@ class Warehouse:
         return found
 
     async def rollup_zone(self, scope: ProjectScope) -> str | None:
-        """Return the time zone in which the rollups cut the project's days; None before they were made.
+        """Return the time zone in which the rollups cut the project's days; None where they are not as the events are.
 
-        Another one than the project's after that was changed, until the next refresh. Raises what `query` raises.
+        Before they were made, between the parts of a refresh, and where one of them could not be built. The zone is
+        another one than the project's after that was changed, until the next refresh. Raises what `query` raises.
         """
         await self.data_version()
         project_id = scope.project_id
         if project_id not in self._zones:
-            table = f"{self._settings.marts_database}.dim_projects"
-            # The database's name is a setting.
-            sql = f"select timezone from {table} where project_id = {{project_id:UInt32}}"  # noqa: S608
+            sql = _ROLLUP_ZONE.replace("marts.", f"{self._settings.marts_database}.")
             try:
                 rows = (await self.query(scope, sql, {})).rows
             except NotModelledYetError:
@@ -178,6 +192,11 @@ class Warehouse:
                 rows = []
             self._zones[project_id] = rows[0]["timezone"] if rows else None
         return self._zones[project_id]
+
+    async def comment(self, table: str) -> str:
+        """Return the comment of a table of the marts, empty where there is no such table."""
+        found = await self._unscoped(_COMMENT, {"database": self._settings.marts_database, "table": table})
+        return str(found)
 
     async def is_reachable(self) -> bool:
         """Say whether ClickHouse answers a query of this user."""

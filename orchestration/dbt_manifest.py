@@ -20,7 +20,6 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from core.errors import RadixError
-from core.insights.files import InvalidDefinitionsError
 from core.insights.marts import write_marts
 
 DBT_EXECUTABLE = Path(sys.executable).with_name("dbt")
@@ -104,10 +103,11 @@ def fingerprint(project_dir: Path) -> str:
 def _write_marts(project_dir: Path, state_dir: Path) -> None:
     """Make the models of the defined insights anew where a definition was edited.
 
-    Wrong definitions must not stop every other figure: the models stay as they were, and a check says what is wrong.
+    A wrong definition must not stop every other figure: its model stays as it was, and a check says what is wrong.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / "lock").open("w") as lock, suppress(InvalidDefinitionsError):
+    # A project that nobody may write to keeps the models that it came with; the check says so.
+    with (state_dir / "lock").open("w") as lock, suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX)
         write_marts(project_dir)
 

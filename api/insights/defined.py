@@ -4,7 +4,7 @@ from pathlib import Path
 
 from api.errors import InsightNotFoundError
 from api.insights.queries import Statement
-from core.insights.files import DefinedInsight, Problem, scan_definitions
+from core.insights.files import DefinedInsight, definition_files, scan_definitions
 from core.insights.mart_models import Column, Model, model_of
 
 # A set of persons is shown as their number.
@@ -19,17 +19,11 @@ class DefinedInsights:
         self._database = database
         self._read_state: tuple[tuple[str, int], ...] | None = None
         self._found: dict[str, DefinedInsight] = {}
-        self._problems: list[Problem] = []
 
     def of_project(self, project_id: int) -> list[DefinedInsight]:
         """Return the definitions that hold for a project, by name."""
         self._read()
         return [each for each in self._found.values() if project_id in (each.definition.projects or (project_id,))]
-
-    def problems(self) -> list[str]:
-        """Return what is wrong with files that cannot be read: `insights/funnel_signup.yml:3: steps: …`."""
-        self._read()
-        return [str(problem) for problem in self._problems]
 
     def find(self, project_id: int, name: str) -> DefinedInsight:
         """Return one definition; raises `InsightNotFoundError`."""
@@ -39,7 +33,7 @@ class DefinedInsights:
         return found[name]
 
     def rows(self, insight: DefinedInsight, limit: int) -> Statement:
-        """Rows of the mart: its columns without the project, in the order of its key."""
+        """Rows of the mart: its columns without the project, in the order of its key, and one more than `limit`."""
         _, key, columns = model_of(insight.definition)
         table = f"{self._database}.{insight.name}"
         selected = ",\n    ".join(_selected(column) for column in columns if column[0] != "project_id")
@@ -48,12 +42,17 @@ class DefinedInsights:
             f"select\n    {selected}\nfrom {table}\nwhere project_id = {{project_id:UInt32}}\n"
             f"order by {', '.join(key[1:])}\nlimit {{limit:UInt32}}"
         )
-        return Statement(sql, {"limit": limit}, (table,))
+        return Statement(sql, {"limit": limit + 1}, (table,))
 
     def _read(self) -> None:
-        state = tuple(sorted((file.name, file.stat().st_mtime_ns) for file in self._directory.glob("*.y*ml")))
+        try:
+            state = tuple((file.name, file.stat().st_mtime_ns) for file in definition_files(self._directory))
+        except FileNotFoundError:
+            # One was renamed between the two looks: what was known holds until the next question.
+            return
         if state != self._read_state:
-            found, self._problems = scan_definitions(self._directory)
+            # What is wrong with others is for those who write them: `radixinsight insights check`.
+            found, _ = scan_definitions(self._directory)
             self._found = {insight.name: insight for insight in found}
             self._read_state = state
 

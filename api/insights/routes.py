@@ -59,7 +59,7 @@ async def query_retention(
 
 @router.get("/insights/defined", operation_id="list_defined_insights", summary="Insights that are defined in files")
 async def list_defined_insights(project: ProjectDep, held: ResourcesDep) -> DefinedList:
-    """List the insights that hold for the project, and what is wrong with files that cannot be read."""
+    """List the insights of `dbt_project/insights` that hold for the project."""
     return held.insights.defined(project)
 
 

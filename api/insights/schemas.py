@@ -234,7 +234,7 @@ class Defined(BaseModel):
     """An insight that is defined in a file of `dbt_project/insights`."""
 
     name: Annotated[str, Field(description="Its name: of the file, and of the table that holds its figures.")]
-    kind: Annotated[str, Field(description="`funnel`, `retention`, `trend` or `rollup`.")]
+    kind: Annotated[str, Field(description="`funnel`, `retention`, `trend`, `rollup` or `cohort`.")]
     description: str
 
 
@@ -242,9 +242,6 @@ class DefinedList(BaseModel):
     """The insights that are defined for the project, by name."""
 
     data: list[Defined]
-    problems: Annotated[
-        list[str], Field(description="What is wrong with files that cannot be read: file, line, key and reason.")
-    ]
 
 
 class MartColumn(BaseModel):
@@ -258,11 +255,12 @@ class MartColumn(BaseModel):
 class MartData(Defined):
     """A defined insight with its figures, as the latest refresh made them."""
 
-    definition: Annotated[dict[str, Any], Field(description="What its file says.")]
+    definition: Annotated[dict[str, Any], Field(description="What its file says, with the defaults.")]
     columns: list[MartColumn]
     rows: Annotated[
         list[dict[str, Any]], Field(description="One object per row, in the order of the mart's key; dates as text.")
     ]
+    is_truncated: Annotated[bool, Field(description="Whether there are more rows than were asked for.")]
 
 
 class Mart(BaseModel):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+from api.errors import NotModelledYetError
 from api.insights.defined import DefinedInsights, shown_columns
 from api.insights.moments import cut_to_ms, is_in_reach
 from api.insights.queries import InsightSql, Statement, Window
@@ -156,22 +157,29 @@ class Insights:
             Defined(name=each.name, kind=each.definition.kind, description=each.definition.description)
             for each in self._defined.of_project(project.id)
         ]
-        return DefinedList(data=found, problems=self._defined.problems())
+        return DefinedList(data=found)
 
     async def mart(self, project: Project, name: str, query: MartQuery) -> Mart:
-        """Return the rows of a defined insight's mart. Raises `InsightNotFoundError`."""
+        """Return the rows of a defined insight's mart.
+
+        Raises `InsightNotFoundError`, and `NotModelledYetError` until a refresh has built what the file says now.
+        """
         insight = self._defined.find(project.id, name)
+        if insight.version not in await self._warehouse.comment(insight.name):
+            raise NotModelledYetError(f"{self._settings.marts_database} for {insight.name} as it is defined now")
         computed, meta = await self._ask(project, self._defined.rows(insight, query.limit))
         data = MartData(
             name=insight.name,
             kind=insight.definition.kind,
             description=insight.definition.description,
-            definition=insight.definition.model_dump(mode="json", exclude_unset=True),
+            # With its defaults, so that a chart can say by which rules it was counted.
+            definition=insight.definition.model_dump(mode="json", exclude_none=True, exclude={"projects"}),
             columns=[
                 MartColumn(name=name, type=kind, description=description)
                 for name, kind, description in shown_columns(model_of(insight.definition))
             ],
-            rows=computed.rows,
+            rows=computed.rows[: query.limit],
+            is_truncated=len(computed.rows) > query.limit,
         )
         return Mart(data=data, meta=meta)
 

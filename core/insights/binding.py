@@ -49,4 +49,8 @@ def _text(value: Value) -> str:
     return "[" + ", ".join(_text(item) for item in value) + "]"
 
 
-_ESCAPED = {"\\": "\\\\", "'": "\\'", "\0": "\\0", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+# Whatever ends a line for Python does for Jinja, whose filters indent what follows it.
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_ESCAPED = {"\\": "\\\\", "'": "\\'", "\0": "\\0"} | {
+    end: "".join(f"\\x{byte:02x}" for byte in end.encode()) for end in _LINE_ENDS
+}

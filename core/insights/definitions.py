@@ -1,62 +1,17 @@
 """What an insight is: the documents that `dbt_project/insights/*.yml` hold, one to a file.
 
 A definition says what to count; the mart of the same name holds the figures of all projects. It becomes SQL in
-`core.insights.marts`.
+`core.insights.mart_models`.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from core.insights.durations import duration_ms
-from core.insights.filters import Condition, Document, Name, Scope, Subject, conjunction, reads_traits
+from core.insights.cohorts import CohortDefinition
+from core.insights.filters import Document, Name, Subject, is_of_person
 from core.insights.formula import MAX_SERIES, FormulaError, formula_sql
-
-EventName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-"""A name that becomes one of a column: lower case, digits and underscores."""
-
-
-def _checked_duration(text: Any) -> Any:
-    duration_ms(str(text))
-    return str(text)
-
-
-Duration = Annotated[str, BeforeValidator(_checked_duration)]
-
-
-class Selection(Document):
-    """Which events: one name or any of several (none is any event), and conditions that all have to hold."""
-
-    event: EventName | Annotated[list[EventName], Field(min_length=1)] | None = None
-    where: tuple[Condition, ...] = ()
-
-    def names(self) -> list[str]:
-        """Return the names; empty for any event."""
-        if self.event is None:
-            return []
-        return self.event if isinstance(self.event, list) else [self.event]
-
-    def sql(self, scope: Scope) -> str:
-        """Return the condition over `fct_events`."""
-        parts = (self._named(scope), conjunction(self.where, scope))
-        return " and ".join(part for part in parts if part != "true") or "true"
-
-    def label(self) -> str:
-        """Return what it is called where nothing else names it."""
-        return " or ".join(self.names()) or "any event"
-
-    def _named(self, scope: Scope) -> str:
-        names = self.names()
-        if not names:
-            return "true"
-        if len(names) == 1:
-            return f"event = {scope.bind(names[0], 'String')}"
-        return f"event in ({', '.join(scope.bind(name, 'String') for name in names)})"
-
-
-def _long_form(value: Any) -> Any:
-    return {"event": value} if isinstance(value, str) else value
+from core.insights.selections import BaseDefinition, Duration, Label, Selection, ShortSelection, long_form
 
 
 class Step(Selection):
@@ -69,8 +24,7 @@ class Step(Selection):
         return self.name or super().label()
 
 
-ShortSelection = Annotated[Selection, BeforeValidator(_long_form)]
-ShortStep = Annotated[Step, BeforeValidator(_long_form)]
+ShortStep = Annotated[Step, BeforeValidator(long_form)]
 
 
 class Exclusion(Selection):
@@ -93,17 +47,7 @@ class FunnelBreakdown(Breakdown):
     attribution: Literal["first", "last"] | Annotated[int, Field(ge=1)] = "first"
 
 
-class _Definition(Document):
-    """What all definitions share."""
-
-    description: Annotated[str, Field(min_length=1, max_length=2000)]
-    owner: Annotated[str, Field(min_length=1, max_length=100)] = "analytics-engineering"
-    projects: Annotated[
-        tuple[Annotated[int, Field(ge=1, lt=2**32)], ...], Field(description="Ids of the projects; none: all.")
-    ] = ()
-
-
-class FunnelDefinition(_Definition):
+class FunnelDefinition(BaseDefinition):
     """How many persons go through a list of steps; the mart has one row per project, (value) and step."""
 
     kind: Literal["funnel"]
@@ -117,20 +61,30 @@ class FunnelDefinition(_Definition):
     breakdown: FunnelBreakdown | None = None
     hide_incomplete: bool = False
 
-    @model_validator(mode="after")
-    def _names_its_steps(self) -> Self:
-        last = len(self.steps)
-        for place, exclusion in enumerate(self.exclude):
+    @field_validator("exclude")
+    @classmethod
+    def _lies_between_steps(cls, exclude: tuple[Exclusion, ...], info: ValidationInfo) -> tuple[Exclusion, ...]:
+        last = len(info.data.get("steps", ()))
+        for place, exclusion in enumerate(exclude):
             first, to = exclusion.from_step or 1, exclusion.to_step or last
-            if not first < to <= last:
-                raise ValueError(f"exclude.{place} lies between step {first} and {to}, of {last}")
-        attribution = None if self.breakdown is None else self.breakdown.attribution
-        if isinstance(attribution, int) and attribution > last:
-            raise ValueError(f"breakdown.attribution names step {attribution}, of {last}")
-        return self
+            if last and not first < to <= last:
+                raise ValueError(f"number {place + 1} lies between step {first} and {to}, of {last}")
+        return exclude
+
+    @field_validator("breakdown")
+    @classmethod
+    def _is_of_a_step(cls, breakdown: FunnelBreakdown | None, info: ValidationInfo) -> FunnelBreakdown | None:
+        last = len(info.data.get("steps", ()))
+        attribution = None if breakdown is None else breakdown.attribution
+        if last and isinstance(attribution, int) and attribution > last:
+            raise ValueError(f"attribution names step {attribution}, of {last}")
+        return breakdown
 
 
-class RetentionDefinition(_Definition):
+Period = Annotated[int, Field(ge=1, le=366)]
+
+
+class RetentionDefinition(BaseDefinition):
     """Who comes back; the mart has one row per project, (value,) cohort and period."""
 
     kind: Literal["retention"]
@@ -141,16 +95,21 @@ class RetentionDefinition(_Definition):
     cohort: Literal["first_time", "recurring"] = "first_time"
     clock: Literal["calendar", "rolling"] = "calendar"
     return_rule: Literal["on", "on_or_after", "brackets"] = "on"
-    brackets: tuple[tuple[int, int], ...] = ()
+    brackets: tuple[tuple[Period, Period], ...] = ()
     breakdown: Breakdown | None = None
 
     @model_validator(mode="after")
     def _has_brackets(self) -> Self:
         if (self.return_rule == "brackets") != bool(self.brackets):
             raise ValueError("brackets and return_rule: brackets belong together")
-        if any(not 1 <= first <= last for first, last in self.brackets):
-            raise ValueError("a bracket is [first, last] with 1 <= first <= last")
         return self
+
+    @field_validator("brackets")
+    @classmethod
+    def _are_ordered(cls, brackets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        if any(first > last for first, last in brackets):
+            raise ValueError("a bracket is [first, last], the first not after the last")
+        return brackets
 
 
 class Series(Selection):
@@ -180,33 +139,34 @@ class Formula(Document):
     formula: str
 
 
-class TrendDefinition(_Definition):
+class TrendDefinition(BaseDefinition):
     """Series over time; the mart has one row per project, (values) and bucket."""
 
     kind: Literal["trend"]
     series: Annotated[tuple[Series, ...], Field(min_length=1, max_length=MAX_SERIES)]
     formulas: tuple[Formula, ...] = ()
     interval: Literal["hour", "day", "week", "month"] = "day"
-    last: Annotated[int, Field(ge=1, le=1000, description="How many buckets, up to the one of the latest event.")] = 90
+    last: Annotated[int, Field(ge=1, le=1000, description="How many buckets, up to the present one.")] = 90
     breakdown: Annotated[tuple[Subject, ...], Field(max_length=3)] = ()
     top: Annotated[int, Field(ge=1, le=100)] = 10
 
-    @model_validator(mode="after")
-    def _reads(self) -> Self:
-        names = [each.name for each in (*self.series, *self.formulas)]
-        doubled = {name for name in names if names.count(name) > 1}
-        if doubled:
-            raise ValueError(f"{', '.join(sorted(doubled))} names more than one series or formula")
-        for place, each in enumerate(self.formulas):
+    @field_validator("formulas")
+    @classmethod
+    def _read(cls, formulas: tuple[Formula, ...], info: ValidationInfo) -> tuple[Formula, ...]:
+        series: tuple[Series, ...] = info.data.get("series", ())
+        for each in formulas if series else ():
             try:
-                formula_sql(each.formula, len(self.series))
+                formula_sql(each.formula, len(series))
             except FormulaError as error:
-                raise ValueError(f"formulas.{place}: {error.detail}") from error
-        return self
+                raise ValueError(f"{each.name}: {error.detail}") from error
+        _check_names([*(each.name for each in series), *(each.name for each in formulas)])
+        return formulas
 
-
-ROLLUP_COLUMNS = ("project_id", "event", "event_date", "events", "persons")
-"""The columns that every rollup has."""
+    @field_validator("series")
+    @classmethod
+    def _differ(cls, series: tuple[Series, ...]) -> tuple[Series, ...]:
+        _check_names([each.name for each in series])
+        return series
 
 
 class RollupBy(Subject):
@@ -225,7 +185,7 @@ class RollupSum(RollupBy):
     """A number that a rollup adds up."""
 
 
-class RollupDefinition(_Definition):
+class RollupDefinition(BaseDefinition):
     """Events counted by day and values; the mart has one row per project, event, day and values."""
 
     kind: Literal["rollup"]
@@ -235,19 +195,33 @@ class RollupDefinition(_Definition):
 
     @model_validator(mode="after")
     def _is_kept_by_events(self) -> Self:
-        if any(reads_traits(condition) for condition in self.events.where):
-            raise ValueError("events.where: a trait changes without an event, so that no rollup can be kept by it")
+        if any(is_of_person(condition) for condition in self.events.where):
+            raise ValueError(
+                "events.where: traits and cohorts change without an event, so that no rollup can be kept by them"
+            )
         return self
 
-    @model_validator(mode="after")
-    def _names_once(self) -> Self:
-        names = [*ROLLUP_COLUMNS, *(each.name for each in (*self.by, *self.sums))]
-        doubled = {name for name in names if names.count(name) > 1}
-        if doubled:
-            raise ValueError(f"{', '.join(sorted(doubled))} would name more than one column")
-        return self
+    @field_validator("sums")
+    @classmethod
+    def _name_other_columns(cls, sums: tuple[RollupSum, ...], info: ValidationInfo) -> tuple[RollupSum, ...]:
+        by: tuple[RollupBy, ...] = info.data.get("by", ())
+        _check_names([*(each.name for each in by), *(f"{each.name}_sum" for each in sums)])
+        return sums
+
+    @field_validator("by")
+    @classmethod
+    def _differ(cls, by: tuple[RollupBy, ...]) -> tuple[RollupBy, ...]:
+        _check_names([each.name for each in by])
+        return by
+
+
+def _check_names(names: list[str]) -> None:
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"{', '.join(doubled)} would name more than one column")
 
 
 Definition = Annotated[
-    FunnelDefinition | RetentionDefinition | TrendDefinition | RollupDefinition, Field(discriminator="kind")
+    FunnelDefinition | RetentionDefinition | TrendDefinition | RollupDefinition | CohortDefinition,
+    Field(discriminator="kind"),
 ]

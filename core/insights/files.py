@@ -1,5 +1,6 @@
 """Reads the definitions of a directory, and says of what is wrong in which file, line and key it stands."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,11 +12,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.errors import RadixError
 from core.insights.definitions import Definition
+from core.insights.filters import cohorts_in
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
-_DEPTH = 30
+_SUFFIXES = {".yml", ".yaml"}
+_LONGEST = 100_000
+_DEEPEST = 30
+_MOST_NODES = 5_000
 _DEFINITIONS: TypeAdapter[Any] = TypeAdapter(Definition)
-_KIND = "kind has to be one of funnel, retention, trend, rollup"
+_KIND = "kind has to be one of funnel, retention, trend, rollup, cohort"
 _PREFIXES = {"rollup": "agg"}
 """What the names of marts begin with, where that is not the kind."""
 
@@ -27,6 +32,12 @@ class DefinedInsight:
     name: str
     file: Path
     definition: Definition
+
+    @property
+    def version(self) -> str:
+        """Return what tells this definition from what the file said before; its mart's comment ends with it."""
+        text = self.definition.model_dump_json()
+        return f"definition {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +74,68 @@ def read_definitions(directory: Path) -> list[DefinedInsight]:
 
 def scan_definitions(directory: Path) -> tuple[list[DefinedInsight], list[Problem]]:
     """Return the definitions of a directory that can be read, by name, and what is wrong with the others."""
-    found: list[DefinedInsight] = []
+    found: dict[str, DefinedInsight] = {}
     problems: list[Problem] = []
-    for file in sorted((*directory.glob("*.yml"), *directory.glob("*.yaml"))):
+    for file in definition_files(directory):
         try:
-            found.append(_read(file))
+            insight = _read(file)
         except InvalidDefinitionsError as error:
             problems += error.problems
-    return found, [*problems, *_doubled(found)]
+            continue
+        if insight.name in found:
+            problems.append(Problem(shown(file), 1, "", f"{found[insight.name].file.name} has that name too"))
+        else:
+            found[insight.name] = insight
+    # Each that goes may leave others without a cohort of theirs.
+    while wrong := {name: message for name in found if (message := _misses_cohort(found[name], found)) is not None}:
+        problems += [Problem(shown(found[name].file), 1, "", message) for name, message in wrong.items()]
+        found = {name: insight for name, insight in found.items() if name not in wrong}
+    return list(found.values()), problems
+
+
+def definition_files(directory: Path) -> list[Path]:
+    """Return the files of a directory that hold definitions, by name; those of editors are hidden."""
+    return sorted(
+        file for file in directory.glob("*.y*ml") if file.suffix in _SUFFIXES and not file.name.startswith(".")
+    )
+
+
+def _misses_cohort(insight: DefinedInsight, found: Mapping[str, DefinedInsight]) -> str | None:
+    """Say which cohort a definition names that is not there, or that itself is made of it."""
+    seen: set[str] = set()
+    waiting = cohorts_in(insight.definition)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            return f"there is no {name}, or it cannot be read"
+        if name == insight.name:
+            return f"{name} would be made of itself"
+        if name not in seen:
+            seen.add(name)
+            waiting |= cohorts_in(found[name].definition)
+    return None
 
 
 def _read(file: Path) -> DefinedInsight:
-    name = f"{file.parent.name}/{file.name}"
+    name = shown(file)
     if not _NAME.fullmatch(file.stem):
         message = "the file's name is the mart's: at most 60 lower-case letters, digits, underscores, a letter first"
         raise InvalidDefinitionsError([Problem(name, 1, "", message)])
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=_Loader)
-        document = _value(node, name, "", 0) if node else None
+        text = file.read_text(encoding="utf-8-sig")
+        if len(text) > _LONGEST:
+            raise InvalidDefinitionsError([Problem(name, 1, "", f"it has more than {_LONGEST:,} characters")])
+        node = yaml.compose(text, Loader=_Loader)
+        document = _Reader(name).value(node) if node else None
+    except OSError as error:
+        raise InvalidDefinitionsError([Problem(name, 1, "", f"it cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise InvalidDefinitionsError([Problem(name, 1, "", f"it is no UTF-8: {error.reason}")]) from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InvalidDefinitionsError([Problem(name, line, "", f"it is no YAML: {error.problem}")]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidDefinitionsError([Problem(name, 1, "", f"it is no YAML: {error or 'too deep'}")]) from error
     try:
         definition = _DEFINITIONS.validate_python(document)
     except ValidationError as error:
@@ -98,32 +148,51 @@ def _read(file: Path) -> DefinedInsight:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads dates as text: a definition compares them with what events say."""
+    """Reads what YAML 1.2 calls numbers and booleans; NO is Norway, 12:30 and 2025-01-01 are text."""
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]{1,300}", list("-+0123456789")),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", list("-+.0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), _first)
 
 
-def _value(node: yaml.Node, file: str, key: str, depth: int) -> Any:
-    """Return a node as Python has it; refuses what it says twice, and what contains itself."""
-    line = node.start_mark.line + 1
-    if depth > _DEPTH:
-        raise InvalidDefinitionsError([Problem(file, line, key, f"it is nested deeper than {_DEPTH} levels")])
-    if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
-        for name_node, value_node in node.value:
-            name = str(name_node.value)
-            if name in found:
-                message = "the key stands there twice"
-                raise InvalidDefinitionsError([Problem(file, name_node.start_mark.line + 1, _join(key, name), message)])
-            found[name] = _value(value_node, file, _join(key, name), depth + 1)
-        return found
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(item, file, _join(key, str(place)), depth + 1) for place, item in enumerate(node.value)]
-    return _Loader("").construct_object(node)  # type: ignore[no-untyped-call]
+class _Reader:
+    """Makes Python of a file's nodes; refuses what it says twice, what contains itself, and too much of anything."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._nodes = 0
+
+    def value(self, node: yaml.Node, key: str = "", depth: int = 0) -> Any:
+        """Return a node as Python has it; raises `InvalidDefinitionsError`."""
+        self._nodes += 1
+        if depth > _DEEPEST or self._nodes > _MOST_NODES:
+            raise self._error(
+                node, key, f"it is nested deeper than {_DEEPEST} levels, or has over {_MOST_NODES:,} values"
+            )
+        if isinstance(node, yaml.MappingNode):
+            found: dict[str, Any] = {}
+            for name_node, value_node in node.value:
+                name = str(name_node.value)
+                if name in found:
+                    raise self._error(name_node, _join(key, name), "the key stands there twice")
+                found[name] = self.value(value_node, _join(key, name), depth + 1)
+            return found
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, _join(key, str(place)), depth + 1) for place, item in enumerate(node.value)]
+        if node.tag == "tag:yaml.org,2002:int":
+            return int(node.value)
+        if node.tag == "tag:yaml.org,2002:float":
+            return float(node.value)
+        return {"null": None, "bool": node.value.lower() == "true"}.get(node.tag.rpartition(":")[2], node.value)
+
+    def _error(self, node: yaml.Node, key: str, message: str) -> InvalidDefinitionsError:
+        return InvalidDefinitionsError([Problem(self._file, node.start_mark.line + 1, key, message)])
 
 
 def _problems(error: ValidationError, root: yaml.Node | None, file: str) -> Iterator[Problem]:
@@ -168,13 +237,9 @@ def _sentence(error: Mapping[str, Any]) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _doubled(found: list[DefinedInsight]) -> Iterator[Problem]:
-    first: dict[str, DefinedInsight] = {}
-    for insight in found:
-        other = first.setdefault(insight.name, insight)
-        if other is not insight:
-            name = f"{insight.file.parent.name}/{insight.file.name}"
-            yield Problem(name, 1, "", f"{other.file.name} has that name too")
+def shown(file: Path) -> str:
+    """Return how a file is named to people: `insights/funnel_checkout.yml`."""
+    return f"{file.parent.name}/{file.name}"
 
 
 def _join(key: str, name: str) -> str:

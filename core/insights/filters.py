@@ -1,6 +1,5 @@
 """Conditions on events: filters on properties, columns and traits, joined by and, or and not."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,8 +18,8 @@ Column = Literal[
 ]  # fmt: skip
 """Columns of `fct_events` to filter on and to break down by; all are text, empty where nothing is known."""
 
+CohortName = Annotated[str, StringConstraints(pattern=r"^cohort_[a-z0-9_]{1,50}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-Scalar = bool | float | Annotated[str, StringConstraints(max_length=10_000)]
 Operator = Literal[
     "is", "is_not", "contains", "not_contains", "regex", "not_regex", "gt", "gte", "lt", "lte", "between", "before",
     "after", "is_set", "is_not_set",
@@ -29,14 +28,22 @@ Operator = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a condition is written for: how values come into it, and where persons are looked up.
+    """What a condition is written for.
 
-    `persons` is the relation `dim_persons`, `project` the expression of a project's id.
+    `bind` brings values into it, `relation` gives the relation of a table in the marts by its name; `project` is the
+    expression of a project's id, `now` that of the present instant.
     """
 
     bind: Bind
-    persons: str
+    relation: Callable[[str], str]
     project: str
+    now: str = "now64(3)"
+
+    def persons(self, table: str, condition: str = "true") -> str:
+        """Return the query of the persons in a table of the marts for whom a condition holds."""
+        which = f"project_id = {self.project} and {condition}"
+        # Made of expressions: a value is in there as what `bind` gave for it.
+        return f"select project_id, person_number from {self.relation(table)} where {which}"  # noqa: S608
 
 
 class Document(BaseModel):
@@ -91,7 +98,7 @@ class Filter(Subject):
     """
 
     operator: Operator = "is"
-    value: Scalar | list[Scalar] | None = None
+    value: Any = None
 
     @model_validator(mode="after")
     def _fits_operator(self) -> Self:
@@ -107,16 +114,28 @@ class Filter(Subject):
         if self.trait is None:
             return test
         # Whoever has no row there has no traits: a negative condition holds for nobody that is not known.
-        which = f"project_id = {scope.project} and {test}"
-        # Made of expressions: a value is in there as what `bind` gave for it.
-        found = f"select project_id, person_number from {scope.persons} where {which}"  # noqa: S608
-        return f"((project_id, person_number) in ({found}))"
+        return among(scope.persons("dim_persons", test))
 
     def _test(self, bind: Bind) -> str:
         name = self.operator
         if name.startswith(("is_not", "not_")) and name != "is_not_set":
             return f"not {_TESTS[_POSITIVE[name]](self, self.value, bind)}"
         return _TESTS[name](self, self.value, bind)
+
+
+class Member(Document):
+    """Who is in a cohort, as it was computed last."""
+
+    cohort: CohortName
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over whatever has a project's id and a person's number."""
+        return among(scope.persons(self.cohort))
+
+
+def among(persons: str) -> str:
+    """Return the condition that a person is among those of a query."""
+    return f"((project_id, person_number) in ({persons}))"
 
 
 class AllOf(Document):
@@ -151,7 +170,7 @@ class NoneOf(Document):
 
 def _kind_of(document: Any) -> str:
     names: set[str] = set(document) if isinstance(document, dict) else {type(document).__name__}
-    for name, kind in (("all", "AllOf"), ("any", "AnyOf"), ("none", "NoneOf")):
+    for name, kind in (("all", "AllOf"), ("any", "AnyOf"), ("none", "NoneOf"), ("cohort", "Member")):
         if name in names or kind in names:
             return name
     return "filter"
@@ -161,10 +180,11 @@ Condition = Annotated[
     Annotated[Filter, Tag("filter")]
     | Annotated[AllOf, Tag("all")]
     | Annotated[AnyOf, Tag("any")]
-    | Annotated[NoneOf, Tag("none")],
+    | Annotated[NoneOf, Tag("none")]
+    | Annotated[Member, Tag("cohort")],
     Discriminator(_kind_of),
 ]
-"""A filter, or several joined: `{all: […]}`, `{any: […]}`, `{none: […]}`."""
+"""A filter, `{cohort: name}`, or several joined: `{all: […]}`, `{any: […]}`, `{none: […]}`."""
 
 
 def conjunction(conditions: tuple[Condition, ...], scope: Scope) -> str:
@@ -172,17 +192,30 @@ def conjunction(conditions: tuple[Condition, ...], scope: Scope) -> str:
     return " and ".join(condition.sql(scope) for condition in conditions) or "true"
 
 
-def reads_traits(condition: Condition) -> bool:
-    """Say whether what a condition says of an event depends on its person's traits."""
+def is_of_person(condition: Condition) -> bool:
+    """Say whether what a condition says of an event depends on its person: on traits, or on cohorts."""
     match condition:
         case AllOf():
-            return any(map(reads_traits, condition.all))
+            return any(map(is_of_person, condition.all))
         case AnyOf():
-            return any(map(reads_traits, condition.any))
+            return any(map(is_of_person, condition.any))
         case NoneOf():
-            return any(map(reads_traits, condition.none))
+            return any(map(is_of_person, condition.none))
+        case Member():
+            return True
         case Filter():
             return condition.trait is not None
+
+
+def cohorts_in(document: object) -> set[str]:
+    """Return the cohorts that a document names, however deep."""
+    if isinstance(document, Member):
+        return {document.cohort}
+    if isinstance(document, tuple | list):
+        return set[str]().union(*(cohorts_in(item) for item in document))
+    if isinstance(document, BaseModel):
+        return set[str]().union(*(cohorts_in(value) for _, value in document))
+    return set()
 
 
 _Test = Callable[[Filter, Any, Bind], str]
@@ -219,7 +252,7 @@ def _lies_between(of: Filter, value: Any, bind: Bind) -> str:
 
 def _is_on_side(sign: str) -> _Test:
     def test(of: Filter, value: Any, bind: Bind) -> str:
-        moment = _instant(value).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        moment = _instant(value).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         text = f"ifNull({of.text(bind)}, '')"
         # Best effort takes a number for an instant too.
         found = f"if(match({text}, '^[0-9]{{4}}-[0-9]{{2}}-'), parseDateTime64BestEffortOrNull({text}, 3, 'UTC'), null)"
@@ -228,6 +261,9 @@ def _is_on_side(sign: str) -> _Test:
     return test
 
 
+_LARGEST = 1e300
+_LONGEST = 10_000
+_MOST = 1000
 _TESTS: dict[str, _Test] = {
     "is": _equals,
     "contains": _contains,
@@ -254,21 +290,22 @@ _WANTED = {
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST
 
 
 def _instant(value: Any) -> datetime:
     found = datetime.fromisoformat(str(value))
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    return (found.replace(tzinfo=UTC) if found.tzinfo is None else found).astimezone(UTC)
 
 
 def _misses_any(value: Any) -> str | None:
     values: list[Any] = value if isinstance(value, list) else [value]
-    fits = values and all(isinstance(item, bool) or _is_number(item) or _is_text(item) for item in values)
+    each_fits = all(isinstance(item, bool) or _is_number(item) or _is_text(item) for item in values)
+    fits = 0 < len(values) <= _MOST and each_fits
     return None if fits else "wants a text, a number, true, false, or a list of these (is_set tells what is missing)"
 
 
@@ -298,7 +335,7 @@ def _misses_range(value: Any) -> str | None:
 def _misses_instant(value: Any) -> str | None:
     try:
         _instant(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return "wants a date or an instant as in ISO 8601 (without an offset: UTC)"
     return None if isinstance(value, str) else "wants a date or an instant as in ISO 8601"
 

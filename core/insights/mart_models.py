@@ -4,11 +4,13 @@ The SQL of an insight is that of its macro; what stands here is how a definition
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.insights.binding import literal
+from core.insights.cohorts import CohortDefinition
 from core.insights.definitions import (
     Definition,
     FunnelDefinition,
@@ -27,10 +29,10 @@ Column = tuple[str, str, str]
 Model = tuple[str, list[str], list[Column]]
 """The model's SQL, the columns of its key, and its columns in their order."""
 
-# Stands in a condition where the model says ref('dim_persons').
-_PERSONS = "\0persons\0"
+# Stands in a condition where the model says ref('…').
+_REFERENCE = re.compile("\0([a-z0-9_]+)\0")
 _TRAITS = "person_traits"
-_SCOPE = Scope(bind=literal, persons=_PERSONS, project="project_id")
+_SCOPE = Scope(bind=literal, relation=lambda name: f"\0{name}\0", project="project_id")
 _ALWAYS = {
     "start": "toDateTime64('1970-01-01 00:00:00', 3, 'UTC')",
     "end": "toDateTime64('2200-01-01 00:00:00', 3, 'UTC')",
@@ -54,6 +56,11 @@ class _Expression:
 def model_of(definition: Definition) -> Model:
     """Return the model of a definition."""
     return _MODELS[definition.kind](definition)
+
+
+def without_jinja(text: str) -> str:
+    """Return a text as dbt reads it in a description, where Jinja would mean something."""
+    return f"{{{{ {_quoted(text)} }}}}" if any(mark in text for mark in ("{{", "{%", "{#")) else text
 
 
 def _funnel(funnel: FunnelDefinition) -> Model:
@@ -169,7 +176,7 @@ def _retention(retention: RetentionDefinition) -> Model:
     ]
     sql = f"""{{{{ config(order_by='({", ".join(key)})') }}}}
 
-{_depends(*needs, "stg_collector__projects", *_persons(arguments))}
+{_depends(*needs, "stg_collector__projects", *_read_by(arguments))}
 
 {{{{ {macro}(
 {_arguments(arguments, 4)}
@@ -218,13 +225,15 @@ def _trend(trend: TrendDefinition) -> Model:
                 for place in range(1, len(trend.breakdown) + 1)
             ),
         ]
-    columns += [(each.name, "Nullable(Float64)", f"{each.measure} of {each.label()}.") for each in trend.series]
+    columns += [
+        (each.name, "Nullable(Float64)", without_jinja(f"{each.measure} of {each.label()}.")) for each in trend.series
+    ]
     columns += [
         (each.name, "Nullable(Float64)", f"{each.formula}; null where it cannot be divided.") for each in trend.formulas
     ]
     sql = f"""{{{{ config(order_by='({", ".join(key)})') }}}}
 
-{_depends("fct_events", "stg_collector__projects", *_persons(arguments))}
+{_depends("fct_events", "stg_collector__projects", *_read_by(arguments))}
 
 {{{{ trend_mart(
 {_arguments(arguments, 4)}
@@ -235,6 +244,7 @@ def _trend(trend: TrendDefinition) -> Model:
 
 def _rollup(rollup: RollupDefinition) -> Model:
     by = [each.name for each in rollup.by]
+    places = [f"by_{place}" for place in range(len(by))]
     key = ["project_id", "event", "event_date", *by]
     # By numbers: an alias that is called like a column of fct_events would stand for it in the other expressions.
     values = {
@@ -242,7 +252,7 @@ def _rollup(rollup: RollupDefinition) -> Model:
     }
     values |= {f"number_{place}": each.number(literal) for place, each in enumerate(rollup.sums)}
     read = "".join(f"        {_inline(expression)} as {name},\n" for name, expression in values.items())
-    named = "".join(f"    by_{place} as {name},\n" for place, name in enumerate(by))
+    named = "".join(f"    events.by_{place} as {name},\n" for place, name in enumerate(by))
     columns: list[Column] = [
         _PROJECT,
         ("event", "LowCardinality(String)", "Name of the event."),
@@ -254,7 +264,10 @@ def _rollup(rollup: RollupDefinition) -> Model:
     ]
     condition = " and ".join(part for part in (rollup.events.sql(_SCOPE), _where(rollup.projects)) if part != "true")
     sums = "".join(
-        f",\n    sumKahan(ifNull(number_{place}, 0)) as {each.name}_sum" for place, each in enumerate(rollup.sums)
+        f",\n    sumKahanIf(assumeNotNull(number), ifNull(isFinite(number), false)) as {each.name}_sum".replace(
+            "number", f"events.number_{place}"
+        )
+        for place, each in enumerate(rollup.sums)
     )
     stale = "(project_id, event_date) in ({{ touched(['project_id', 'event_date']) }})"
     sql = f"""{{{{
@@ -283,13 +296,40 @@ with events as (
 )
 
 select
-    project_id,
-    event,
-    event_date,
+    events.project_id as project_id,
+    events.event as event,
+    events.event_date as event_date,
 {named}    count() as events,
-    groupBitmapState(person_number) as persons{sums}
+    groupBitmapState(events.person_number) as persons{sums}
 from events
-group by {", ".join(["project_id", "event", "event_date", *(f"by_{place}" for place in range(len(by)))])}
+group by {", ".join(f"events.{name}" for name in ("project_id", "event", "event_date", *places))}
+"""  # noqa: S608 - see above
+    return sql, key, columns
+
+
+def _cohort(cohort: CohortDefinition) -> Model:
+    key = ["project_id", "person_number"]
+    columns: list[Column] = [
+        _PROJECT,
+        ("person_number", "UInt32", "Number of the person, as in `dim_persons`."),
+        ("computed_at", "DateTime64(3, 'UTC')", "When it was found that the person belongs to it."),
+    ]
+    condition = " and ".join(part for part in (_where(cohort.projects), cohort.sql(_SCOPE)) if part != "true")
+    sql = f"""{{{{ config(order_by='({", ".join(key)})') }}}}
+
+with persons as (
+    select
+        project_id,
+        person_number
+    from {{{{ ref('dim_persons') }}}}
+    where {_inline(condition)}
+)
+
+select
+    project_id,
+    person_number,
+    now64(3, 'UTC') as computed_at
+from persons
 """  # noqa: S608 - see above
     return sql, key, columns
 
@@ -299,6 +339,7 @@ _MODELS: Mapping[str, Callable[[Any], Model]] = {
     "retention": _retention,
     "trend": _trend,
     "rollup": _rollup,
+    "cohort": _cohort,
 }
 
 
@@ -334,17 +375,21 @@ def _jinja(value: Any, indent: int) -> str:
         case _Expression():
             return value.jinja
         case str():
-            return " ~ ref('dim_persons') ~ ".join(
-                json.dumps(part, ensure_ascii=False) for part in value.split(_PERSONS)
-            )
+            parts = _REFERENCE.split(value)
+            texts = [f"ref('{part}')" if place % 2 else _quoted(part) for place, part in enumerate(parts)]
+            return " ~ ".join(texts)
         case dict():
-            return "{" + ", ".join(f"{json.dumps(name)}: {_jinja(item, indent)}" for name, item in value.items()) + "}"
+            return "{" + ", ".join(f"{_quoted(name)}: {_jinja(item, indent)}" for name, item in value.items()) + "}"
         case list():
             return _jinja_list([_jinja(item, indent + 4) for item in value], indent)
         case bool() | None:
             return str(value).lower()
         case _:
             return repr(value)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _jinja_list(items: list[str], indent: int) -> str:
@@ -368,6 +413,7 @@ def _depends(*models: str) -> str:
     return "\n".join(f"-- depends_on: {{{{ ref('{model}') }}}}" for model in models)
 
 
-def _persons(arguments: Mapping[str, Any]) -> list[str]:
-    text = str(arguments)
-    return ["dim_persons"] if _PERSONS in text or "events_with_traits" in text else []
+def _read_by(arguments: Mapping[str, Any]) -> list[str]:
+    """Return the models that conditions name, and that of persons where their traits are joined."""
+    texts = json.dumps(arguments, default=str, ensure_ascii=False).replace("\\u0000", "\0")
+    return sorted({*_REFERENCE.findall(texts), *(["dim_persons"] if "events_with_traits" in texts else [])})

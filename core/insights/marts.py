@@ -10,34 +10,58 @@ from typing import Any
 
 import yaml
 
-from core.insights.files import DefinedInsight, read_definitions
-from core.insights.mart_models import Column, model_of
+from core.insights.files import DefinedInsight, Problem, definition_files, scan_definitions, shown
+from core.insights.mart_models import Column, model_of, without_jinja
 
 DEFINITIONS = Path("insights")
 MODELS = Path("models") / "marts" / "insights"
 _MARK = "Made from {file} by `radixinsight insights write`: edit that file."
 
 
-def write_marts(project: Path) -> list[Path]:
-    """Make the models of the dbt project in the directory `project` those of its definitions; return what changed.
+def write_marts(project: Path) -> tuple[list[Path], list[Problem]]:
+    """Make the models of the dbt project in the directory `project` those of its definitions.
 
-    Files that are right already are left alone. Raises `InvalidDefinitionsError`, and then changes nothing.
+    Returns the files that changed, and what is wrong with definitions that cannot be read: these keep the model that
+    they had. Files that are right already are left alone. Raises OSError where they cannot be written.
     """
-    wanted: dict[Path, str] = {}
-    for insight in read_definitions(project / DEFINITIONS):
-        for name, text in render_mart(insight).items():
-            wanted[project / MODELS / name] = text
-    held = {file: file.read_text(encoding="utf-8") for file in _made(project / MODELS)}
+    found, problems = read_project(project)
+    wanted, held = _wanted(project, found), _held(project)
     changed = [file for file, text in wanted.items() if held.get(file) != text]
     for file in changed:
         file.parent.mkdir(parents=True, exist_ok=True)
         scratch = file.with_suffix(f"{file.suffix}.new")
         scratch.write_text(wanted[file], encoding="utf-8")
         scratch.replace(file)
-    gone = sorted(held.keys() - wanted.keys())
+    kept = {file.stem for file in definition_files(project / DEFINITIONS)}
+    gone = sorted(file for file in held if file.stem not in kept)
     for file in gone:
         file.unlink()
-    return [*changed, *gone]
+    return [*changed, *gone], problems
+
+
+def unwritten(project: Path) -> list[Path]:
+    """Return the files of models, from the project's directory, that are not what the definitions say."""
+    found, _ = read_project(project)
+    held = _held(project)
+    return [file.relative_to(project) for file, text in _wanted(project, found).items() if held.get(file) != text]
+
+
+def _wanted(project: Path, found: list[DefinedInsight]) -> dict[Path, str]:
+    return {project / MODELS / name: text for insight in found for name, text in render_mart(insight).items()}
+
+
+def _held(project: Path) -> dict[Path, str]:
+    return {file: file.read_text(encoding="utf-8") for file in _made(project / MODELS)}
+
+
+def read_project(project: Path) -> tuple[list[DefinedInsight], list[Problem]]:
+    """Return the definitions of a dbt project, and what is wrong: with files, or with names that models have."""
+    found, problems = scan_definitions(project / DEFINITIONS)
+    made = {file.resolve() for file in _made(project / MODELS)}
+    others = {file.stem for file in (project / "models").rglob("*.sql") if file.resolve() not in made}
+    taken = [insight for insight in found if insight.name in others]
+    problems += [Problem(shown(insight.file), 1, "", "there is a model of that name already") for insight in taken]
+    return [insight for insight in found if insight.name not in others], problems
 
 
 def render_mart(insight: DefinedInsight) -> dict[str, str]:
@@ -52,10 +76,11 @@ def render_mart(insight: DefinedInsight) -> dict[str, str]:
 
 def _described(insight: DefinedInsight, key: list[str], columns: Iterable[Column]) -> Mapping[str, Any]:
     rows = ", ".join(key[:-1]) + f" and {key[-1]}"
+    description = f"One row per {rows}: {insight.definition.description} ({insight.version})"
     model = {
         "name": insight.name,
-        "description": f"One row per {rows}: {insight.definition.description}",
-        "config": {"meta": {"owner": insight.definition.owner}},
+        "description": without_jinja(description),
+        "config": {"meta": {"owner": without_jinja(insight.definition.owner)}},
         "data_tests": [{"unique_together": {"arguments": {"columns": key}}}],
         "columns": [
             {"name": name, "data_type": kind, "description": description} for name, kind, description in columns

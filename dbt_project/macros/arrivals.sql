@@ -31,8 +31,7 @@
     as
     select
         toStartOfMinute(inserted_at) as inserted_minute,
-        count() as landed,
-        min(received_at) as earliest_at
+        count() as landed
     from {{ source('raw', 'events') }}
     group by inserted_minute
 {%- endmacro %}
@@ -95,18 +94,6 @@
 {% macro unsettled_minutes() -%}
     select inserted_minute
     from {{ arrivals_table('unsettled') }}
-{%- endmacro %}
-
-{#-
-    A row of the model that is replaced was not received before the delivery that replaces it: what came before all that
-    is read now need not be looked at.
--#}
-{% macro is_replaceable() -%}
-    received_at >= (
-        select if(count() = 0, toDateTime64('2299-12-31 00:00:00', 3, 'UTC'), min(earliest_at))
-        from {{ arrivals_table('landed') }}
-        where inserted_minute in ({{ unsettled_minutes() }})
-    )
 {%- endmacro %}
 
 {#- What tells one delivery from all others. -#}

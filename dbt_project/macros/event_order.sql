@@ -8,8 +8,9 @@
 {%- endmacro %}
 
 {#-
-    The same order as one number, UInt256: aggregates compare it four times as fast as the tuple, and keep it in 32 bytes.
-    48 bits of each instant, 32 of the place; of the message id the first 8 bytes, and a hash that tells the rest apart.
+    Nearly the same order as one number, UInt256: aggregates compare it four times as fast as the tuple, and keep it in 32
+    bytes. 48 bits of each instant, 32 of the place. Two requests of one millisecond may have events of one instant at one
+    place: the first 8 bytes of their message ids tell them apart, and where these are the same a hash, not the rest.
 -#}
 {% macro event_order_key() -%}
     {%- set epoch = 2 ** 46 -%}

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from core.insights.files import read_definitions
-from core.insights.marts import DEFINITIONS, write_marts
+from core.insights.files import InvalidDefinitionsError
+from core.insights.marts import read_project, write_marts
 
 insights = typer.Typer(no_args_is_help=True, help="Insights that are defined in files, each with a mart of its own.")
 
@@ -17,15 +17,20 @@ _ProjectDirOption = Annotated[Path, typer.Option(help="The dbt project.", file_o
 @insights.command()
 def check(*, project_dir: _ProjectDirOption = _INSTALLED) -> None:
     """Read all definitions, and name file, line and key of everything that is wrong."""
-    for insight in read_definitions(project_dir / DEFINITIONS):
+    found, problems = read_project(project_dir)
+    for insight in found:
         typer.echo(f"{insight.name}: {insight.definition.description}")
+    if problems:
+        raise InvalidDefinitionsError(problems)
 
 
 @insights.command()
 def write(*, project_dir: _ProjectDirOption = _INSTALLED) -> None:
     """Write the dbt models of all definitions, as each refresh does first."""
-    changed = write_marts(project_dir)
+    changed, problems = write_marts(project_dir)
     for file in changed:
         typer.echo(f"{'wrote' if file.exists() else 'removed'} {file.relative_to(project_dir)}")
+    if problems:
+        raise InvalidDefinitionsError(problems)
     if not changed:
         typer.echo("Every model is that of its definition already.")

@@ -74,6 +74,37 @@ DEFINED = {
         series: [{name: views, event: view}]
         breakdown: [{property: plan}]
     """,
+    "cohort_buyers": """
+        kind: cohort
+        description: Who bought within the last 30 days.
+        who: [{did: {event: [buy, gift], within: 30d}}]
+    """,
+    "cohort_paying": """
+        kind: cohort
+        description: Buyers on a paid plan who asked for no money back.
+        who:
+          - {cohort: cohort_buyers}
+          - {trait: plan, value: [team, pro]}
+          - {did_not: refund}
+    """,
+    "cohort_twice": """
+        kind: cohort
+        description: Who saw two things, or is new and looked at the pro plan.
+        who:
+          - any:
+              - {did: {event: view, at_least: 2}}
+              - {first_did: {event: view, where: [{property: plan, value: pro}], within: 48h}}
+    """,
+    "cohort_nobody": """
+        kind: cohort
+        description: Who bought in the last second.
+        who: [{did: {event: buy, within: 1s}}, {none: [{cohort: cohort_paying}]}]
+    """,
+    "funnel_of_buyers": """
+        kind: funnel
+        description: Of those who buy.
+        steps: [{event: view, where: [{cohort: cohort_buyers}, {none: [{cohort: cohort_paying}]}]}, buy]
+    """,
     "agg_plans": """
         kind: rollup
         description: Events by plan.
@@ -111,6 +142,8 @@ EVENTS = [
     sent("cat", "view", 2, plan="pro", cart="4"),
     sent("cat", "refund", 2.5, cart="4"),
     sent("cat", "gift", 3, cart="4", total=0.5),
+    # No number, whatever it reads as.
+    sent("cat", "view", 4, plan="free", total="nan"),
 ]
 
 
@@ -172,7 +205,28 @@ def test_a_trend_has_its_series_and_formulas_by_name(made: Landing) -> None:
 
 def test_a_trend_is_told_apart_by_values(made: Landing) -> None:
     found = rows(made, "bucket_date, breakdown_1, rank, views", "trend_plans where views > 0", "rank")
-    assert found == [(DAY, "pro", 1, 3), (DAY, "free", 2, 1)]
+    assert found == [(DAY, "pro", 1, 3), (DAY, "free", 2, 2)]
+
+
+def people(made: Landing, cohort: str) -> set[object]:
+    return {
+        row[0]
+        for row in made.rows(
+            f"select user_id from {{marts}}.{cohort} inner join {{marts}}.dim_persons using (project_id, person_number)"
+        )
+    }
+
+
+def test_a_cohort_holds_who_did_and_did_not(made: Landing) -> None:
+    assert people(made, "cohort_buyers") == {"ann", "bob", "cat"}
+    assert people(made, "cohort_paying") == {"ann"}
+    assert people(made, "cohort_nobody") == set()
+    # The first views are more than two days old: only cat saw two things.
+    assert people(made, "cohort_twice") == {"cat"}
+
+
+def test_events_are_chosen_by_the_cohort_of_their_persons(made: Landing) -> None:
+    assert rows(made, "step, persons", "funnel_of_buyers", "step") == [(1, 2), (2, 1)]
 
 
 def test_a_rollup_is_repaired_where_late_events_came(made: Landing) -> None:
@@ -184,7 +238,7 @@ def test_a_rollup_is_repaired_where_late_events_came(made: Landing) -> None:
         ("buy", next_day, "", 1, 1, 10),
         ("gift", DAY, "", 1, 1, 0.5),
         ("refund", DAY, "", 1, 1, 0),
-        ("view", DAY, "free", 1, 1, 0),
+        ("view", DAY, "free", 2, 1, 0),
         ("view", DAY, "pro", 3, 3, 0),
     ]
     assert rows(made, columns, "agg_plans", order) == wanted

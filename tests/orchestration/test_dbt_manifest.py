@@ -91,6 +91,7 @@ def test_a_wrong_definition_leaves_the_models_as_they_were_and_is_named_by_a_che
     assert not result.passed
     problems = ["insights/funnel_mine.yml:4: windw: there is no such key here"]
     assert result.metadata["problems"] == dg.JsonMetadataValue(problems)
+    assert result.metadata["unwritten"] == dg.JsonMetadataValue([])
 
 
 def test_only_the_latest_run_directories_are_kept(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ export interface paths {
         };
         /**
          * Insights that are defined in files
-         * @description List the insights that hold for the project, and what is wrong with files that cannot be read.
+         * @description List the insights of `dbt_project/insights` that hold for the project.
          */
         get: operations["list_defined_insights"];
         put?: never;
@@ -250,7 +250,7 @@ export interface components {
             name: string;
             /**
              * Kind
-             * @description `funnel`, `retention`, `trend` or `rollup`.
+             * @description `funnel`, `retention`, `trend`, `rollup` or `cohort`.
              */
             kind: string;
             /** Description */
@@ -263,11 +263,6 @@ export interface components {
         DefinedList: {
             /** Data */
             data: components["schemas"]["Defined"][];
-            /**
-             * Problems
-             * @description What is wrong with files that cannot be read: file, line, key and reason.
-             */
-            problems: string[];
         };
         /**
          * EventCount
@@ -414,14 +409,14 @@ export interface components {
             name: string;
             /**
              * Kind
-             * @description `funnel`, `retention`, `trend` or `rollup`.
+             * @description `funnel`, `retention`, `trend`, `rollup` or `cohort`.
              */
             kind: string;
             /** Description */
             description: string;
             /**
              * Definition
-             * @description What its file says.
+             * @description What its file says, with the defaults.
              */
             definition: {
                 [key: string]: unknown;
@@ -435,6 +430,11 @@ export interface components {
             rows: {
                 [key: string]: unknown;
             }[];
+            /**
+             * Is Truncated
+             * @description Whether there are more rows than were asked for.
+             */
+            is_truncated: boolean;
         };
         /**
          * Meta
@@ -1333,9 +1333,6 @@ export interface operations {
                      *           "kind": "funnel",
                      *           "description": "From the catalogue to the purchase."
                      *         }
-                     *       ],
-                     *       "problems": [
-                     *         "insights/funnel_signup.yml:4: steps.1.evnt: there is no such key here"
                      *       ]
                      *     }
                      */
@@ -1426,7 +1423,10 @@ export interface operations {
                      *             {
                      *               "event": "purchase"
                      *             }
-                     *           ]
+                     *           ],
+                     *           "window": "14d",
+                     *           "order": "ordered",
+                     *           "attempts": "best"
                      *         },
                      *         "columns": [
                      *           {
@@ -1449,7 +1449,8 @@ export interface operations {
                      *             "step": 2,
                      *             "persons": 50
                      *           }
-                     *         ]
+                     *         ],
+                     *         "is_truncated": false
                      *       },
                      *       "meta": {
                      *         "sources": [

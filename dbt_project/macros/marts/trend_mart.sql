@@ -23,7 +23,7 @@ with trends as (
         {%- endfor %}
         {%- endif %}
         {%- for name in names %}
-        CAST(null, 'Nullable(Float64)') as {{ name }}{{ ',' if not loop.last }}
+        CAST(null, 'Nullable(Float64)') as "{{ name }}"{{ ',' if not loop.last }}
         {%- endfor %}
     where false
     {%- for calendar in calendars(ref('fct_events'), projects) %}
@@ -31,18 +31,18 @@ with trends as (
     {%- set present = insights_bucket('now64(3)', interval, timezone, calendar['week_start']) %}
     union all
     select
-        project_id,
-        bucket as bucket_at,
-        toDate32(bucket, {{ timezone }}) as bucket_date,
+        found.project_id as project_id,
+        found.bucket as bucket_at,
+        toDate32(found.bucket, {{ timezone }}) as bucket_date,
         {%- if breakdown %}
-        toUInt32(rank) as rank,
-        toBool(is_other) as is_other,
+        toUInt32(found.rank) as rank,
+        toBool(found.is_other) as is_other,
         {%- for expression in breakdown %}
-        breakdown_{{ loop.index }},
+        found.breakdown_{{ loop.index }} as breakdown_{{ loop.index }},
         {%- endfor %}
         {%- endif %}
         {%- for name, column in names.items() %}
-        {{ column }} as {{ name }}{{ ',' if not loop.last }}
+        found.{{ column }} as "{{ name }}"{{ ',' if not loop.last }}
         {%- endfor %}
     from (
         {{ insights_trends(
@@ -60,7 +60,7 @@ with trends as (
             breakdown=breakdown,
             top=top,
         ) | indent(8) }}
-    )
+    ) as found
     {%- endfor %}
 )
 
@@ -75,6 +75,6 @@ select
     breakdown_{{ loop.index }},
     {%- endfor %}
     {%- endif %}
-    {{ names | join(',\n    ') }}
+    "{{ names | join('",\n    "') }}"
 from trends
 {%- endmacro %}

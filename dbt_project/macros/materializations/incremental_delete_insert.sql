@@ -1,15 +1,19 @@
 {#-
     The adapter's strategy `delete+insert`, without the delete where there is nothing to delete. A delete makes every part of
-    the table anew, if only by links to its files: 3.6 s for 20 million events in 43 parts, in each run. `replaceable` in a
-    model's configuration names a macro that says which rows can be replaced at all; where it does so by the sort key, the
-    look for them takes milliseconds.
+    the table anew, if only by links to its files: 3.6 s for 20 million events in 43 parts, in each run. `replaced_since` in
+    a model's configuration is a column of its sort key in which no row that is replaced lies before the one that replaces
+    it: with it, the look for rows to replace takes milliseconds.
 -#}
 {% macro clickhouse__incremental_delete_insert(
     existing_relation, unique_key, incremental_predicates, is_distributed=False
 ) %}
+    {%- if is_distributed %}
+        {% do exceptions.raise_compiler_error(existing_relation ~ ': delete+insert is not made for distributed tables') %}
+    {%- endif %}
     {%- set new_rows = existing_relation.incorporate(path={
         'identifier': existing_relation.identifier ~ '__dbt_new_data_' ~ invocation_id.replace('-', '_')
     }) -%}
+    {%- set since = config.get('replaced_since') -%}
     {{ drop_relation_if_exists(new_rows) }}
     {% call statement('main') %}
         {{ get_create_table_as_sql(False, new_rows, sql) }}
@@ -19,18 +23,21 @@
         {%- for predicate in incremental_predicates or [] %}
         and {{ predicate }}
         {%- endfor %}
-        {%- if config.get('replaceable') %}
-        and {{ context[config.get('replaceable')]() }}
+        {%- if since %}
+        and {{ since }} >= (select min(new_rows.{{ since }}) from {{ new_rows }} as new_rows)
         {%- endif %}
     {%- endset %}
-    {%- if has_rows(existing_relation, is_replaced) %}
+    {%- if has_rows(new_rows) and has_rows(existing_relation, is_replaced) %}
     {% call statement('delete_existing_data') %}
         delete from {{ existing_relation }} {{ on_cluster_clause(existing_relation) }} where {{ is_replaced }}
+        {{ adapter.get_model_query_settings(model) }}
     {% endcall %}
     {%- endif %}
     {%- set columns = adapter.get_columns_in_relation(existing_relation) | map(attribute='quoted') | join(', ') %}
     {% call statement('insert_new_data') %}
-        insert into {{ existing_relation }} ({{ columns }}) select {{ columns }} from {{ new_rows }}
+        insert into {{ existing_relation }} ({{ columns }})
+        select {{ columns }} from {{ new_rows }}
+        {{ adapter.get_model_query_settings(model) }}
     {% endcall %}
     {% do adapter.drop_relation(new_rows) %}
 {% endmacro %}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.insights.files import InvalidDefinitionsError, read_definitions
+from core.insights.files import InvalidDefinitionsError, read_definitions, scan_definitions
 
 FUNNEL = "kind: funnel\ndescription: From search to purchase.\nsteps: [search, purchase]\n"
 TEXT_FOR_A_NUMBER = """\
@@ -72,7 +72,7 @@ def test_dates_stay_text(tmp_path: Path) -> None:
         ),
         (
             FUNNEL + "exclude:\n  - {event: c, from_step: 2, to_step: 5}\n",
-            "1: exclude.0 lies between step 2 and 5, of 2",
+            "4: exclude: number 1 lies between step 2 and 5, of 2",
         ),
     ],
 )
@@ -87,7 +87,7 @@ def test_a_formula_that_cannot_be_read_says_where(tmp_path: Path) -> None:
         "formulas: [{name: rate, formula: A / B}]\n"
     )
     [problem] = problems(tmp_path, text, "trend_x.yml")
-    assert problem == "insights/trend_x.yml:1: formulas.0: There is no series B, only A (character 5)"
+    assert problem == "insights/trend_x.yml:4: formulas: rate: There is no series B, only A (character 5)"
 
 
 @pytest.mark.parametrize("name", ["Funnel_x.yml", "funnel-x.yml", "1funnel.yml", f"funnel_{'x' * 60}.yml"])
@@ -104,8 +104,84 @@ def test_all_files_are_looked_at_before_anything_is_said(tmp_path: Path) -> None
     (folder / "funnel_a.yml").write_text(FUNNEL)
     with pytest.raises(InvalidDefinitionsError) as caught:
         read_definitions(folder)
-    assert [(problem.file, problem.key) for problem in caught.value.problems] == [
+    assert sorted((problem.file, problem.key) for problem in caught.value.problems) == [
+        ("insights/funnel_a.yml", ""),
         ("insights/funnel_b.yml", "description"),
         ("insights/funnel_b.yml", "steps"),
-        ("insights/funnel_a.yml", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("NO", "NO"), ("12:30", "12:30"), ("010", 10), ("1e3", 1000.0), ("yes", "yes"), ("True", True), ("~", None)],
+)
+def test_only_what_yaml_1_2_calls_a_number_or_boolean_is_one(tmp_path: Path, value: str, read: object) -> None:
+    step = f"{{event: a, where: [{{any: [{{column: country, value: [{value}, x]}}]}}]}}"
+    (tmp_path / "funnel_x.yml").write_text(f"kind: funnel\ndescription: d\nsteps:\n- {step}\n- b\n")
+    found, problems = scan_definitions(tmp_path)
+    if read is None:
+        assert "is wants a text" in problems[0].message
+        return
+    definition = found[0].definition
+    assert definition.kind == "funnel"
+    assert definition.steps[0].where[0].model_dump()["any"][0]["value"] == [read, "x"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: \x0c",
+        "kind: !!int x",
+        "a: " + "[" * 5000,
+        "a: &a [" + ", ".join(["1"] * 100) + "]\nb: &b [" + ", ".join(["*a"] * 100) + "]\nc: *b",
+        "a: &a [*a]",
+        "x" * 200_000,
+        FUNNEL.replace(
+            "search", "{event: a, where: [{property: p, operator: before, value: '0001-01-01T00:00:00+14:00'}]}"
+        ),
+        FUNNEL.replace("search", "{event: a, where: [{property: p, value: " + "9" * 250 + "}]}").replace(
+            "9" * 250, "9" * 400
+        ),
+    ],
+    ids=["control", "tag", "deep", "wide", "ring", "long", "instant", "number"],
+)
+def test_no_file_breaks_more_than_itself(tmp_path: Path, text: str) -> None:
+    (tmp_path / "funnel_good.yml").write_text(FUNNEL)
+    (tmp_path / "funnel_bad.yml").write_text(text)
+    (tmp_path / "funnel_gone.yml").symlink_to(tmp_path / "nothing")
+    found, problems = scan_definitions(tmp_path)
+    assert [insight.name for insight in found if insight.name != "funnel_bad"] == ["funnel_good"]
+    assert any("funnel_gone.yml" in problem.file for problem in problems)
+    assert len(found) == 2 or any("funnel_bad.yml" in problem.file for problem in problems)
+
+
+@pytest.mark.parametrize("name", ["a", "null", "index", "bucket", "formula_1", "person_number", "by_1"])
+def test_a_column_takes_no_name_that_means_something_else(tmp_path: Path, name: str) -> None:
+    text = f"kind: trend\ndescription: d\nseries:\n- {{name: '{name}', event: x}}\n"
+    [problem] = problems(tmp_path, text, "trend_x.yml")
+    assert problem.startswith("insights/trend_x.yml:4: series.0.name: ")
+    assert "choose another name" in problem
+
+
+def test_no_two_columns_have_one_name(tmp_path: Path) -> None:
+    text = "kind: rollup\ndescription: d\nby: [{name: amount_sum, property: a}]\nsums: [{name: amount, property: b}]\n"
+    [problem] = problems(tmp_path, text, "agg_x.yml")
+    assert problem == "insights/agg_x.yml:4: sums: amount_sum would name more than one column"
+
+
+def test_a_cohort_that_is_missing_or_made_of_itself_is_named(tmp_path: Path) -> None:
+    for name, other in (("a", "b"), ("b", "c"), ("c", "b"), ("d", "e")):
+        text = f"kind: cohort\ndescription: d\nwho: [{{any: [{{cohort: cohort_{other}}}]}}]\n"
+        (tmp_path / f"cohort_{name}.yml").write_text(text)
+    (tmp_path / "funnel_a.yml").write_text(
+        "kind: funnel\ndescription: d\nsteps: [{event: a, where: [{none: [{cohort: cohort_x}]}]}, b]\n"
+    )
+    found, problems = scan_definitions(tmp_path)
+    assert found == []
+    assert {(problem.file.partition("/")[2], problem.message) for problem in problems} == {
+        ("cohort_a.yml", "there is no cohort_b, or it cannot be read"),
+        ("cohort_b.yml", "cohort_b would be made of itself"),
+        ("cohort_c.yml", "cohort_c would be made of itself"),
+        ("cohort_d.yml", "there is no cohort_e, or it cannot be read"),
+        ("funnel_a.yml", "there is no cohort_x, or it cannot be read"),
+    }

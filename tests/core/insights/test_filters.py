@@ -53,7 +53,7 @@ def held(events: tuple[Client, str], document: dict[str, Any]) -> set[int]:
     values = Placeholders()
     answers: list[list[Any]] = []
     for bind in (literal, values):
-        scope = Scope(bind=bind, persons=f"{database}.persons", project="{project_id:UInt32}")
+        scope = Scope(bind=bind, relation=lambda _: f"{database}.persons", project="{project_id:UInt32}")
         sql = f"select n, ifNull(toUInt8({condition.sql(scope)}), 2) from {database}.events order by n"
         parameters = values.parameters | {"project_id": 1}
         answers.append(list(client.query(sql, parameters=parameters).result_rows))

@@ -4,16 +4,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import chdb
 import jinja2
 import pytest
 import yaml
 
 from core.insights.binding import literal
-from core.insights.files import InvalidDefinitionsError, read_definitions
-from core.insights.marts import DEFINITIONS, MODELS, render_mart, write_marts
+from core.insights.files import read_definitions
+from core.insights.marts import DEFINITIONS, MODELS, render_mart, unwritten, write_marts
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
 ODD = 'it\'s "odd" {{ project }} {% raw %} -- \\ \\n %} 💶'
+# Python ends lines in more places than people do, and so does Jinja where it indents.
+LINES = "a\u2028b\x0bc\x85d\x1ee\nf"
 
 
 def project(tmp_path: Path, **definitions: str) -> Path:
@@ -52,7 +55,7 @@ def rendered(tmp_path: Path, text: str) -> dict[str, Any]:
 def test_the_models_in_the_project_are_those_of_its_definitions(tmp_path: Path) -> None:
     for folder in (DEFINITIONS, MODELS):
         shutil.copytree(PROJECT / folder, tmp_path / folder)
-    assert write_marts(tmp_path) == []
+    assert write_marts(tmp_path) == ([], [])
 
 
 def test_models_come_change_and_go_with_their_definitions_and_others_stay(tmp_path: Path) -> None:
@@ -63,25 +66,39 @@ def test_models_come_change_and_go_with_their_definitions_and_others_stay(tmp_pa
     def models() -> set[str]:
         return {file.name for file in (root / MODELS).iterdir()}
 
-    assert {file.name for file in write_marts(root)} == models() - {"funnel_mine.sql"}
+    assert {file.name for file in write_marts(root)[0]} == models() - {"funnel_mine.sql"}
     assert models() == {"funnel_mine.sql", *(f"funnel_{name}.{kind}" for name in "ab" for kind in ("sql", "yml"))}
     (root / DEFINITIONS / "funnel_a.yml").write_text(funnel("a", "c"))
     (root / DEFINITIONS / "funnel_b.yml").unlink()
-    changed = write_marts(root)
-    assert [file.name for file in changed] == ["funnel_a.sql", "funnel_b.sql", "funnel_b.yml"]
+    changed, _ = write_marts(root)
+    assert [file.name for file in changed] == ["funnel_a.sql", "funnel_a.yml", "funnel_b.sql", "funnel_b.yml"]
     assert models() == {"funnel_mine.sql", "funnel_a.sql", "funnel_a.yml"}
-    assert write_marts(root) == []
+    assert write_marts(root) == ([], [])
 
 
-def test_nothing_is_written_while_a_definition_is_wrong(tmp_path: Path) -> None:
-    root = project(tmp_path, funnel_a=funnel("a", "b"))
+def test_a_wrong_definition_keeps_the_model_that_it_had_and_stops_no_other(tmp_path: Path) -> None:
+    root = project(tmp_path, funnel_a=funnel("a", "b"), funnel_b=funnel("a", "b"))
     write_marts(root)
-    before = {file: file.read_text() for file in (root / MODELS).iterdir()}
-    (root / DEFINITIONS / "funnel_a.yml").write_text(funnel("a", "c"))
-    (root / DEFINITIONS / "funnel_b.yml").write_text("kind: funnel")
-    with pytest.raises(InvalidDefinitionsError):
-        write_marts(root)
-    assert {file: file.read_text() for file in (root / MODELS).iterdir()} == before
+    before = (root / MODELS / "funnel_a.sql").read_text()
+    (root / DEFINITIONS / "funnel_a.yml").write_text(funnel("a", "c") + "windw: 3d\n")
+    (root / DEFINITIONS / "funnel_b.yml").write_text(funnel("a", "c"))
+    changed, problems = write_marts(root)
+    assert [file.name for file in changed] == ["funnel_b.sql", "funnel_b.yml"]
+    assert [problem.key for problem in problems] == ["windw"]
+    assert (root / MODELS / "funnel_a.sql").read_text() == before
+    assert unwritten(root) == []
+
+
+def test_a_definition_takes_no_name_that_a_model_has(tmp_path: Path) -> None:
+    root = project(tmp_path, funnel_mine=funnel("a", "b"), agg_days="kind: rollup\ndescription: d\n")
+    for file in (root / MODELS / "funnel_mine.sql", root / "models" / "marts" / "events" / "agg_days.sql"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("select 1")
+    changed, problems = write_marts(root)
+    assert changed == []
+    assert {problem.message for problem in problems} == {"there is a model of that name already"}
+    assert len(problems) == 2
+    assert (root / MODELS / "funnel_mine.sql").read_text() == "select 1"
 
 
 def test_no_value_means_anything_to_jinja_or_ends_its_literal(tmp_path: Path) -> None:
@@ -91,6 +108,27 @@ def test_no_value_means_anything_to_jinja_or_ends_its_literal(tmp_path: Path) ->
     assert handed["steps"][0].startswith(f"event = {text} and (")
     assert handed["steps"][0].count(text) == 3
     assert f"{text}][step]" in handed["sql"]
+
+
+def test_a_value_of_several_lines_stays_what_it_is(tmp_path: Path) -> None:
+    handed = rendered(tmp_path, funnel(LINES, "b"))
+    assert len(str(handed["steps"][0]).splitlines()) == 1
+    assert (
+        chdb.query(f"select hex({literal(LINES, 'String')})", "TSVRaw").data().strip() == LINES.encode().hex().upper()
+    )
+
+
+def test_a_description_means_nothing_to_jinja(tmp_path: Path) -> None:
+    text = "What {{ env_var('HOME') }} and {% raw %} say: \"it's\" {# all #}"
+    root = project(tmp_path, funnel_x=funnel("a", "b", description=text, owner="{{ 7 * 7 }}"))
+    write_marts(root)
+    [model] = yaml.safe_load((root / MODELS / "funnel_x.yml").read_text())["models"]
+
+    def read(described: str) -> str:
+        return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(described).render()  # noqa: S701
+
+    assert read(model["description"]).startswith(f"One row per project_id and step: {text} (definition ")
+    assert read(model["config"]["meta"]["owner"]) == "{{ 7 * 7 }}"
 
 
 def test_a_trait_is_looked_up_in_the_table_of_persons(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key=['project_id', 'message_id'],
-        replaceable='is_replaceable',
+        replaced_since='received_at',
         partition_by='toYYYYMM(received_at)',
         order_by='(project_id, received_at, message_id)',
         on_schema_change='append_new_columns',

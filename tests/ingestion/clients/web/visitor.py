@@ -64,6 +64,12 @@ class Visitor:
         """Wait for an event of that name and return all that count, with their JSON columns decoded."""
         return self._wait(lambda rows: any(row["event"] == event for row in rows))
 
+    def wait_for_complaint(self, text: str) -> None:
+        """Wait until the browser has complained of something, and no longer than is patient."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while not any(text in said for said in self.complaints) and time.monotonic() < deadline:
+            self.page.wait_for_timeout(_LOOK_MS)
+
     def _wait(self, is_there: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
         deadline = time.monotonic() + _PATIENCE_S
         while not is_there(self._rows()) and time.monotonic() < deadline:

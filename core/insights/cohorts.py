@@ -1,0 +1,152 @@
+"""Cohorts: sets of persons who did something, did not, have traits, or are in other cohorts."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from core.insights.durations import duration_ms
+from core.insights.filters import Document, Filter, Member, Scope, among
+from core.insights.selections import BaseDefinition, Duration, Selection, long_form
+
+
+class Behaviour(Selection):
+    """What somebody did: which events, at least how often, and within which time up to now."""
+
+    at_least: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    within: Duration | None = None
+
+    def persons(self, scope: Scope) -> str:
+        """Return the query of those who did it."""
+        condition = f"({self.sql(scope)})"
+        if self.within is not None:
+            condition += f" and timestamp >= {_since(self.within, scope)}"
+        counted = f"having count() >= {scope.bind(self.at_least, 'UInt32')}" if self.at_least > 1 else ""
+        return f"{scope.persons('fct_events', condition)} group by project_id, person_number {counted}".rstrip()
+
+
+class FirstTime(Selection):
+    """What somebody did for the first time within a time up to now."""
+
+    within: Duration
+
+    def persons(self, scope: Scope) -> str:
+        """Return the query of those whose first time lies within."""
+        return (
+            f"{scope.persons('fct_events', f'({self.sql(scope)})')} group by project_id, person_number"
+            f" having min(timestamp) >= {_since(self.within, scope)}"
+        )
+
+
+class Did(Document):
+    """Who did something."""
+
+    did: Annotated[Behaviour, BeforeValidator(long_form)]
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        return among(self.did.persons(scope))
+
+
+class DidNot(Document):
+    """Who did not, or less often."""
+
+    did_not: Annotated[Behaviour, BeforeValidator(long_form)]
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        return f"(not {among(self.did_not.persons(scope))})"
+
+
+class FirstDid(Document):
+    """Who did something for the first time."""
+
+    first_did: FirstTime
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        return among(self.first_did.persons(scope))
+
+
+class Trait(Filter):
+    """A condition on a trait of the person."""
+
+    @model_validator(mode="after")
+    def _is_a_trait(self) -> Self:
+        if self.trait is None:
+            raise ValueError("persons are chosen by a trait; events by did, did_not or first_did")
+        return self
+
+
+class AllMet(Document):
+    """Who meets all of the criteria."""
+
+    all: Annotated[tuple["Criterion", ...], Field(min_length=1)]
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        return "(" + " and ".join(each.sql(scope) for each in self.all) + ")"
+
+
+class AnyMet(Document):
+    """Who meets any of the criteria."""
+
+    any: Annotated[tuple["Criterion", ...], Field(min_length=1)]
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        return "(" + " or ".join(each.sql(scope) for each in self.any) + ")"
+
+
+class NoneMet(Document):
+    """Who meets none of the criteria."""
+
+    none: Annotated[tuple["Criterion", ...], Field(min_length=1)]
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        return "(not " + AnyMet(any=self.none).sql(scope) + ")"
+
+
+_KINDS = {
+    "did": "Did",
+    "did_not": "DidNot",
+    "first_did": "FirstDid",
+    "cohort": "Member",
+    "all": "AllMet",
+    "any": "AnyMet",
+    "none": "NoneMet",
+}
+
+
+def _kind_of(document: Any) -> str:
+    names: set[str] = set(document) if isinstance(document, dict) else {type(document).__name__}
+    return next((name for name, kind in _KINDS.items() if name in names or kind in names), "trait")
+
+
+Criterion = Annotated[
+    Annotated[Did, Tag("did")]
+    | Annotated[DidNot, Tag("did_not")]
+    | Annotated[FirstDid, Tag("first_did")]
+    | Annotated[Member, Tag("cohort")]
+    | Annotated[AllMet, Tag("all")]
+    | Annotated[AnyMet, Tag("any")]
+    | Annotated[NoneMet, Tag("none")]
+    | Annotated[Trait, Tag("trait")],
+    Discriminator(_kind_of),
+]
+"""What decides whether a person is in a cohort."""
+
+
+class CohortDefinition(BaseDefinition):
+    """Who is in a cohort; the mart has one row per project and person, computed anew in each refresh."""
+
+    kind: Literal["cohort"]
+    who: Annotated[tuple[Criterion, ...], Field(min_length=1, description="Criteria that all have to be met.")]
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        return AllMet(all=self.who).sql(scope)
+
+
+def _since(within: str, scope: Scope) -> str:
+    return f"{scope.now} - toIntervalMillisecond({scope.bind(duration_ms(within), 'Int64')})"
