@@ -8,7 +8,7 @@
     existing_relation, unique_key, incremental_predicates, is_distributed=False
 ) %}
     {%- if is_distributed %}
-        {% do exceptions.raise_compiler_error(existing_relation ~ ': delete+insert is not made for distributed tables') %}
+        {% do exceptions.raise_compiler_error(existing_relation ~ ': delete+insert takes no distributed table') %}
     {%- endif %}
     {%- set new_rows = existing_relation.incorporate(path={
         'identifier': existing_relation.identifier ~ '__dbt_new_data_' ~ invocation_id.replace('-', '_')

@@ -1,0 +1,71 @@
+"""Rollups answer only while they are as the events are."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from api.settings import ApiSettings
+from core import warehouse
+from runtime.instance import Instance
+
+TABLES = [
+    *("fct_events", "fct_events_touched", "dim_projects"),
+    *(f"agg_{name}{end}" for name in ("events_daily", "events_hourly", "persons_daily") for end in ("", "_repaired")),
+]
+QUESTION = "event-names?from=2025-03-03&to=2025-04-07"
+
+
+@pytest.fixture
+def marts(runtime: Instance, modelled: Any) -> Generator[tuple[Client, str]]:
+    """Copy the marts, so that a test may change them."""
+    client = warehouse.connect(runtime.clickhouse_admin_url)
+    database = f"{modelled.database}_rollups"
+    client.command(f"create database {database}")
+    for table in TABLES:
+        client.command(f"create table {database}.{table} clone as {modelled.database}.{table}")
+    yield client, database
+    client.command(f"drop database {database}")
+    client.close()
+
+
+async def _sources(serve: Any, settings: ApiSettings, project: Any, database: str) -> list[str]:
+    async with serve(settings.model_copy(update={"marts_database": database})) as (client, _):
+        answer = await client.get(f"/v1/projects/{project.id}/{QUESTION}", headers=project.headers)
+        return [source.partition(".")[2] for source in answer.json()["meta"]["sources"]]
+
+
+async def test_a_rollup_answers_while_it_is_repaired_up_to_the_last_change(
+    serve: Any, settings: ApiSettings, modelled: Any, marts: tuple[Client, str]
+) -> None:
+    client, database = marts
+    assert await _sources(serve, settings, modelled.berlin, database) == ["agg_events_daily"]
+    client.command(
+        f"insert into {database}.fct_events_touched (run) select max(run) + 1 from {database}.fct_events_touched"
+    )
+    assert await _sources(serve, settings, modelled.berlin, database) == ["fct_events"]
+    for table in TABLES:
+        if table.endswith("_repaired"):
+            assert await _sources(serve, settings, modelled.berlin, database) == ["fct_events"]
+            client.command(f"insert into {database}.{table} (run) select max(run) from {database}.fct_events_touched")
+    assert await _sources(serve, settings, modelled.berlin, database) == ["agg_events_daily"]
+
+
+async def test_days_of_another_zone_than_the_projects_are_not_read_off_a_rollup(
+    serve: Any, settings: ApiSettings, modelled: Any, marts: tuple[Client, str]
+) -> None:
+    client, database = marts
+    client.command(
+        f"alter table {database}.dim_projects update timezone = 'Asia/Tokyo' where project_id = {modelled.berlin.id}"
+    )
+    assert await _sources(serve, settings, modelled.berlin, database) == ["fct_events"]
+    assert await _sources(serve, settings, modelled.kathmandu, database) == ["agg_events_daily"]
+
+
+async def test_a_project_that_no_refresh_has_seen_is_asked_of_the_events(
+    serve: Any, settings: ApiSettings, modelled: Any, marts: tuple[Client, str]
+) -> None:
+    client, database = marts
+    client.command(f"truncate table {database}.dim_projects")
+    assert await _sources(serve, settings, modelled.berlin, database) == ["fct_events"]
