@@ -8,31 +8,24 @@ the processor's time of all their threads, which other work on the machine hardl
 """
 
 import json
-import os
-import secrets
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import iptocc
 import report
 from clickhouse_connect.driver.client import Client
+from instance import build_models, engines
 
-from core import warehouse
 from core.clock import utc_now
 from core.enrichment.bots import is_bot
 from core.enrichment.geography import Geography
 from core.enrichment.user_agents import read
 from orchestration.defs.enrichment.lookups import address_lookup, refresh_lookup, user_agent_lookup
 from runtime.instance import Instance
-from runtime.settings import RuntimeSettings
 
-ROOT = Path(__file__).resolve().parents[1]
 _AGENTS = 3_000
 _MIB = 1024**2
 _AGENT = (
@@ -79,7 +72,7 @@ def main() -> int:
     table = report.Report("Enrichment", ("what", "measured", "goal"))
     events = 500_000 if options.quick else 5_000_000
     _measure_lookups(table)
-    with _engine() as (instance, client):
+    with engines() as (instance, client):
         _make_events(client, events)
         for name, lookup in (("user agents", user_agent_lookup()), ("addresses", address_lookup(Geography.open()))):
             for run, later in (("first", 0), ("second", 0), ("daily", 2)):
@@ -138,16 +131,7 @@ def _make_events(client: Client, events: int) -> None:
 def _measure_models(table: report.Report, instance: Instance, client: Client, events: int, run: str) -> None:
     since = client.query("select toString(now64(6))").result_rows[0][0]
     with tempfile.TemporaryDirectory() as target:
-        subprocess.run(
-            [
-                *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--select", "+fct_events"),
-                *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-                *("--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT / "dbt_project")),
-                *("--target-path", target, "--log-path", target),
-            ],
-            env=os.environ | instance.variables | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-            check=True,
-        )
+        build_models(instance, Path(target), select="+fct_events")
     for model in ("stg_collector__events", "int_traffic_sources_classified", "fct_events"):
         cpu_s, memory_mib = _cost(client, since, f'%"node_id": "model.radixinsight.{model}"%')
         what = f"{model}, {run} run: processor, {events:,} events"
@@ -197,26 +181,6 @@ def _cost(client: Client, since: str, pattern: str) -> tuple[float, float]:
     client.command("system flush logs")
     cpu_s, memory_mib = client.query(_COST, parameters={"since": since, "pattern": pattern}).result_rows[0]
     return cpu_s, memory_mib
-
-
-@contextmanager
-def _engine() -> Generator[tuple[Instance, Client]]:
-    port_base = 20000 + secrets.randbelow(1000) * 10
-    with tempfile.TemporaryDirectory(prefix="radixinsight-bench-") as folder:
-        settings = RuntimeSettings(data_dir=Path(folder) / "data", port_base=port_base)
-        place = ("--data-dir", str(settings.data_dir))
-        _run("up", "--detach", "--only", "clickhouse,postgres", "--port-base", str(port_base), *place)
-        try:
-            _run("migrate", *place)
-            instance = Instance.of(settings)
-            with warehouse.connect(instance.clickhouse_url) as client:
-                yield instance, client
-        finally:
-            _run("down", *place)
-
-
-def _run(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "runtime", *arguments], check=True, capture_output=True, cwd=ROOT)
 
 
 if __name__ == "__main__":

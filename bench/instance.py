@@ -36,11 +36,13 @@ def engines() -> Generator[tuple[Instance, Client]]:
             _run("down", *place)
 
 
-def build_models(instance: Instance, target: Path, *, project: Path = ROOT / "dbt_project") -> dict[str, float]:
+def build_models(
+    instance: Instance, target: Path, *, project: Path = ROOT / "dbt_project", select: str = "*"
+) -> dict[str, float]:
     """Run dbt once, its artifacts in `target`; return the seconds that each model took, by its name."""
     subprocess.run(
         [
-            *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build"),
+            *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--select", select),
             *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
             *("--project-dir", str(project), "--profiles-dir", str(project)),
             *("--target-path", str(target), "--log-path", str(target)),
