@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-Value = str | int | float | bool | Sequence[str] | Sequence[float]
+Value = str | int | float | bool | Sequence[str] | Sequence[float] | Sequence[Sequence[int]]
 Bind = Callable[[Value, str], str]
 """Takes a value and its ClickHouse type, and returns the SQL expression that stands for it."""
 

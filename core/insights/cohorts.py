@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from core.insights.durations import duration_ms
-from core.insights.filters import Document, Filter, Member, Scope, among
+from core.insights.filters import Document, Filter, Member, Scope, among, joined
 from core.insights.selections import BaseDefinition, Duration, Selection, long_form
 
 
@@ -84,7 +84,7 @@ class AllMet(Document):
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""
-        return "(" + " and ".join(each.sql(scope) for each in self.all) + ")"
+        return joined("and", self.all, scope)
 
 
 class AnyMet(Document):
@@ -94,7 +94,7 @@ class AnyMet(Document):
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""
-        return "(" + " or ".join(each.sql(scope) for each in self.any) + ")"
+        return joined("or", self.any, scope)
 
 
 class NoneMet(Document):
@@ -104,7 +104,7 @@ class NoneMet(Document):
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""
-        return "(not " + AnyMet(any=self.none).sql(scope) + ")"
+        return f"(not {joined('or', self.none, scope)})"
 
 
 _KINDS = {
@@ -145,7 +145,7 @@ class CohortDefinition(BaseDefinition):
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""
-        return AllMet(all=self.who).sql(scope)
+        return joined("and", self.who, scope)
 
 
 def _since(within: str, scope: Scope) -> str:

@@ -64,14 +64,6 @@ class InvalidDefinitionsError(RadixError):
         self.problems = problems
 
 
-def read_definitions(directory: Path) -> list[DefinedInsight]:
-    """Read every `*.yml` of a directory, by name. Raises `InvalidDefinitionsError` with all that is wrong."""
-    found, problems = scan_definitions(directory)
-    if problems:
-        raise InvalidDefinitionsError(problems)
-    return found
-
-
 def scan_definitions(directory: Path) -> tuple[list[DefinedInsight], list[Problem]]:
     """Return the definitions of a directory that can be read, by name, and what is wrong with the others."""
     found: dict[str, DefinedInsight] = {}

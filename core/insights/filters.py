@@ -1,9 +1,9 @@
 """Conditions on events: filters on properties, columns and traits, joined by and, or and not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 import re2
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
@@ -138,6 +138,19 @@ def among(persons: str) -> str:
     return f"((project_id, person_number) in ({persons}))"
 
 
+class SqlCondition(Protocol):
+    """Whatever becomes a condition."""
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition."""
+        ...
+
+
+def joined(word: Literal["and", "or"], conditions: Iterable[SqlCondition], scope: Scope) -> str:
+    """Return the condition that all of them hold, or any of them."""
+    return "(" + f" {word} ".join(condition.sql(scope) for condition in conditions) + ")"
+
+
 class AllOf(Document):
     """Holds where all of the conditions hold."""
 
@@ -145,7 +158,7 @@ class AllOf(Document):
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `fct_events`."""
-        return "(" + " and ".join(condition.sql(scope) for condition in self.all) + ")"
+        return joined("and", self.all, scope)
 
 
 class AnyOf(Document):
@@ -155,7 +168,7 @@ class AnyOf(Document):
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `fct_events`."""
-        return "(" + " or ".join(condition.sql(scope) for condition in self.any) + ")"
+        return joined("or", self.any, scope)
 
 
 class NoneOf(Document):
@@ -165,7 +178,7 @@ class NoneOf(Document):
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `fct_events`."""
-        return "(not " + AnyOf(any=self.none).sql(scope) + ")"
+        return f"(not {joined('or', self.none, scope)})"
 
 
 def _kind_of(document: Any) -> str:

@@ -6,10 +6,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from core.insights.binding import Bind, Placeholders, literal
 from engine.insight_macros import render
-
-Bind = Callable[[Any, str], str]
-"""Takes a value and its ClickHouse type, and returns the SQL expression that stands for it."""
 
 
 def ask(client: Client, macro: str, arguments: Callable[[Bind], Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -19,32 +17,12 @@ def ask(client: Client, macro: str, arguments: Callable[[Bind], Mapping[str, Any
 
         ask(client, "insights_retention", lambda bind: {"start_condition": f"event = {bind('signup', 'String')}", …})
     """
-    literal = client.query(render(macro, **arguments(_literal)))
-    parameters: dict[str, Any] = {}
-
-    def placeholder(value: Any, kind: str) -> str:
-        name = f"value_{len(parameters)}"
-        parameters[name] = value
-        return f"{{{name}:{kind}}}"
-
-    bound = client.query(render(macro, **arguments(placeholder)), parameters=parameters)
-    assert literal.column_names == bound.column_names
-    assert [_comparable(row) for row in literal.result_rows] == [_comparable(row) for row in bound.result_rows]
-    return list(literal.named_results())
-
-
-def _literal(value: Any, kind: str) -> str:
-    return f"CAST({_text(value)}, {_text(kind)})"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Sequence):
-        return "[" + ", ".join(_text(item) for item in value) + "]"
-    return repr(value)
+    values = Placeholders()
+    written = client.query(render(macro, **arguments(literal)))
+    bound = client.query(render(macro, **arguments(values)), parameters=values.parameters)
+    assert written.column_names == bound.column_names
+    assert [_comparable(row) for row in written.result_rows] == [_comparable(row) for row in bound.result_rows]
+    return list(written.named_results())
 
 
 def _comparable(row: Sequence[Any]) -> list[Any]:

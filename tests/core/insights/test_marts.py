@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from core.insights.binding import literal
-from core.insights.files import read_definitions
+from core.insights.files import scan_definitions
 from core.insights.marts import DEFINITIONS, MODELS, render_mart, unwritten, write_marts
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
@@ -33,7 +33,7 @@ def funnel(*steps: Any, **more: Any) -> str:
 
 def rendered(tmp_path: Path, text: str) -> dict[str, Any]:
     """Return what the one model of a definition hands to insights_funnel."""
-    [insight] = read_definitions(project(tmp_path, funnel_x=text) / DEFINITIONS)
+    [insight], _ = scan_definitions(project(tmp_path, funnel_x=text) / DEFINITIONS)
     handed: dict[str, Any] = {}
 
     def config(**_: Any) -> str:
