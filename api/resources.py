@@ -11,6 +11,7 @@ from api.insights.macros import InsightMacros
 from api.insights.queries import InsightSql
 from api.insights.results import Results
 from api.insights.service import Insights
+from api.insights.unmodelled import UnmodelledEvents, UnmodelledSql
 from api.keys.service import ApiKeys
 from api.metrics import Metrics
 from api.settings import ApiSettings
@@ -55,7 +56,10 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         connect_args={"connect_timeout": max(1, round(settings.connect_seconds)), "options": "-c timezone=UTC"},
     )
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
-    sql = InsightSql(InsightMacros(settings.macros_dir), settings.marts_database)
+    macros = InsightMacros(settings.macros_dir / "events", settings.macros_dir / "insights")
+    unmodelled_sql = UnmodelledSql(macros, settings)
+    sql = InsightSql(macros, settings.marts_database, unmodelled_sql)
+    unmodelled = UnmodelledEvents(settings, warehouse, unmodelled_sql)
     results = Results(settings, warehouse, cache, sql, metrics)
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
     return Resources(
@@ -65,5 +69,5 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         database=database,
         cache=cache,
         keys=ApiKeys(settings, database),
-        insights=Insights(settings, warehouse, results, sql, defined),
+        insights=Insights(settings, warehouse, results, sql, defined, unmodelled=unmodelled),
     )

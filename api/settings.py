@@ -26,8 +26,9 @@ class ApiSettings(Settings):
         description="Directory of the built page, from the installation's directory; absent: the API alone is served.",
     )
     macros_dir: _InstalledPath = Field(
-        default=Path("dbt_project/macros/insights"),
-        description="Directory of the analytic SQL that dbt and the API share, from the installation's directory.",
+        default=Path("dbt_project/macros"),
+        description="Directory of the analytic SQL that dbt and the API share (its `events` and `insights`), from the "
+        "installation's directory.",
     )
     insights_dir: _InstalledPath = Field(
         default=Path("dbt_project/insights"),
@@ -37,6 +38,27 @@ class ApiSettings(Settings):
         default="marts",
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="ClickHouse database that holds the modelled tables.",
+    )
+    staging_database: str = Field(
+        default="staging",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="ClickHouse database of the staging models: which events were ever staged.",
+    )
+    intermediate_database: str = Field(
+        default="intermediate",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="ClickHouse database of the intermediate models: whom an event counts for.",
+    )
+    landing_database: str = Field(
+        default="raw",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="ClickHouse database of the landing tables: events that no refresh has modelled yet.",
+    )
+    landing_seconds: float = Field(
+        default=5.0,
+        ge=0.001,
+        description="How often answers take in what landed since the last refresh. Between, equal questions have equal "
+        "answers, from the cache.",
     )
     query_max_seconds: float = Field(
         default=30.0, gt=0, description="One query may run this long; then it is cancelled with `query_timeout`."

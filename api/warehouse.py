@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -21,6 +20,7 @@ from api.errors import (
     UnavailableError,
 )
 from api.settings import ApiSettings
+from api.turn import Turn
 from core.errors import RadixError
 from core.warehouse import ProjectScope, connect_async
 
@@ -61,6 +61,16 @@ where
     )
 """
 
+# What was inserted in the ten minutes before may have become visible after the refresh had looked. An insert of the
+# last second may still be under way: two looks by one statement must see the same.
+_LANDING_SPAN = """
+select tuple(
+    toDateTime64(max(inserted_minute), 3, 'UTC') - toIntervalMinute(10),
+    toStartOfInterval(now64(3, 'UTC') - toIntervalSecond(1), toIntervalMillisecond({step_ms:UInt32}))
+) as span
+from marts.fct_events_settled_landing
+"""
+
 _COMMENT = "select any(comment) from system.tables where database = {database:String} and name = {table:String}"
 
 _DAY_STARTS = """
@@ -68,32 +78,6 @@ select arrayMap(day -> toUnixTimestamp64Milli(toDateTime64(day, 3, {timezone:Str
 """
 # Two days per question, 100 bytes each: ranges that people choose repeat.
 _MAX_DAYS_KNOWN = 10_000
-
-
-class _Turn:
-    """Lets one caller do something while others wait; whoever waited for a failure gets it too.
-
-    Otherwise each would try in its turn, and with ClickHouse hanging the tenth request would be answered after the
-    patience of ten.
-    """
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._failure: RadixError | None = None
-        self._failed_at = float("-inf")
-
-    @asynccontextmanager
-    async def taken(self) -> AsyncGenerator[None]:
-        """Wait for the turn, and give it on in the end."""
-        asked_at = time.monotonic()
-        async with self._lock:
-            if self._failure is not None and self._failed_at >= asked_at:
-                raise self._failure
-            try:
-                yield
-            except RadixError as error:
-                self._failure, self._failed_at = error, time.monotonic()
-                raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +96,11 @@ class Warehouse:
         self._settings = settings
         self._client: AsyncClient | None = None
         self._limits: dict[str, Any] = {}
-        self._connecting = _Turn()
+        self._connecting = Turn()
         self._running = asyncio.Semaphore(settings.max_concurrent_queries)
         self._version = ""
         self._version_read_at = float("-inf")
-        self._version_reading = _Turn()
+        self._version_reading = Turn()
         self._days: dict[tuple[str, date], datetime] = {}
         self._zones: dict[int, str | None] = {}
 
@@ -140,14 +124,15 @@ class Warehouse:
             read_bytes=int(summary.get("read_bytes", 0)),
         )
 
-    async def data_version(self) -> str:
+    async def data_version(self, *, is_believed: bool = True) -> str:
         """Return a token that changes whenever a modelled table or the version of ClickHouse does.
 
-        It is believed for `data_version_seconds`. Reading it looks at ClickHouse's own list of parts, which holds no
-        tenant's data and so needs no scope.
+        It is believed for `data_version_seconds`, unless asked not to. Reading it looks at ClickHouse's own list of
+        parts, which holds no tenant's data and so needs no scope.
         """
         async with self._version_reading.taken():
-            if time.monotonic() - self._version_read_at >= self._settings.data_version_seconds:
+            age_s = time.monotonic() - self._version_read_at
+            if not is_believed or age_s >= self._settings.data_version_seconds:
                 version = str(await self._unscoped(_DATA_VERSION, {"database": self._settings.marts_database}))
                 if version != self._version:
                     self._days.clear()
@@ -192,6 +177,18 @@ class Warehouse:
                 rows = []
             self._zones[project_id] = rows[0]["timezone"] if rows else None
         return self._zones[project_id]
+
+    async def landing_span(self) -> tuple[datetime, datetime] | None:
+        """Return the UTC instants between which events were inserted that may not be modelled yet, `[since, until)`.
+
+        None before the first refresh. `until` lies a second or more back, at a multiple of `landing_seconds`.
+        """
+        sql = _LANDING_SPAN.replace("marts.", f"{self._settings.marts_database}.")
+        try:
+            since, until = await self._unscoped(sql, {"step_ms": round(self._settings.landing_seconds * 1000)})
+        except NotModelledYetError:
+            return None
+        return since, until
 
     async def comment(self, table: str) -> str:
         """Return the comment of a table of the marts, empty where there is no such table."""

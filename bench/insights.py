@@ -123,7 +123,7 @@ def _project(folder: Path) -> Path:
 
 
 def _questions() -> list[Question]:
-    macros = InsightMacros(ROOT / "dbt_project" / "macros" / "insights")
+    macros = InsightMacros(ROOT / "dbt_project" / "macros" / "events", ROOT / "dbt_project" / "macros" / "insights")
     days, persons, facts = "marts.agg_events_daily", "marts.agg_persons_daily", "marts.fct_events"
 
     def activity(relation: str, condition: str = "true", **bounds: Any) -> str:

@@ -20,14 +20,15 @@ class MacrosMissingError(RadixError):
 
 
 class InsightMacros:
-    """All macros of one directory, joined into one template so that they can call each other.
+    """All macros of some directories, joined into one template so that they can call each other.
 
     Files are read again when one of them changed, so that an edit reaches the marts and the API alike. Arguments are
     SQL expressions of the API's own making, with values as bound placeholders: never text from a request.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, *directories: Path) -> None:
+        self._directories = directories
+        self._places = " and ".join(map(str, directories))
         self._read_state: tuple[tuple[str, int], ...] = ()
         self._template: Template | None = None
 
@@ -35,17 +36,17 @@ class InsightMacros:
         """Return the SQL of one macro; raises `MacrosMissingError`."""
         module = self._current().module
         if not hasattr(module, macro):
-            raise MacrosMissingError(f"There is no macro {macro} in {self._directory}.")
+            raise MacrosMissingError(f"There is no macro {macro} in {self._places}.")
         try:
             return str(getattr(module, macro)(**arguments)).strip()
         except (TemplateError, TypeError) as error:
-            raise MacrosMissingError(f"The macro {macro} in {self._directory} does not render: {error}") from error
+            raise MacrosMissingError(f"The macro {macro} in {self._places} does not render: {error}") from error
 
     def _current(self) -> Template:
-        files = sorted(self._directory.glob("*.sql"))
-        state = tuple((file.name, file.stat().st_mtime_ns) for file in files)
+        files = [file for directory in self._directories for file in sorted(directory.glob("*.sql"))]
+        state = tuple((str(file), file.stat().st_mtime_ns) for file in files)
         if not files:
-            raise MacrosMissingError(f"There is no .sql file in {self._directory}; set RADIXINSIGHT_API_MACROS_DIR.")
+            raise MacrosMissingError(f"There is no .sql file in {self._places}; set RADIXINSIGHT_API_MACROS_DIR.")
         if self._template is None or state != self._read_state:
             # SQL is no HTML: escaping would break it, and values are bound, never rendered.
             environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - see above
@@ -53,6 +54,6 @@ class InsightMacros:
             try:
                 self._template = environment.from_string(source)
             except TemplateError as error:
-                raise MacrosMissingError(f"The macros in {self._directory} do not compile: {error}") from error
+                raise MacrosMissingError(f"The macros in {self._places} do not compile: {error}") from error
             self._read_state = state
         return self._template

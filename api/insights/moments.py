@@ -53,3 +53,8 @@ def cut_to_ms(instant: datetime) -> datetime:
     """Return an instant in UTC, cut to milliseconds."""
     utc = instant.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def literal(instant: datetime) -> str:
+    """Write a UTC instant as ClickHouse reads a bound DateTime64(3)."""
+    return instant.strftime("%Y-%m-%d %H:%M:%S.") + f"{instant.microsecond // 1000:03d}"

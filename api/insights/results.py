@@ -42,6 +42,10 @@ class _Shared:
     waiters: int = 0
 
 
+class DataChangedError(Exception):
+    """Tables were exchanged while a statement read several of them: its rows may be of both."""
+
+
 class Results:
     """Answers statements from Valkey when the data has not changed since, from ClickHouse otherwise."""
 
@@ -56,7 +60,7 @@ class Results:
         self._running: dict[str, _Shared] = {}
 
     async def rows(self, project_id: int, statement: Statement) -> Computed:
-        """Return the statement's rows for one project. Raises what `Warehouse.query` raises."""
+        """Return the statement's rows for one project. Raises `DataChangedError` and what `Warehouse.query` raises."""
         scope = ProjectScope(project_id)
         parameters = scope.parameters(**statement.parameters)
         version = await self._warehouse.data_version()
@@ -70,6 +74,11 @@ class Results:
 
     async def _compute(self, scope: ProjectScope, statement: Statement, version: str, key: str) -> dict[str, Any]:
         result, fresh_until = await asyncio.gather(self._timed(scope, statement), self._fresh_until(scope, version))
+        if statement.unmodelled is not None:
+            if await self._warehouse.data_version(is_believed=False) != version:
+                raise DataChangedError
+            newest = iso(statement.unmodelled.received_until)
+            fresh_until = newest if fresh_until is None else max(fresh_until, newest)
         document: dict[str, Any] = {
             "rows": _json_rows(result),
             "computed_at": iso(utc_now()),

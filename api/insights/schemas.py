@@ -77,18 +77,35 @@ class RetentionQuery(RangeQuery):
     periods: Annotated[int, Field(ge=1, le=100, description="Periods to follow after the first one, number 0.")] = 8
 
 
+class Unmodelled(BaseModel):
+    """Events that landed and that no refresh has modelled yet; they are counted from the landing table."""
+
+    events: Annotated[int, Field(description="How many of the project's events these are, in any range.")]
+    until: Annotated[datetime, Field(description="Those that landed before this instant (UTC) are counted.")]
+
+
 class Meta(BaseModel):
     """Where the figures come from: enough to compute them again by hand."""
 
     sources: Annotated[list[str], Field(description="Tables that were read.")]
     sql: Annotated[str, Field(description="The statement that was run; values stand in it as `{name:Type}`.")]
-    parameters: Annotated[dict[str, str | int], Field(description="The values that were bound to the statement.")]
+    parameters: Annotated[
+        dict[str, str | int | list[str]], Field(description="The values that were bound to the statement.")
+    ]
     computed_at: Annotated[datetime, Field(description="When ClickHouse computed it, UTC.")]
     fresh_until: Annotated[
         datetime | None,
         Field(
-            description="When the newest of the project's modelled events was received, UTC; null while it has none. "
-            "Events received before may still follow: they can land out of order."
+            description="When the newest of the project's events that may count was received, UTC; null while it has "
+            "none. Events received before may still follow: they can land out of order."
+        ),
+    ]
+    unmodelled: Annotated[
+        Unmodelled | None,
+        Field(
+            description="What was counted beside the modelled events; null when all that landed is modelled, and for "
+            "sessions and the marts of defined insights, which are as the latest refresh made them. Persons are those "
+            "of the latest refresh: an identify since then holds for these events only."
         ),
     ]
     data_version: Annotated[

@@ -1,6 +1,8 @@
 """Insight answers: the range in the project's zone, the statement, its rows, and the figures made of them."""
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
@@ -9,7 +11,7 @@ from api.errors import NotModelledYetError
 from api.insights.defined import DefinedInsights, shown_columns
 from api.insights.moments import cut_to_ms, is_in_reach
 from api.insights.queries import InsightSql, Statement, Window
-from api.insights.results import Computed, Results
+from api.insights.results import Computed, DataChangedError, Results
 from api.insights.schemas import (
     Bucket,
     Defined,
@@ -36,6 +38,7 @@ from api.insights.schemas import (
     TimeseriesData,
     TimeseriesQuery,
 )
+from api.insights.unmodelled import UnmodelledEvents
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core.clock import utc_now
@@ -45,6 +48,7 @@ from core.metadata import Project
 from core.problem import InvalidRequestError
 from core.warehouse import ProjectScope
 
+_ATTEMPTS = 3
 _SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "month": 28 * 86_400}
 
 
@@ -52,24 +56,33 @@ class Insights:
     """Answers one project's questions. Every method raises `InvalidRequestError` for a range that makes no sense."""
 
     def __init__(
-        self, settings: ApiSettings, warehouse: Warehouse, results: Results, sql: InsightSql, defined: DefinedInsights
+        self,
+        settings: ApiSettings,
+        warehouse: Warehouse,
+        results: Results,
+        sql: InsightSql,
+        defined: DefinedInsights,
+        *,
+        unmodelled: UnmodelledEvents,
     ) -> None:
         self._settings = settings
         self._warehouse = warehouse
         self._results = results
         self._sql = sql
         self._defined = defined
+        self._unmodelled = unmodelled
 
     async def event_names(self, project: Project, query: RangeQuery) -> EventNames:
         """Count events and persons by event name."""
-        computed, meta = await self._ask(project, self._sql.event_names(await self._rolled(project, query)))
+        window = await self._rolled(project, query)
+        computed, meta = await self._ask(project, window, self._sql.event_names)
         return EventNames(data=[EventCount(**row) for row in computed.rows], meta=meta)
 
     async def timeseries(self, project: Project, query: TimeseriesQuery) -> Timeseries:
         """Count one measure per bucket of the range, gaps as 0."""
         window = await self._rolled(project, query)
         self._check_buckets(window, query.interval)
-        computed, meta = await self._ask(project, self._sql.timeseries(window, query))
+        computed, meta = await self._ask(project, window, lambda span: self._sql.timeseries(span, query))
         now = utc_now()
         buckets: list[Bucket] = []
         for row in computed.rows:
@@ -88,7 +101,7 @@ class Insights:
     async def funnel(self, project: Project, query: FunnelQuery) -> Funnel:
         """Count persons at each step by their best attempt; the range selects entries."""
         window = await self._window(project, query)
-        computed, meta = await self._ask(project, self._sql.funnel(window, query))
+        computed, meta = await self._ask(project, window, lambda span: self._sql.funnel(span, query))
         by_step = {int(row["step"]): row for row in computed.rows}
         steps: list[FunnelStep] = []
         for number, event in enumerate(query.step, start=1):
@@ -120,7 +133,8 @@ class Insights:
     async def retention(self, project: Project, query: RetentionQuery) -> Retention:
         """Follow first-time cohorts over calendar periods; averages leave out cells that have not ended."""
         window = await self._rolled(project, query)
-        computed, meta = await self._ask(project, self._sql.retention(window, query, _quarter_hour(utc_now())))
+        now = _quarter_hour(utc_now())
+        computed, meta = await self._ask(project, window, lambda span: self._sql.retention(span, query, now))
         cohorts: dict[str, RetentionCohort] = {}
         for row in computed.rows:
             cohort = cohorts.setdefault(
@@ -167,7 +181,7 @@ class Insights:
         insight = self._defined.find(project.id, name)
         if insight.version not in await self._warehouse.comment(insight.name):
             raise NotModelledYetError(f"{self._settings.marts_database} for {insight.name} as it is defined now")
-        computed, meta = await self._ask(project, self._defined.rows(insight, query.limit))
+        computed, meta = await self._read(project, self._defined.rows(insight, query.limit), time.perf_counter())
         data = MartData(
             name=insight.name,
             kind=insight.definition.kind,
@@ -183,9 +197,26 @@ class Insights:
         )
         return Mart(data=data, meta=meta)
 
-    async def _ask(self, project: Project, statement: Statement) -> tuple[Computed, Meta]:
+    async def _ask(
+        self, project: Project, window: Window, statement: Callable[[Window], Statement]
+    ) -> tuple[Computed, Meta]:
+        """Answer from the models and from what landed since.
+
+        Where a refresh exchanges tables in the meantime the question is asked anew; where it does so each time, what is
+        not modelled is left out.
+        """
         started = time.perf_counter()
+        for _ in range(_ATTEMPTS):
+            unmodelled = await self._unmodelled.find(project.id, project.timezone)
+            if unmodelled is None:
+                break
+            with suppress(DataChangedError):
+                return await self._read(project, statement(replace(window, unmodelled=unmodelled)), started)
+        return await self._read(project, statement(window), started)
+
+    async def _read(self, project: Project, statement: Statement, started: float) -> tuple[Computed, Meta]:
         computed = await self._results.rows(project.id, statement)
+        unmodelled = computed.statement.unmodelled
         meta = Meta.model_validate(
             {
                 "sources": list(statement.sources),
@@ -193,6 +224,7 @@ class Insights:
                 "parameters": computed.parameters,
                 "computed_at": computed.computed_at,
                 "fresh_until": computed.fresh_until,
+                "unmodelled": None if unmodelled is None else {"events": unmodelled.events, "until": unmodelled.until},
                 "data_version": computed.data_version,
                 "elapsed_ms": round((time.perf_counter() - started) * 1000, 3),
                 "cached": computed.cached,

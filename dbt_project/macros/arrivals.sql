@@ -10,7 +10,8 @@
 
 {#-
     Where the numbers of the last run that succeeded are kept (settled), those of the run that is under way (landed), the
-    minutes that it has to read (unsettled), and the ids of which a delivery that counted is no longer there (erased).
+    minutes that it has to read (unsettled), the ids of which a delivery that counted is no longer there (erased), and those
+    of all events (ids).
 -#}
 {% macro arrivals_table(kind) -%}
     {{ this.schema }}.{{ this.name }}_{{ kind }}
@@ -128,6 +129,36 @@
         from {{ arrivals_table('erased') }}
     )
     {%- endif -%}
+{%- endmacro %}
+
+{#-
+    The ids of all events that were ever staged, as hashes: who has to know whether an event is new looks here first, and
+    not through all history. Written before the numbers are settled: of a run that dies in between, the next one reads the
+    same minutes. Ids of erased events stay until all is made anew.
+-#}
+{% macro keep_ids() -%}
+    {%- set ids = arrivals_table('ids') -%}
+    {%- set is_known = execute and is_incremental() and existing_table(ids) is not none -%}
+    {%- if is_known -%}
+    insert into {{ ids }}
+    {%- else -%}
+    create or replace table {{ ids }} {{ on_cluster_clause(this) }}
+    (
+        project_id UInt32,
+        id_hash UInt64 codec(Delta, ZSTD(1))
+    )
+    engine = ReplacingMergeTree order by (project_id, id_hash)
+    -- Looked up one by one.
+    settings index_granularity = 512
+    as
+    {%- endif %}
+    select
+        project_id,
+        {{ message_id_hash('message_id') }} as id_hash
+    from {{ this }}
+    {%- if is_known %}
+    where toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
+    {%- endif %}
 {%- endmacro %}
 
 {#- After the model's rows are in. -#}

@@ -109,6 +109,18 @@
     {{ loads() }}
 {%- endmacro %}
 
+{#-
+    Up to which minute of landing the events are modelled. Who answers from here and from what landed since begins to look
+    some minutes earlier: what was inserted then may have become visible later.
+-#}
+{% macro settle_landing() -%}
+    create or replace table {{ facts_table('settled_landing') }} {{ on_cluster_clause(this) }}
+    engine = MergeTree order by inserted_minute
+    as
+    select max(inserted_minute) as inserted_minute
+    from {{ ref('stg_collector__events').schema }}.stg_collector__events_settled
+{%- endmacro %}
+
 {#- Last: without it, the next run makes everything anew. -#}
 {% macro settle_rules() -%}
     create or replace table {{ facts_table('settled_rules') }} {{ on_cluster_clause(this) }}

@@ -456,7 +456,7 @@ export interface components {
              * @description The values that were bound to the statement.
              */
             parameters: {
-                [key: string]: string | number;
+                [key: string]: string | number | string[];
             };
             /**
              * Computed At
@@ -466,9 +466,11 @@ export interface components {
             computed_at: string;
             /**
              * Fresh Until
-             * @description When the newest of the project's modelled events was received, UTC; null while it has none. Events received before may still follow: they can land out of order.
+             * @description When the newest of the project's events that may count was received, UTC; null while it has none. Events received before may still follow: they can land out of order.
              */
             fresh_until: string | null;
+            /** @description What was counted beside the modelled events; null when all that landed is modelled, and for sessions and the marts of defined insights, which are as the latest refresh made them. Persons are those of the latest refresh: an identify since then holds for these events only. */
+            unmodelled: components["schemas"]["Unmodelled"] | null;
             /**
              * Data Version
              * @description Changes with every change of the modelled events and of ClickHouse's version.
@@ -679,6 +681,23 @@ export interface components {
             timezone: string;
             /** Buckets */
             buckets: components["schemas"]["Bucket"][];
+        };
+        /**
+         * Unmodelled
+         * @description Events that landed and that no refresh has modelled yet; they are counted from the landing table.
+         */
+        Unmodelled: {
+            /**
+             * Events
+             * @description How many of the project's events these are, in any range.
+             */
+            events: number;
+            /**
+             * Until
+             * Format: date-time
+             * @description Those that landed before this instant (UTC) are counted.
+             */
+            until: string;
         };
         /**
          * ParameterError

@@ -97,6 +97,12 @@ function Details({ meta, timezone }: { meta: Meta; timezone: string }) {
         <Fact name="Newest event received">
           {meta.fresh_until === null ? "no events yet" : formatInstant(meta.fresh_until, timezone)}
         </Fact>
+        {meta.unmodelled && (
+          <Fact name="Not modelled yet">
+            {formatCount(meta.unmodelled.events)} events that landed until {formatInstant(meta.unmodelled.until, timezone)}{" "}
+            are counted too
+          </Fact>
+        )}
         <Fact name="Computed">
           {formatInstant(meta.computed_at, timezone)}
           {meta.cached ? " (kept in the cache since; the data has not changed)" : " (for this answer)"}

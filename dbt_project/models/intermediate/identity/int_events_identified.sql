@@ -117,15 +117,9 @@ resolved as (
         events.country as country,
         events.library as library,
         events.loaded_at as loaded_at,
-        multiIf(
-            merged.merged_user_id != '', merged.merged_user_id,
-            events.user_id != '', events.user_id,
-            empty(devices.links), '',
-            -- What came before a device's first link belongs to that link's user.
-            length(devices.links) = 1 or {{ event_order('events') }} < tupleElement(devices.links[1], 1),
-            tupleElement(devices.links[1], 2),
-            tupleElement(arrayLast(link -> link.1 <= {{ event_order('events') }}, devices.links), 2)
-        ) as person_user_id
+        {{ person_user_id(
+            'events.user_id', 'merged.merged_user_id', 'devices.links', event_order('events')
+        ) }} as person_user_id
     from events
     left join merged on events.project_id = merged.project_id and events.user_id = merged.user_id
     left join devices
@@ -141,7 +135,7 @@ select
     message_id,
     type,
     event,
-    if(person_user_id = '', concat('anonymous:', anonymous_id), concat('user:', person_user_id)) as person_id,
+    {{ person_id('person_user_id', 'anonymous_id') }} as person_id,
     anonymous_id,
     user_id,
     session_id,

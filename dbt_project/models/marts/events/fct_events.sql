@@ -14,6 +14,7 @@
             '{{ shorten_touched() }}',
             '{{ settle_loads() }}',
             '{{ settle_keys() }}',
+            '{{ settle_landing() }}',
             '{{ settle_rules() }}',
         ],
     )

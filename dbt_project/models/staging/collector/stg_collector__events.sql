@@ -15,7 +15,12 @@
             '{{ list_erased() }}',
             '{{ delete_erased() }}',
         ],
-        post_hook=['{{ reread_contexts() }}', '{{ settle_arrivals() }}', '{{ forget_erased() }}'],
+        post_hook=[
+            '{{ reread_contexts() }}',
+            '{{ keep_ids() }}',
+            '{{ settle_arrivals() }}',
+            '{{ forget_erased() }}',
+        ],
     )
 }}
 

@@ -1,0 +1,269 @@
+{#-
+    The events of a project that landed and that no refresh has modelled yet, in the columns of fct_events that trends,
+    funnels and retention read. An answer is made of fct_events (or a rollup of it) and of these: each event is in one of
+    both, by its message id.
+
+    Columns: project_id, message_id, type, event, timestamp, received_at, sequence, person_number, event_date.
+    Grain: one row per message id, the delivery that was received first.
+
+    Looked at are deliveries with inserted_at in [since, until). `since` lies before anything that the last refresh did not
+    see, `until` is an instant that has passed. `repeated` is what repeated_deliveries gives for the same span, as an
+    Array(String). `landing` is raw.events, `facts` is fct_events.
+
+    Persons are those of the last refresh; links of devices that identify events among these make hold for these. A person
+    who has no number yet gets one above 2^31, the same one in the whole statement.
+
+    The engine works a CTE out at each place that names it: what is looked up is narrowed by plain reads of the span, which
+    may ask for more than is needed, and not by the events that are left.
+-#}
+{%- macro unmodelled_events(
+    project, since, until, timezone, repeated, landing, facts, merged_users, linked_devices, numbered_persons
+) -%}
+{%- set new_numbers_start = 2 ** 31 %}
+with
+    landed as (
+        {{ landed_deliveries(
+            project,
+            since,
+            until,
+            landing,
+            ['message_id', 'type', 'event', 'anonymous_id', 'user_id', 'timestamp', 'received_at', 'sequence'],
+        ) | indent(8) }}
+        -- The traits of a group may come without a person.
+        and (anonymous_id != '' or user_id != '')
+        order by {{ delivery_order() | trim }}
+        limit 1 by message_id
+    ),
+
+    unmodelled as (
+        select
+            message_id,
+            type,
+            event,
+            anonymous_id,
+            user_id,
+            timestamp,
+            received_at,
+            sequence
+        from landed
+        where
+            not has({{ repeated }}, message_id)
+            and message_id not in (
+                {{ modelled_as_landed(project, since, until, landing, facts) | indent(16) }}
+            )
+    ),
+
+    merged as (
+        select
+            user_id,
+            merged_user_id
+        from {{ merged_users }}
+        where
+            project_id = {{ project }}
+            and user_id in (
+                {{ landed_deliveries(project, since, until, landing, ['user_id']) | indent(16) }}
+            )
+    ),
+
+    identifies as (
+        {{ landed_deliveries(
+            project, since, until, landing,
+            ['message_id', 'anonymous_id', 'user_id', 'timestamp', 'received_at', 'sequence'],
+        ) | indent(8) }}
+        and type = 'identify'
+        and anonymous_id != ''
+        and user_id != ''
+        and not has({{ repeated }}, message_id)
+        order by {{ delivery_order() | trim }}
+        limit 1 by message_id
+    ),
+
+    links as (
+        select
+            anonymous_id,
+            arrayJoin(links) as link
+        from {{ linked_devices }}
+        where
+            project_id = {{ project }}
+            and anonymous_id in (
+                {{ landed_deliveries(project, since, until, landing, ['anonymous_id']) | indent(16) }}
+            )
+        union all
+        select
+            identifies.anonymous_id as anonymous_id,
+            (
+                {{ event_order('identifies') }}, if(merged.merged_user_id = '', identifies.user_id, merged.merged_user_id)
+            ) as link
+        from identifies
+        left join merged on identifies.user_id = merged.user_id
+    ),
+
+    devices as (
+        select
+            anonymous_id,
+            arraySort(groupArray(link)) as device_links
+        from links
+        group by anonymous_id
+    ),
+
+    resolved as (
+        select
+            unmodelled.message_id as message_id,
+            unmodelled.type as type,
+            unmodelled.event as event,
+            unmodelled.timestamp as timestamp,
+            unmodelled.received_at as received_at,
+            unmodelled.sequence as sequence,
+            {{ person_user_id(
+                'unmodelled.user_id', 'merged.merged_user_id', 'devices.device_links', event_order('unmodelled')
+            ) }} as person_user_id,
+            {{ person_id('person_user_id', 'unmodelled.anonymous_id') }} as person_id
+        from unmodelled
+        left join merged on unmodelled.user_id = merged.user_id
+        left join devices on unmodelled.anonymous_id = devices.anonymous_id
+    ),
+
+    numbered as (
+        select
+            person_id,
+            person_number
+        from {{ numbered_persons }}
+        where
+            project_id = {{ project }}
+            and person_id in (
+                {{ landed_deliveries(
+                    project, since, until, landing,
+                    ["arrayJoin([concat('user:', user_id), concat('anonymous:', anonymous_id)])"],
+                ) | indent(16) }}
+                union all
+                select concat('user:', merged_user_id)
+                from merged
+                union all
+                select concat('user:', link.2)
+                from links
+            )
+    )
+
+select
+    toUInt32({{ project }}) as project_id,
+    resolved.message_id as message_id,
+    resolved.type as type,
+    resolved.event as event,
+    resolved.timestamp as timestamp,
+    resolved.received_at as received_at,
+    resolved.sequence as sequence,
+    if(
+        numbered.person_number > 0,
+        numbered.person_number,
+        toUInt32({{ new_numbers_start }} + dense_rank() over (order by numbered.person_number > 0, resolved.person_id))
+    ) as person_number,
+    {{ insights_bucket('resolved.timestamp', 'day', timezone) }} as event_date
+from resolved
+left join numbered on resolved.person_id = numbered.person_id
+{%- endmacro -%}
+
+{#-
+    The message ids of deliveries in the span that repeat a modelled event and tell something else of it, such as another
+    time: what tells them apart from new events is all history, and not its sort key.
+
+    `ids` is stg_collector__events_ids: hashes of all message ids that were ever staged, which say of nearly every new event
+    that it is new. Only where one is known, and not modelled as it landed, all ids are read.
+-#}
+{%- macro repeated_deliveries(project, since, until, landing, facts, ids) -%}
+with
+    told_apart as (
+        select message_id
+        from (
+            {{ landed_deliveries(project, since, until, landing, ['message_id']) | indent(12) }}
+        ) as landed
+        where
+            {{ message_id_hash('message_id') }} in (
+                select id_hash
+                from {{ ids }}
+                where
+                    project_id = {{ project }}
+                    and id_hash in (
+                        {{ landed_deliveries(
+                            project, since, until, landing, [message_id_hash('message_id')]
+                        ) | indent(24) }}
+                    )
+            )
+            and message_id not in (
+                {{ modelled_as_landed(project, since, until, landing, facts) | indent(16) }}
+            )
+    )
+
+select distinct message_id
+from {{ facts }}
+where
+    project_id = {{ project }}
+    and (select count() from told_apart) > 0
+    and message_id in (select message_id from told_apart)
+{%- endmacro -%}
+
+{#- Deliveries of the span; more conditions may follow. -#}
+{%- macro landed_deliveries(project, since, until, landing, columns) -%}
+select {{ columns | join(', ') }}
+from {{ landing }}
+where
+    project_id = {{ project }}
+    and inserted_at >= {{ since }}
+    and inserted_at < {{ until }}
+    and protocol != 'canary'
+{%- endmacro -%}
+
+{#- The ids of deliveries of the span that are in fct_events as they landed: found by its sort key. -#}
+{%- macro modelled_as_landed(project, since, until, landing, facts) -%}
+select message_id
+from {{ facts }}
+where
+    project_id = {{ project }}
+    and (event, timestamp, message_id) in (
+        {{ landed_deliveries(project, since, until, landing, ['event', 'timestamp', 'message_id']) | indent(8) }}
+    )
+{%- endmacro -%}
+
+{#- Events with those that are not modelled yet, a relation for an insight. `unmodelled`: see unmodelled_events. -#}
+{%- macro all_events(facts, project, unmodelled) -%}
+{%- set columns = [
+    'project_id', 'message_id', 'type', 'event', 'timestamp', 'received_at', 'sequence', 'person_number', 'event_date',
+] -%}
+(
+    select {{ columns | join(', ') }}
+    from {{ facts }}
+    where project_id = {{ project }}
+    union all
+    select {{ columns | join(', ') }}
+    from (
+        {{ unmodelled | indent(8) }}
+    )
+)
+{%- endmacro -%}
+
+{#-
+    The same of a rollup with the columns project_id, events (count), persons (set), when (`moment`: event_date, or hour_at)
+    and, but for agg_persons_daily, event.
+-#}
+{%- macro all_of_rollup(rollup, project, unmodelled, timezone, moment, has_events=true) -%}
+(
+    select
+        project_id,
+        {{ 'event,' if has_events }}
+        {{ moment }},
+        events,
+        persons
+    from {{ rollup }}
+    where project_id = {{ project }}
+    union all
+    select
+        project_id,
+        {{ 'event,' if has_events }}
+        {{ 'event_date' if moment == 'event_date' else insights_bucket('timestamp', 'hour', timezone) }} as {{ moment }},
+        count() as events,
+        groupBitmapState(person_number) as persons
+    from (
+        {{ unmodelled | indent(8) }}
+    )
+    group by project_id, {{ 'event, ' if has_events }}{{ moment }}
+)
+{%- endmacro -%}

@@ -1,0 +1,231 @@
+"""Events that landed since the last refresh count in answers, as they will after the next one."""
+
+import asyncio
+import os
+import random
+from collections.abc import Generator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.orm import Session
+
+from api.settings import ApiSettings
+from api.warehouse import Warehouse
+from core import metadata, warehouse
+from core.metadata import projects
+from engine.landing import MODELS, Landing, landing
+from reference.events import Event
+from runtime.instance import Instance
+
+FIRST = datetime(2025, 3, 3, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ZONES = ("Asia/Kathmandu", "America/New_York", "UTC")
+NAMES = ("a", "b", "c")
+RANGE = "from=2025-03-03&to=2025-03-24"
+QUESTIONS = [
+    f"event-names?{RANGE}",
+    "event-names?from=2025-03-04T10:00:00Z&to=2025-03-20T10:30:00Z",
+    *(f"insights/timeseries?{RANGE}&interval={interval}&measure=persons" for interval in ("day", "week")),
+    f"insights/timeseries?{RANGE}&interval=hour&event=a",
+    f"insights/timeseries?{RANGE}&event=b&measure=persons",
+    f"insights/funnel?{RANGE}&step=a&step=b&step=c&window=2d",
+    f"insights/retention?{RANGE}&start_event=a&period=day&periods=5",
+    "insights/retention?from=2025-03-03&to=2025-03-17&return_event=b&period=week&periods=2",
+]
+
+
+class History:
+    """One project's events: those that a refresh models, and those that land after it."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._made = 0
+        users, devices = [f"u{number}" for number in range(5)], [f"d{number}" for number in range(5)]
+        self.modelled = [self._track(users, devices) for _ in range(60)]
+        # Two devices belong to users; the others are anonymous.
+        self.modelled += [self._identify(device, chance.choice(users), FIRST) for device in devices[:2]]
+        users += ["u8", "u9"]
+        self.landed = [self._track(users, ["d0", "d1", "d2", "d8", "d9"]) for _ in range(40)]
+        # A device that nobody knew, and one that goes to another user after all that is modelled.
+        self.landed.append(self._identify("d8", chance.choice(users), self._instant()))
+        self.landed.append(self._identify("d0", chance.choice(users), FIRST + timedelta(days=21)))
+        self.uncounted = [
+            self._event(type="group", event="$group"),
+            *(self._repeat(event) for event in chance.sample([*self.modelled, *self.landed], 12)),
+        ]
+
+    def _instant(self) -> datetime:
+        return FIRST + timedelta(minutes=self._chance.randrange(20 * 24 * 12) * 5)
+
+    def _event(self, **fields: Any) -> Event:
+        self._made += 1
+        at = fields.pop("timestamp", None) or self._instant()
+        return Event(message_id=f"m{self._made}", timestamp=at, received_at=at + HOUR, **fields)
+
+    def _track(self, users: list[str], devices: list[str]) -> Event:
+        who = self._chance.choice(
+            [{"user_id": self._chance.choice(users)}, {"anonymous_id": self._chance.choice(devices)}]
+        )
+        return self._event(event=self._chance.choice(NAMES), **who)
+
+    def _identify(self, device: str, user: str, at: datetime) -> Event:
+        return self._event(type="identify", event="$identify", anonymous_id=device, user_id=user, timestamp=at)
+
+    def _repeat(self, event: Event) -> Event:
+        """Return a later delivery, which tells another time now and then."""
+        told = event.timestamp + self._chance.choice([timedelta(), HOUR])
+        return replace(event, timestamp=told, received_at=event.received_at + HOUR)
+
+
+@pytest.fixture(scope="module")
+def landed(runtime: Instance) -> Generator[tuple[Landing, dict[int, History], dict[int, str]]]:
+    """Model the first part of each history, and land the second."""
+    engine = metadata.connect(runtime.database_url)
+    keys: dict[int, str] = {}
+    histories: dict[int, History] = {}
+    with Session(engine) as session, session.begin():
+        for number in range(3):
+            project = projects.create_project(session, f"landed {os.urandom(4).hex()}", timezone=ZONES[number % 3])
+            keys[project.id] = projects.create_api_key(session, project.id, "test")
+            histories[project.id] = History(random.Random(number))  # noqa: S311 - reproducible events, no secrets
+    engine.dispose()
+    client = warehouse.connect(runtime.clickhouse_url)
+    with landing(runtime, client) as place:
+        for (project_id, history), zone in zip(histories.items(), ZONES, strict=True):
+            place.set_project(project_id, timezone=zone)
+            # Half of it within the minutes that are looked at again.
+            place.deliver(project_id, history.modelled[::2], inserted_at=datetime.now(UTC) - HOUR)
+            place.deliver(project_id, history.modelled[1::2], inserted_at=datetime.now(UTC))
+        place.dbt(*MODELS, "--select", "+dim_projects")
+        for project_id, history in histories.items():
+            place.deliver(project_id, [*history.landed, *history.uncounted], inserted_at=datetime.now(UTC))
+            canary: dict[str, object] = {
+                "project_id": project_id,
+                "message_id": "canary",
+                "event": "a",
+                "user_id": "u0",
+            }
+            place.land(canary | {"protocol": "canary", "timestamp": "2025-03-05 00:00:00", "type": "track"})
+        yield place, histories, keys
+    client.close()
+
+
+@pytest.fixture
+def own_settings(runtime: Instance, landed: Any) -> ApiSettings:
+    place, _, _ = landed
+    layers = {f"{layer}_database": f"{place.prefix}{layer}" for layer in ("marts", "staging", "intermediate")}
+    return ApiSettings.model_validate(
+        layers
+        | {
+            "clickhouse_url": runtime.clickhouse_reader_url,
+            "database_url": runtime.database_url,
+            "redis_url": runtime.redis_url,
+            "landing_database": f"{place.prefix}raw",
+            "key_cache_seconds": 0,
+            "data_version_seconds": 0,
+            "landing_seconds": 1,
+        }
+    )
+
+
+async def _ask(client: httpx.AsyncClient, project_id: int, key: str, question: str) -> Any:
+    answer = await client.get(f"/v1/projects/{project_id}/{question}", headers={"authorization": f"Bearer {key}"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def _ask_all(client: httpx.AsyncClient, keys: dict[int, str]) -> dict[tuple[int, str], Any]:
+    asked = [(project_id, question) for project_id in keys for question in QUESTIONS]
+    answers = await asyncio.gather(
+        *(_ask(client, project_id, keys[project_id], question) for project_id, question in asked)
+    )
+    return dict(zip(asked, answers, strict=True))
+
+
+async def test_answers_before_a_refresh_and_in_the_midst_of_it_are_those_after_it(
+    serve: Any, own_settings: ApiSettings, landed: Any
+) -> None:
+    place, histories, keys = landed
+    # What was inserted in the last second is not looked at yet, and only every second.
+    await asyncio.sleep(2.1)
+    stages: list[dict[tuple[int, str], Any]] = []
+    async with serve(own_settings) as (client, _):
+        stages.append(await _ask_all(client, keys))
+        for selected in ("stg_collector__events", "+fct_events", "+dim_projects"):
+            place.dbt(*MODELS, "--select", selected)
+            stages.append(await _ask_all(client, keys))
+    before, staged, repairing, after = stages
+    for (project_id, question), answer in before.items():
+        asked = (project_id, question)
+        assert answer["data"] == staged[asked]["data"] == repairing[asked]["data"] == after[asked]["data"], question
+        landed_events = histories[project_id].landed
+        for early in (answer, staged[asked]):
+            assert early["meta"]["unmodelled"]["events"] == len(landed_events)
+            assert early["meta"]["sources"][-1] == f"{place.prefix}raw.events"
+        for late in (repairing[asked], after[asked]):
+            assert late["meta"]["unmodelled"] is None
+        newest = max(event.received_at for event in [*landed_events, *histories[project_id].modelled])
+        assert datetime.fromisoformat(answer["meta"]["fresh_until"]) == newest
+    for stage, expected in (
+        (before, {"fct_events", "agg_events_daily", "agg_events_hourly", "agg_persons_daily"}),
+        (repairing, {"fct_events"}),
+    ):
+        sources = {answer["meta"]["sources"][0].partition(".")[2] for answer in stage.values()}
+        assert sources == expected
+
+
+async def test_what_landed_counts_for_its_own_project_alone(serve: Any, own_settings: ApiSettings, landed: Any) -> None:
+    place, _, keys = landed
+    (first, key), (second, other_key) = list(keys.items())[:2]
+    question = f"insights/timeseries?{RANGE}&measure=persons&event=fresh"
+    await _land(place, first, "own", "fresh")
+    async with serve(own_settings) as (client, _):
+        mine = await _ask(client, first, key, question)
+        others = await _ask(client, second, other_key, question)
+        assert sum(bucket["value"] for bucket in mine["data"]["buckets"]) == 1
+        assert sum(bucket["value"] for bucket in others["data"]["buckets"]) == 0
+        sessions = await _ask(client, first, key, question.replace("persons", "sessions"))
+    assert sessions["meta"]["unmodelled"] is None
+
+
+@pytest.mark.parametrize(("changes", "is_counted"), [(1, True), (9, False)])
+async def test_a_refresh_that_exchanges_tables_meanwhile_makes_the_question_new(
+    serve: Any,
+    own_settings: ApiSettings,
+    landed: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    changes: int,
+    is_counted: bool,
+) -> None:
+    place, _, keys = landed
+    project_id, key = list(keys.items())[-1]
+    name = f"meanwhile {changes}"
+    await _land(place, project_id, name, name)
+    unpatched = Warehouse.data_version
+    left = changes
+
+    async def version(self: Warehouse, *, is_believed: bool = True) -> str:
+        nonlocal left
+        found = await unpatched(self, is_believed=is_believed)
+        if is_believed or left == 0:
+            return found
+        left -= 1
+        return f"{found} exchanged"
+
+    monkeypatch.setattr(Warehouse, "data_version", version)
+    async with serve(own_settings) as (client, _):
+        answer = await _ask(client, project_id, key, f"event-names?{RANGE}")
+    assert (name in {row["event"] for row in answer["data"]}) is is_counted
+    assert (answer["meta"]["unmodelled"] is not None) is is_counted
+    assert left == max(0, changes - 3)
+
+
+async def _land(place: Landing, project_id: int, message_id: str, event: str) -> None:
+    at = FIRST + HOUR
+    landed = Event(message_id=message_id, event=event, user_id="u0", timestamp=at, received_at=at)
+    place.deliver(project_id, [landed], inserted_at=datetime.now(UTC))
+    await asyncio.sleep(2.1)
