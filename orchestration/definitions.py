@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration import dbt_manifest
 from orchestration.dbt_translation import freshness
+from orchestration.defs.backfills.assets import backfills
 from orchestration.defs.enrichment.assets import addresses, custom, user_agents
 from orchestration.defs.governance.assets import pii_findings
 from orchestration.defs.governance.properties import event_properties, events_as_agreed
@@ -29,6 +30,7 @@ def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             events,
+            backfills,
             *(
                 made.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh))
                 for made in (projects, user_agents, addresses, custom, pii_findings, event_properties)

@@ -160,7 +160,7 @@ def _events(chance: random.Random) -> list[Event]:
 def _land(runtime: Instance, chance: random.Random, made: list[TestProject]) -> None:
     client = warehouse.connect(runtime.clickhouse_url)
     client.command(f"create database if not exists {PREFIX}raw")
-    for table in ("events", "rejects", "projects"):
+    for table in ("events", "rejects", "projects", "backfills"):
         client.command(f"create table if not exists {PREFIX}raw.{table} as raw.{table}")
     names = ["project_id", "message_id", "type", "event", "user_id", "timestamp", "received_at", "sequence"]
     rows: list[list[Any]] = []

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = ("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 """Arguments to dbt that make the models and the seeds, which `run` leaves out, without testing them."""
 _LAYERS = ("staging", "intermediate", "marts")
-_TABLES = {"raw": ("events", "projects"), "enrichment": ("user_agents", "addresses", "custom", "progress")}
+_TABLES = {"raw": ("events", "projects", "backfills"), "enrichment": ("user_agents", "addresses", "custom", "progress")}
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,10 @@ class Landing:
             "updated_at": json_instant(updated_at),
         }
         self._insert("projects", [row])
+
+    def request_backfill(self, days: Iterable[date]) -> None:
+        """Ask for the events of UTC days to be made anew."""
+        self._insert("backfills", [{"day": str(day), "requested_at": json_instant(datetime.now(UTC))} for day in days])
 
     def erase(self, project_id: int, name: str) -> None:
         """Delete every landed event that names a user or a device."""

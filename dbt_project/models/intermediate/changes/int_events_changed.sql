@@ -18,6 +18,7 @@
     )",
     'agent': "user_agent in (select key from " ~ keys ~ " where kind = 'agent')",
     'address': "ip in (select key from " ~ keys ~ " where kind = 'address')",
+    'day': "toString(toDate32(timestamp, 'UTC')) in (select key from " ~ keys ~ " where kind = 'day')",
     'result': "(project_id, message_id) in (
         select
             project_id,

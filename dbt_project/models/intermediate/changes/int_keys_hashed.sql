@@ -71,6 +71,14 @@ results as (
     -- final: a result that was made anew replaces the one before, also while their parts are not merged yet.
     from {{ source('enrichment', 'custom') }} final
     group by project_id, processed_minute
+),
+
+backfills as (
+    select
+        day,
+        max(requested_at) as requested_at
+    from {{ source('raw', 'backfills') }}
+    group by day
 )
 
 select
@@ -128,3 +136,10 @@ select
     toString(toUnixTimestamp(processed_minute)) as key,
     results as state
 from results
+union all
+select
+    toLowCardinality('day') as kind,
+    toUInt32(0) as project_id,
+    toString(day) as key,
+    sipHash64(requested_at) as state
+from backfills
