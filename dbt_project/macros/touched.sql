@@ -26,7 +26,7 @@
     engine = MergeTree order by run
 {%- endmacro %}
 
-{% macro log_touched(condition) -%}
+{% macro log_touched(relation, condition) -%}
     insert into {{ touched_log() }}
     select distinct
         (select max(run) from {{ touched_log() }}) + 1 as run,
@@ -36,7 +36,7 @@
         event_date,
         person_number,
         session_id
-    from {{ this }}
+    from {{ relation }}
     where {{ condition }}
 {%- endmacro %}
 
@@ -48,14 +48,17 @@
         (select max(run) from {{ touched_log() }}) + 1 as run,
         true as is_rebuild
     {%- elif execute -%}
-    {{ log_touched('(project_id, message_id) in (' ~ stale_events(['project_id', 'message_id']) ~ ')') }}
+    {{ log_touched(this, '(project_id, message_id) in (' ~ stale_events(['project_id', 'message_id']) ~ ')') }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- After: what stands in the rows that this run made. -#}
-{% macro log_made() -%}
+{#-
+    What stands in the rows that this run made, while only the copy has them: a run that dies after the copy took the
+    table's place has nothing left to log by which the next one could tell these rows.
+-#}
+{% macro log_made(copy) -%}
     {%- if execute and has_rows(ref('int_events_stale')) -%}
-    {{ log_touched('made_at = (select max(made.made_at) from ' ~ this ~ ' as made)') }}
+    {{ log_touched(copy, 'made_at = (select max(made.made_at) from ' ~ copy ~ ' as made)') }}
     {%- endif -%}
 {%- endmacro %}
 
