@@ -129,17 +129,9 @@
     from {{ ref('int_keys_hashed') }}
 {%- endmacro %}
 
-{#- Before the sessions of an SDK are measured: one that lost an event may have become shorter, or be gone. -#}
-{% macro forget_shrunk_sessions() -%}
-    {%- set is_shrunk = 'is_removed and sdk_session_key != 0' -%}
-    {%- if execute and is_incremental() and has_rows(ref('int_events_arrived'), is_shrunk) -%}
-    delete from {{ this }} {{ on_cluster_clause(this) }}
-    where (project_id, sdk_session_key) in (
-        select
-            project_id,
-            sdk_session_key
-        from {{ ref('int_events_arrived') }}
-        where is_removed
-    )
-    {%- endif -%}
+{#- The sessions of an SDK of which an event came or went. -#}
+{% macro arrived_sessions(columns) -%}
+    select {{ columns | join(', ') }}
+    from {{ ref('int_events_arrived') }}
+    where sdk_session_key != 0
 {%- endmacro %}

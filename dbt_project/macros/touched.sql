@@ -96,12 +96,12 @@
 
 {#-
     Whether a model is made anew as a whole: it is new or was edited, fct_events was made anew, or the log does not reach
-    back far enough.
+    back far enough. One that does not read the log is made anew with fct_events.
 -#}
 {% macro repairs_all() -%}
     {%- if not execute -%}
         {{ return(true) }}
-    {%- elif this.schema ~ '.' ~ this.name == facts() -%}
+    {%- elif config.get('stale_keys') != 'touched' -%}
         {{ return(rebuilds_facts()) }}
     {%- elif should_full_refresh() or existing_table(repaired_table()) is none or not is_as_described(this, model) -%}
         {{ return(true) }}
