@@ -55,7 +55,7 @@
         staged UInt64,
         held UInt64
     )
-    engine = MergeTree order by loaded_at
+    {{ whole_engine() }} order by loaded_at
 {%- endmacro %}
 
 {% macro loads() -%}
@@ -103,30 +103,27 @@
 {%- endmacro %}
 
 {% macro settle_loads() -%}
-    create or replace table {{ facts_table('settled_loads') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by loaded_at
-    as
+    {% call replace_whole(facts_table('settled_loads'), 'loaded_at') %}
     {{ loads() }}
+    {% endcall %}
 {%- endmacro %}
 
 {#- Last: without it, the next run makes everything anew. -#}
 {% macro settle_rules() -%}
-    create or replace table {{ facts_table('settled_rules') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by rules
-    as
+    {% call replace_whole(facts_table('settled_rules'), 'rules') %}
     select '{{ facts_rules() if execute }}' as rules
+    {% endcall %}
 {%- endmacro %}
 
 {% macro settle_keys() -%}
-    create or replace table {{ facts_table('settled_keys') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by (kind, project_id, key)
-    as
+    {% call replace_whole(facts_table('settled_keys'), '(kind, project_id, key)') %}
     select
         kind,
         project_id,
         key,
         state
     from {{ ref('int_keys_hashed') }}
+    {% endcall %}
 {%- endmacro %}
 
 {#- The sessions of an SDK of which an event came or went. -#}

@@ -23,7 +23,7 @@
         person_number UInt32,
         session_id UInt64
     )
-    engine = MergeTree order by run
+    {{ whole_engine() }} order by run
 {%- endmacro %}
 
 {% macro log_touched(relation, condition) -%}
@@ -91,7 +91,7 @@
         run UInt64,
         rules String
     )
-    engine = MergeTree order by run
+    {{ whole_engine() }} order by run
 {%- endmacro %}
 
 {#-
@@ -125,11 +125,10 @@
 {%- endmacro %}
 
 {% macro settle_repairs() -%}
-    create or replace table {{ repaired_table() }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by run
-    as
+    {% call replace_whole(repaired_table(), 'run') %}
     select
         max(run) as run,
         '{{ model.checksum.checksum if execute }}' as rules
     from {{ touched_log() }}
+    {% endcall %}
 {%- endmacro %}

@@ -32,10 +32,15 @@ Listener = Callable[[str, Send], Answer]
 CUT_OFF = Answer(500, [("X-ClickHouse-Exception-Code", "210")], b"Code: 210. DB::Exception: cut off")
 
 
+def told(statement: str) -> str:
+    """Return a statement in one line, without comments."""
+    return " ".join(_COMMENT.sub("", statement).split())
+
+
 def changes(statement: str) -> bool:
     """Whether a statement may change what a table holds; what is said about tables does not count."""
-    told = _COMMENT.sub("", statement).strip()
-    return _CHANGE.match(told) is not None and _DESCRIPTION.match(told) is None
+    said = told(statement)
+    return _CHANGE.match(said) is not None and _DESCRIPTION.match(said) is None
 
 
 @dataclass

@@ -8,9 +8,6 @@
 {% macro clickhouse__incremental_delete_insert(
     existing_relation, unique_key, incremental_predicates, is_distributed=False
 ) %}
-    {%- if is_distributed %}
-        {% do exceptions.raise_compiler_error(existing_relation ~ ': delete+insert takes no distributed table') %}
-    {%- endif %}
     {%- set new_rows = existing_relation.incorporate(path={
         'identifier': existing_relation.identifier ~ '__dbt_new_data'
     }) -%}
@@ -30,7 +27,7 @@
     {%- endset %}
     {%- if has_rows(new_rows) and has_rows(existing_relation, is_replaced) %}
     {% call statement('delete_existing_data') %}
-        delete from {{ existing_relation }} {{ on_cluster_clause(existing_relation) }} where {{ is_replaced }}
+        delete from {{ stored(existing_relation) }} {{ on_cluster_clause(existing_relation) }} where {{ is_replaced }}
         {{ adapter.get_model_query_settings(model) }}
     {% endcall %}
     {%- endif %}

@@ -31,12 +31,12 @@
     {%- else %}
     {%- set stale_keys = context[config.require('stale_keys')](keys) -%}
     {% call statement('copy') %}
-        create table {{ copy }} {{ on_cluster_clause(copy) }} clone as {{ existing }}
+        {{ copy_table(copy, existing) }}
     {% endcall %}
     {%- set is_stale = '(' ~ keys | join(', ') ~ ') in (' ~ stale_keys ~ ')' -%}
     {%- if has_rows(copy, is_stale) %}
     {% call statement('forget') %}
-        delete from {{ copy }} {{ on_cluster_clause(copy) }}
+        delete from {{ stored(copy) }} {{ on_cluster_clause(copy) }}
         where {{ is_stale }}
     {% endcall %}
     {%- endif %}
