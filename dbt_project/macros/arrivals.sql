@@ -27,14 +27,13 @@
 
 {#- Before the model reads: what lands from now on is the next run's. -#}
 {% macro count_arrivals() -%}
-    create or replace table {{ arrivals_table('landed') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by inserted_minute
-    as
+    {% call replace_whole(arrivals_table('landed'), 'inserted_minute') %}
     select
         toStartOfMinute(inserted_at) as inserted_minute,
         count() as landed
     from {{ source('raw', 'events') }}
     group by inserted_minute
+    {% endcall %}
 {%- endmacro %}
 
 {#- Empty for a model that was made before the numbers were kept: all of it is read once. -#}
@@ -45,7 +44,7 @@
         landed UInt64,
         staged UInt64
     )
-    engine = MergeTree order by inserted_minute
+    {{ whole_engine() }} order by inserted_minute
 {%- endmacro %}
 
 {#- Kept until a run has succeeded, so that one which dies after it has deleted does not forget what it deleted. -#}
@@ -55,15 +54,13 @@
         project_id UInt32,
         message_id String
     )
-    engine = MergeTree order by (project_id, message_id)
+    {{ whole_engine() }} order by (project_id, message_id)
 {%- endmacro %}
 
 {#- Worked out once: a year has half a million minutes. -#}
 {% macro list_unsettled() -%}
     {%- if execute and is_incremental() -%}
-    create or replace table {{ arrivals_table('unsettled') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by inserted_minute
-    as
+    {% call replace_whole(arrivals_table('unsettled'), 'inserted_minute') %}
     select inserted_minute
     from (
         select
@@ -89,6 +86,7 @@
     ) as numbers
     group by inserted_minute
     having sum(toInt64(landed) * is_now) != 0 or sum(toInt64(staged) * is_now) != 0
+    {% endcall %}
     {%- endif -%}
 {%- endmacro %}
 
@@ -121,7 +119,7 @@
 
 {% macro delete_erased() -%}
     {%- if execute and is_incremental() and has_rows(arrivals_table('erased')) -%}
-    delete from {{ this }} {{ on_cluster_clause(this) }}
+    delete from {{ stored(this) }} {{ on_cluster_clause(this) }}
     where (project_id, message_id) in (
         select
             project_id,
@@ -163,9 +161,7 @@
 
 {#- After the model's rows are in. -#}
 {% macro settle_arrivals() -%}
-    create or replace table {{ arrivals_table('settled') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by inserted_minute
-    as
+    {% call replace_whole(arrivals_table('settled'), 'inserted_minute') %}
     select
         landed.inserted_minute as inserted_minute,
         landed.landed as landed,
@@ -174,6 +170,7 @@
     left join (
         {{ staged_by_minute() }}
     ) as staged on landed.inserted_minute = staged.inserted_minute
+    {% endcall %}
 {%- endmacro %}
 
 {% macro forget_erased() -%}

@@ -137,7 +137,7 @@
     {%- if execute and is_incremental() -%}
     {%- set outdated = run_query('select count() from ' ~ this ~ ' where context_rules != ' ~ context_rules()) -%}
     {%- if outdated.rows[0][0] -%}
-    alter table {{ this }} {{ on_cluster_clause(this) }}
+    alter table {{ stored(this) }} {{ on_cluster_clause(this) }}
     update {{ context_columns(updating=true) }}
     where context_rules != {{ context_rules() }}
     -- The models that follow read what it makes.

@@ -55,7 +55,7 @@
         staged UInt64,
         held UInt64
     )
-    engine = MergeTree order by loaded_at
+    {{ whole_engine() }} order by loaded_at
 {%- endmacro %}
 
 {% macro loads() -%}
@@ -103,10 +103,9 @@
 {%- endmacro %}
 
 {% macro settle_loads() -%}
-    create or replace table {{ facts_table('settled_loads') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by loaded_at
-    as
+    {% call replace_whole(facts_table('settled_loads'), 'loaded_at') %}
     {{ loads() }}
+    {% endcall %}
 {%- endmacro %}
 
 {#-
@@ -123,35 +122,25 @@
 
 {#- Last: without it, the next run makes everything anew. -#}
 {% macro settle_rules() -%}
-    create or replace table {{ facts_table('settled_rules') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by rules
-    as
+    {% call replace_whole(facts_table('settled_rules'), 'rules') %}
     select '{{ facts_rules() if execute }}' as rules
+    {% endcall %}
 {%- endmacro %}
 
 {% macro settle_keys() -%}
-    create or replace table {{ facts_table('settled_keys') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by (kind, project_id, key)
-    as
+    {% call replace_whole(facts_table('settled_keys'), '(kind, project_id, key)') %}
     select
         kind,
         project_id,
         key,
         state
     from {{ ref('int_keys_hashed') }}
+    {% endcall %}
 {%- endmacro %}
 
-{#- Before the sessions of an SDK are measured: one that lost an event may have become shorter, or be gone. -#}
-{% macro forget_shrunk_sessions() -%}
-    {%- set is_shrunk = 'is_removed and sdk_session_key != 0' -%}
-    {%- if execute and is_incremental() and has_rows(ref('int_events_arrived'), is_shrunk) -%}
-    delete from {{ this }} {{ on_cluster_clause(this) }}
-    where (project_id, sdk_session_key) in (
-        select
-            project_id,
-            sdk_session_key
-        from {{ ref('int_events_arrived') }}
-        where is_removed
-    )
-    {%- endif -%}
+{#- The sessions of an SDK of which an event came or went. -#}
+{% macro arrived_sessions(columns) -%}
+    select {{ columns | join(', ') }}
+    from {{ ref('int_events_arrived') }}
+    where sdk_session_key != 0
 {%- endmacro %}

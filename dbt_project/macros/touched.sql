@@ -23,10 +23,10 @@
         person_number UInt32,
         session_id UInt64
     )
-    engine = MergeTree order by run
+    {{ whole_engine() }} order by run
 {%- endmacro %}
 
-{% macro log_touched(condition) -%}
+{% macro log_touched(relation, condition) -%}
     insert into {{ touched_log() }}
     select distinct
         (select max(run) from {{ touched_log() }}) + 1 as run,
@@ -36,7 +36,7 @@
         event_date,
         person_number,
         session_id
-    from {{ this }}
+    from {{ relation }}
     where {{ condition }}
 {%- endmacro %}
 
@@ -48,14 +48,17 @@
         (select max(run) from {{ touched_log() }}) + 1 as run,
         true as is_rebuild
     {%- elif execute -%}
-    {{ log_touched('(project_id, message_id) in (' ~ stale_events(['project_id', 'message_id']) ~ ')') }}
+    {{ log_touched(this, '(project_id, message_id) in (' ~ stale_events(['project_id', 'message_id']) ~ ')') }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- After: what stands in the rows that this run made. -#}
-{% macro log_made() -%}
+{#-
+    What stands in the rows that this run made, while only the copy has them: a run that dies after the copy took the
+    table's place has nothing left to log by which the next one could tell these rows.
+-#}
+{% macro log_made(copy) -%}
     {%- if execute and has_rows(ref('int_events_stale')) -%}
-    {{ log_touched('made_at = (select max(made.made_at) from ' ~ this ~ ' as made)') }}
+    {{ log_touched(copy, 'made_at = (select max(made.made_at) from ' ~ copy ~ ' as made)') }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -88,17 +91,17 @@
         run UInt64,
         rules String
     )
-    engine = MergeTree order by run
+    {{ whole_engine() }} order by run
 {%- endmacro %}
 
 {#-
     Whether a model is made anew as a whole: it is new or was edited, fct_events was made anew, or the log does not reach
-    back far enough.
+    back far enough. One that does not read the log is made anew with fct_events.
 -#}
 {% macro repairs_all() -%}
     {%- if not execute -%}
         {{ return(true) }}
-    {%- elif this.schema ~ '.' ~ this.name == facts() -%}
+    {%- elif config.get('stale_keys') != 'touched' -%}
         {{ return(rebuilds_facts()) }}
     {%- elif should_full_refresh() or existing_table(repaired_table()) is none or not is_as_described(this, model) -%}
         {{ return(true) }}
@@ -122,11 +125,10 @@
 {%- endmacro %}
 
 {% macro settle_repairs() -%}
-    create or replace table {{ repaired_table() }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by run
-    as
+    {% call replace_whole(repaired_table(), 'run') %}
     select
         max(run) as run,
         '{{ model.checksum.checksum if execute }}' as rules
     from {{ touched_log() }}
+    {% endcall %}
 {%- endmacro %}

@@ -4,8 +4,9 @@
     and a run that dies leaves it as it was. The copy shares the files of what stays (CREATE … CLONE AS).
 
     Configuration: `unique_key`, the columns of the keys, and `stale_keys`, the name of the macro that says which keys
-    changed; it gets those columns. All of the table is made anew when there is none, in a full refresh, when its columns
-    are others than the contract's, and when the macro `repairs_all` says so.
+    changed; it gets those columns. `before_exchange` is the name of a macro whose statement is the last one before the
+    copy, which it gets, takes the table's place. All of the table is made anew when there is none, in a full refresh, when its
+    columns are others than the contract's, and when the macro `repairs_all` says so.
 -#}
 {% materialization repaired, adapter='clickhouse' %}
 
@@ -30,18 +31,24 @@
     {%- else %}
     {%- set stale_keys = context[config.require('stale_keys')](keys) -%}
     {% call statement('copy') %}
-        create table {{ copy }} {{ on_cluster_clause(copy) }} clone as {{ existing }}
+        {{ copy_table(copy, existing) }}
     {% endcall %}
     {%- set is_stale = '(' ~ keys | join(', ') ~ ') in (' ~ stale_keys ~ ')' -%}
     {%- if has_rows(copy, is_stale) %}
     {% call statement('forget') %}
-        delete from {{ copy }} {{ on_cluster_clause(copy) }}
+        delete from {{ stored(copy) }} {{ on_cluster_clause(copy) }}
         where {{ is_stale }}
     {% endcall %}
     {%- endif %}
     {% call statement('main') %}
         {{ clickhouse__insert_into(copy, sql, config.get('contract').enforced) }}
     {% endcall %}
+    {%- set last = context[config.get('before_exchange')](copy) if config.get('before_exchange') else '' %}
+    {%- if last | trim %}
+    {% call statement('before_exchange') %}
+        {{ last }}
+    {% endcall %}
+    {%- endif %}
     {%- endif %}
     {% do exchange_tables_atomic(copy, target) %}
     {%- endif %}

@@ -1,17 +1,16 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
+        materialized='repaired',
         unique_key=['project_id', 'sdk_session_key'],
+        stale_keys='arrived_sessions',
         order_by='(project_id, sdk_session_key)',
-        pre_hook='{{ forget_shrunk_sessions() }}',
     )
 }}
 
 -- depends_on: {{ ref('int_events_arrived') }}
 -- depends_on: {{ ref('stg_collector__events') }}
 
-{%- set measures_all = rebuilds_facts() or not is_incremental() %}
+{%- set measures_all = repairs_all() or load_relation(this) is none %}
 {%- set has_removed = not measures_all and has_rows(ref('int_events_arrived'), 'is_removed') %}
 {#- Sessions that lost an event are measured anew; the others can only have grown. -#}
 {%- set is_shrunk =
@@ -21,7 +20,7 @@
             sdk_session_key
         from ' ~ ref('int_events_arrived') ~ '
         where is_removed
-    )' if has_removed else 'true'
+    )' if has_removed
 %}
 
 with spanned as (
@@ -31,7 +30,7 @@ with spanned as (
         {{ sdk_session_key('session_id') }} as sdk_session_key,
         timestamp
     from {{ ref('stg_collector__events') }}
-    where session_id != '' and (anonymous_id != '' or user_id != '') and {{ is_shrunk }}
+    where session_id != '' and (anonymous_id != '' or user_id != '') {{- ' and ' ~ is_shrunk if has_removed }}
     {%- endif %}
     {%- if has_removed %}
     union all
@@ -55,7 +54,7 @@ with spanned as (
             sdk_session_key
         from {{ ref('int_events_arrived') }}
         where not is_removed
-    )
+    ) {{- ' and not ' ~ is_shrunk if has_removed }}
     {%- endif %}
 )
 

@@ -9,8 +9,8 @@
         stale_keys='stale_events',
         order_by='(project_id, event, timestamp, message_id)',
         pre_hook=['{{ keep_touched() }}', '{{ log_replaced() }}'],
+        before_exchange='log_made',
         post_hook=[
-            '{{ log_made() }}',
             '{{ shorten_touched() }}',
             '{{ settle_loads() }}',
             '{{ settle_keys() }}',

@@ -1,0 +1,68 @@
+"""A refresh that dies between any two of its statements: the next one makes what a full refresh would."""
+
+import itertools
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from hypothesis import settings
+
+from engine.landing import MODELS, landing
+from engine.refreshes import MAIN_MODELS, Refreshes, arrive_at_first, arrive_then
+from engine.wire import Cut
+from runtime.instance import Instance
+
+pytestmark = pytest.mark.slow
+
+# At least so many changes the second run of the main models makes.
+FEWEST_CHANGES = 100
+
+
+@pytest.fixture
+def refreshes(runtime: Instance, client: Client) -> Iterator[Refreshes]:
+    """Make a landing of two projects, with a place to keep tables in."""
+    with landing(runtime, client) as made:
+        arrive_at_first(made)
+        client.command(f"create database {made.table('kept')}")
+        try:
+            yield Refreshes(made)
+        finally:
+            client.command(f"drop database {made.table('kept')}")
+
+
+def test_after_runs_that_died_the_next_one_makes_what_a_full_refresh_makes(refreshes: Refreshes) -> None:
+    refreshes.run(*MODELS, *MAIN_MODELS)
+    arrive_then(refreshes.made)
+    anywhere = refreshes.run("run", *MAIN_MODELS, cut=Cut(after=1 + secrets.randbelow(FEWEST_CHANGES)))
+    # Here the events are those of this run, and nothing that is made of them is yet.
+    refreshes.run("run", *MAIN_MODELS, cut=Cut(at="`fct_events__dbt_backup` AND"))
+    refreshes.run("run", *MAIN_MODELS)
+    found = refreshes.contents()
+    refreshes.run("run", *MAIN_MODELS, "--full-refresh")
+    assert found == refreshes.contents(), f"died after {len(anywhere.seen)} changes: {anywhere.seen[-1]}"
+
+
+@pytest.mark.skipif(settings.get_current_profile_name() != "nightly", reason="takes half an hour each")
+@pytest.mark.parametrize("died", [MODELS, ("run",), ("run", "--full-refresh")], ids=["first", "next", "full"])
+def test_wherever_a_run_dies_the_next_one_makes_what_a_full_refresh_makes(
+    refreshes: Refreshes, died: tuple[str, ...]
+) -> None:
+    if died != MODELS:
+        refreshes.run(*MODELS)
+        refreshes.keep()
+        arrive_then(refreshes.made)
+    completed = MODELS if died == MODELS else ("run",)
+    refreshes.run(*completed)
+    refreshes.run("run", "--full-refresh")
+    wanted = refreshes.contents()
+    differing: dict[int, str] = {}
+    for changes in itertools.count(1):
+        refreshes.set_back()
+        cut = refreshes.run(*died, cut=Cut(after=changes))
+        if not cut.is_cut:
+            break
+        refreshes.run(*completed)
+        if refreshes.contents() != wanted:
+            differing[changes] = cut.seen[-1]
+    assert not differing

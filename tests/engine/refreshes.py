@@ -1,0 +1,175 @@
+"""Refreshes of two small projects in this process, heard on their way to ClickHouse, and what they leave there."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from dbt.cli.main import dbtRunner
+
+from engine.landing import Landing
+from engine.wire import Cut, Listener, overheard
+from reference.events import Event, deduplicate
+
+MAIN_MODELS = ("--select", "+fct_sessions", "+dim_persons", "+agg_events_daily")
+"""Arguments to dbt that select what keeps account of itself."""
+_START = datetime(2024, 3, 30, 22, tzinfo=UTC)
+_FIRST_RUN = _START + timedelta(days=5)
+_SECOND_RUN = _FIRST_RUN + timedelta(hours=1)
+_LAYERS = ("staging", "intermediate", "marts")
+# What only says which run made a row, and what a run hands on to its own later models.
+_OF_THE_RUN = {"loaded_at", "made_at", "seen_at", "run"}
+_HANDED_ON = {
+    "int_events_arrived",
+    "int_events_changed",
+    "int_events_resolved",
+    "int_events_stale",
+    "int_keys_changed",
+    "int_persons_changed",
+    "int_sessions_derived",
+    "stg_collector__events_landed",
+    "stg_collector__events_unsettled",
+    "fct_events_touched",
+}
+
+
+def _event(message_id: str, minutes: float, **said: object) -> Event:
+    fields: dict[str, object] = {"event": "catalog", "received_at": _START + timedelta(days=3, minutes=minutes)} | said
+    return Event(message_id=message_id, timestamp=_START + timedelta(minutes=minutes), **fields)  # pyright: ignore[reportArgumentType]
+
+
+_AT_FIRST = [
+    _event("device early", 0, anonymous_id="d1"),
+    _event("device", 20, anonymous_id="d1", event="purchase"),
+    _event("device later", 200, anonymous_id="d1"),
+    _event("shared", 30, anonymous_id="d2", session_id="s1"),
+    _event("shared on", 45, anonymous_id="d2", session_id="s1", event="add_to_cart"),
+    _event("known", 10, user_id="u1"),
+    _event("known next day", 1500, user_id="u1", event="purchase"),
+    _event("other", 15, user_id="u2", session_id="s2"),
+    _event("other on", 35, user_id="u2", session_id="s2"),
+    _event("erased", 40, user_id="u3", session_id="s2"),
+    _event("erased alone", 90, user_id="u3"),
+    _event("repeated", 60, user_id="u2", sequence=4),
+    _event("repeated", 60, user_id="u2", sequence=5, event="purchase"),
+]
+_THEN = [
+    # Late, in the midst of a session; and one that makes a session of the SDK longer than a day.
+    _event("late", 10, anonymous_id="d1", event="product_view"),
+    _event("late and long", 30 + 1500, anonymous_id="d2", session_id="s1"),
+    # A repetition that is dropped, and one that was received earlier and counts.
+    _event("known", 10, user_id="u1", sequence=9, event="purchase"),
+    _event("known next day", 1400, user_id="u1", received_at=_START),
+    # Late merges.
+    _event(
+        "identify", 5, type="identify", event="$identify", anonymous_id="d1", user_id="u1", traits='{"plan":"paid"}'
+    ),
+    _event("alias", 50, type="alias", event="$alias", previous_id="u2", user_id="u1"),
+    _event("new", 70, anonymous_id="d4"),
+    # The erased deliveries of an id leave one that counts again.
+    _event("erased alone", 95, user_id="u5", sequence=7),
+]
+
+
+def arrive_at_first(made: Landing) -> None:
+    """Let two projects have the same events."""
+    for project in (1, 2):
+        made.set_project(project, timezone="UTC", session_gap_minutes=30, updated_at=_FIRST_RUN)
+        made.deliver(project, _AT_FIRST, inserted_at=_FIRST_RUN)
+
+
+def arrive_then(made: Landing) -> None:
+    """Change one project's settings; in both, let events be late, repeated, merged and erased."""
+    made.set_project(2, timezone="Asia/Kathmandu", session_gap_minutes=15, updated_at=_SECOND_RUN)
+    for project in (1, 2):
+        made.deliver(project, _THEN, inserted_at=_SECOND_RUN)
+        made.erase(project, "u3")
+
+
+def events_that_count() -> list[Event]:
+    """Return what counts of each project's events in the end."""
+    return deduplicate([*(event for event in _AT_FIRST if event.user_id != "u3"), *_THEN])
+
+
+@dataclass
+class Refreshes:
+    """Runs of dbt in this process, in one thread, each of which may be cut off from ClickHouse midway."""
+
+    made: Landing
+    saved: dict[str, str] = field(default_factory=dict[str, str])
+    """Where each table is kept as it was."""
+
+    def run(self, *arguments: str, cut: Cut | None = None) -> Cut:
+        """Run dbt; it fails exactly when it is cut off."""
+        cut = cut or Cut()
+        trouble = self.heard_by(cut, *arguments)
+        assert bool(trouble) == cut.is_cut, trouble
+        return cut
+
+    def heard_by(self, listener: Listener, *arguments: str, **variables: str) -> str:
+        """Run dbt in some environment while somebody listens; returns why it failed, empty when it did not."""
+        # The adapter looks once per process whether it is there.
+        self.made.client.command(f"create database if not exists {self.made.table('staging')}")
+        host, port = (self.made.variables[f"RADIXINSIGHT_DBT_{name}"] for name in ("HOST", "PORT"))
+        directories = {"project": self.made.project, "profiles": self.made.project}
+        where = [part for name, path in directories.items() for part in (f"--{name}-dir", str(path))]
+        where += ["--target-path", str(self.made.directory / "target"), "--threads", "1"]
+        quiet = ["--quiet", "--fail-fast", "--log-level", "none", "--log-level-file", "none"]
+        with overheard(host, int(port), listener) as heard, pytest.MonkeyPatch.context() as patch:
+            for name, value in (self.made.variables | variables | {"RADIXINSIGHT_DBT_PORT": str(heard)}).items():
+                patch.setenv(name, value)
+            done = dbtRunner().invoke([*quiet, *arguments, *where])
+        if done.success:
+            return ""
+        results = getattr(done.result, "results", [])
+        return "\n".join([str(done.exception), *(each.message for each in results if each.status == "error")])
+
+    def tables(self) -> dict[str, str]:
+        """Return the engine of every table, by its address."""
+        rows = self.made.client.query(
+            "select concat(database, '.', name), engine from system.tables where database in {databases:Array(String)}",
+            parameters={"databases": [self.made.table(layer) for layer in _LAYERS]},
+        ).result_rows
+        return {str(address): str(engine) for address, engine in rows}
+
+    def keep(self) -> None:
+        """Keep all tables as they are now."""
+        for number, (address, engine) in enumerate(self.tables().items()):
+            if engine != "View":
+                self.saved[address] = self.made.table(f"kept.kept_{number}")
+                self.made.client.command(f"create table {self.saved[address]} clone as {address}")
+
+    def set_back(self) -> None:
+        """Make all tables what they were."""
+        for address, engine in self.tables().items():
+            if engine != "View" or not self.saved:
+                self.made.client.command(f"drop {'view' if engine == 'View' else 'table'} {address}")
+        for address, kept in self.saved.items():
+            self.made.client.command(f"create table {address} clone as {kept}")
+
+    def contents(self) -> dict[str, list[str]]:
+        """Return the rows of every table that outlives a run, and of a log how far behind it its readers are."""
+        found: dict[str, list[str]] = {}
+        touched = self.made.table("marts.fct_events_touched")
+        for address in self.tables():
+            name = address.split(".")[1]
+            if name.endswith("_repaired"):
+                found[address] = self._rows(f"select run = (select max(run) from {touched}), rules from {address}")
+            elif name.endswith("_settled_loads"):
+                found[address] = self._rows(f"select sum(staged), sum(held) from {address}")
+            elif name not in _HANDED_ON:
+                found[address] = self._rows(f"select {self._columns(address)} from {address}")
+            else:
+                found[address] = []
+        return found
+
+    def _columns(self, address: str) -> str:
+        columns = self.made.client.query(f"describe table {address}").result_rows
+        return ", ".join(
+            f"bitmapToArray({name}) as {name}_set" if kind.startswith("AggregateFunction(groupBitmap") else name
+            for name, kind, *_ in columns
+            if name not in _OF_THE_RUN
+        )
+
+    def _rows(self, sql: str) -> list[str]:
+        rows = (tuple(sorted(v) if isinstance(v, list) else v for v in row) for row in self.made.rows(sql))
+        return sorted(map(repr, rows))
