@@ -98,8 +98,6 @@
 {% macro repairs_all() -%}
     {%- if not execute -%}
         {{ return(true) }}
-    {%- elif this.schema ~ '.' ~ this.name == facts() -%}
-        {{ return(rebuilds_facts()) }}
     {%- elif should_full_refresh() or existing_table(repaired_table()) is none or not is_as_described(this, model) -%}
         {{ return(true) }}
     {%- elif has_rows(repaired_table(), "rules != '" ~ model.checksum.checksum ~ "'") -%}

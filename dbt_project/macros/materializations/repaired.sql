@@ -4,8 +4,8 @@
     and a run that dies leaves it as it was. The copy shares the files of what stays (CREATE … CLONE AS).
 
     Configuration: `unique_key`, the columns of the keys, and `stale_keys`, the name of the macro that says which keys
-    changed; it gets those columns. All of the table is made anew when there is none, in a full refresh, when its columns
-    are others than the contract's, and when the macro `repairs_all` says so.
+    changed; it gets those columns. All of the table is made anew when there is none, and when the macro named by `all_stale`
+    says so; without that name it is `repairs_all`.
 -#}
 {% materialization repaired, adapter='clickhouse' %}
 
@@ -23,7 +23,7 @@
         {{ get_create_table_as_sql(False, target, sql) }}
     {% endcall %}
     {%- else %}
-    {%- if repairs_all() %}
+    {%- if context[config.get('all_stale', 'repairs_all')]() %}
     {% call statement('main') %}
         {{ get_create_table_as_sql(False, copy, sql) }}
     {% endcall %}
