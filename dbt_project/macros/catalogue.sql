@@ -20,7 +20,7 @@
         toDate(received_at) as received_date,
         count() as events,
         sum(toUnixTimestamp64Milli(loaded_at)) as loaded_ms,
-        '{{ model.checksum.checksum if execute }}' as rules
+        '{{ days_rules() if execute }}' as rules
     from {{ ref('stg_collector__events') }}
     group by project_id, received_date
 {%- endmacro %}
@@ -39,14 +39,20 @@
     from {{ days_table('counted') }}
 {%- endmacro %}
 
-{#- Whether all days are read again: the model is new or was edited. -#}
+{#- What decides how a property is read: this model and staging as they are written, and the rules for objects. -#}
+{% macro days_rules() -%}
+    {%- set staging = graph.nodes['model.radixinsight.stg_collector__events'] -%}
+    {{ return(local_md5(model.checksum.checksum ~ staging.checksum.checksum ~ context_rules())) }}
+{%- endmacro %}
+
+{#- Whether all days are read again: the model is new, or it or staging was edited. -#}
 {% macro rebuilds_days() -%}
     {%- if not execute or should_full_refresh() or not is_as_described(this, model) -%}
         {{ return(true) }}
     {%- elif existing_table(days_table('settled')) is none -%}
         {{ return(true) }}
     {%- else -%}
-        {{ return(has_rows(days_table('settled'), "rules != '" ~ model.checksum.checksum ~ "'")) }}
+        {{ return(has_rows(days_table('settled'), "rules != '" ~ days_rules() ~ "'")) }}
     {%- endif -%}
 {%- endmacro %}
 

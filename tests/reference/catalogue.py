@@ -1,6 +1,7 @@
 """What events and traits say of themselves: names, types, values, when."""
 
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -56,7 +57,8 @@ def _objects(event: Event) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
 
 
 def _property(found: list[tuple[object, datetime]]) -> Property:
-    values = [value for value, _ in found]
+    # Beyond what a float holds there is no number.
+    values = [None if isinstance(value, float) and math.isinf(value) else value for value, _ in found]
     instants = [instant for _, instant in found]
     types = Counter(_type(value) for value in values)
     texts = {json.dumps(value): value for value in values if value is not None}
