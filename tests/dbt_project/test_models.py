@@ -1,6 +1,7 @@
 """The models over many made-up histories at once, each a project of its own, compared with the reference."""
 
 import dataclasses
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from reference.funnel_figures import ordered_funnel
 from reference.identity import merges, persons
 from reference.retention import Retention, retention
 from reference.sessions import sessions
+from reference.traits import group_changes, person_changes
 from runtime.instance import Instance
 
 # One fixture for the whole module: its tests stay on one worker.
@@ -40,9 +42,9 @@ PROPERTIES = [
     '{"plan":null,"amount":"1","when":"2024-02-29"}',
     '{"when":"2024-02-29T10:00:00.5+01:00","flags":[true,1],"amount":123456789012345678901}',
     '{"flags":{"a":1},"amount":-2.5,"when":"29.2.2024"}',
-    '{"plan":"pr\\u00f6","flags":false}',
+    '{"plan":"pr\\u00f6","flags":false,"far":-1e400}',
 ]
-TRAITS = ["", "", "", '{"plan":"free"}', '{"plan":"pro","seats":2}', '{"seats":"many"}', '{"plan":null,"seats":7}']
+TRAITS = ["", "", "", '{"plan":"free"}', '{"plan":"pro","seats":2}', '{"seats":"many"}', '{"plan":null,"seats":7,"far":1e999}']
 TRAITS_ONCE = ["", "", '{"plan":"first","source":"ads"}', '{"source":null,"seats":1}', '{"source":"mail"}']
 TRAITS_INCREMENT = ["", "", '{"seats":1}', '{"seats":0.5,"logins":1}']
 
@@ -417,6 +419,46 @@ def test_the_catalogue_of_properties_equals_the_reference(
     assert found == wanted
 
 
+def test_the_history_of_every_trait_equals_the_reference_and_its_end_is_what_the_person_has(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    current: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        named = persons(history.events)
+        changes = person_changes(history.events, named)
+        wanted |= {(project, *trait, *dataclasses.astuple(each)) for trait, steps in changes.items() for each in steps}
+        for person in set(named.values()):
+            traits = {name: json.loads(steps[-1].value_after) for (owner, name), steps in changes.items() if owner == person}
+            current.add((project, person, json.dumps(traits, sort_keys=True, separators=(",", ":"))))
+    rows = modelled.rows(
+        "select project_id, person_id, trait_name, valid_from, valid_to, operation, value_before, value_after, message_id"
+        " from {marts}.fct_trait_changes inner join {marts}.dim_persons using (project_id, person_number)"
+    )
+    assert len(rows) == len(wanted)
+    assert set(rows) == wanted
+    assert set(modelled.rows("select project_id, person_id, traits from {marts}.dim_persons")) == current
+    assert {row[5] for row in rows} == {"set", "set_once", "increment"}
+
+
+def test_the_history_of_every_group_equals_the_reference(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted = {
+        (project, kind, *trait, each.valid_from, each.valid_to, each.value_before, each.value_after, each.message_id)
+        for project, history in made_histories.items()
+        for kind in ("company", "team")
+        for trait, steps in group_changes(history.events, kind).items()
+        for each in steps
+    }
+    rows = modelled.rows(
+        "select project_id, group_type, group_id, trait_name, valid_from, valid_to, value_before, value_after, message_id"
+        " from {marts}.fct_group_trait_changes"
+    )
+    assert len(rows) == len(wanted)
+    assert set(rows) == wanted
+
+
 def is_event(name: str) -> Condition:
     return lambda event: event.event == name
 
@@ -430,7 +472,7 @@ FINGERPRINTS = {
     ),
     "agg_properties_daily": "sipHash64(* except distinct_values, finalizeAggregation(distinct_values))",
     **dict.fromkeys(
-        ["fct_sessions", "fct_merges", "dim_persons", "dim_groups", "dim_properties", "funnel_checkout", "retention_daily"],
+        ["fct_sessions", "fct_merges", "dim_persons", "dim_groups", "dim_properties", "fct_trait_changes", "fct_group_trait_changes", "funnel_checkout", "retention_daily"],
         "sipHash64(*)",
     ),
 }
