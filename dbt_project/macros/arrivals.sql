@@ -136,27 +136,23 @@
 -#}
 {% macro keep_ids() -%}
     {%- set ids = arrivals_table('ids') -%}
-    {%- set is_known = execute and is_incremental() and existing_table(ids) is not none -%}
-    {%- if is_known -%}
+    {%- if execute and is_incremental() and existing_table(ids) is not none -%}
     insert into {{ ids }}
+    {{ staged_ids() }}
+    where toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
     {%- else -%}
-    create or replace table {{ ids }} {{ on_cluster_clause(this) }}
-    (
-        project_id UInt32,
-        id_hash UInt64 codec(Delta, ZSTD(1))
-    )
-    engine = ReplacingMergeTree order by (project_id, id_hash)
-    -- Looked up one by one.
-    settings index_granularity = 512
-    as
-    {%- endif %}
+    {#- Looked up one by one: small granules. #}
+    {% call replace_whole(ids, '(project_id, id_hash)', settings='index_granularity = 512') %}
+    {{ staged_ids() }}
+    {% endcall %}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro staged_ids() -%}
     select
         project_id,
         {{ message_id_hash('message_id') }} as id_hash
     from {{ this }}
-    {%- if is_known %}
-    where toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
-    {%- endif %}
 {%- endmacro %}
 
 {#- After the model's rows are in. -#}

@@ -40,15 +40,16 @@
 {%- endmacro %}
 
 {#- A side table made anew in one step; the select is what the macro is called with. -#}
-{% macro replace_whole(table, order_by) -%}
+{% macro replace_whole(table, order_by, settings=none) -%}
     {%- set rows = caller() %}
+    {%- set order = ' order by ' ~ order_by ~ (' settings ' ~ settings if settings else '') %}
     {%- if target.cluster %}
     {%- set fresh = table ~ '__fresh' %}
     {%- if execute %}
     {#- With `as select` each host would insert the rows, and every one have them as often as there are hosts. -#}
     {%- for sql in [
         'drop table if exists ' ~ fresh ~ ' ' ~ on_cluster_clause(this, True),
-        'create table ' ~ fresh ~ ' ' ~ on_cluster_clause(this) ~ whole_engine() ~ ' order by ' ~ order_by
+        'create table ' ~ fresh ~ ' ' ~ on_cluster_clause(this) ~ whole_engine() ~ order
         ~ ' empty as ' ~ rows,
         'insert into ' ~ fresh ~ ' ' ~ rows,
         'create table if not exists ' ~ table ~ ' ' ~ on_cluster_clause(this) ~ ' as ' ~ fresh,
@@ -60,7 +61,7 @@
     drop table if exists {{ fresh }} {{ on_cluster_clause(this, True) }}
     {%- else %}
     create or replace table {{ table }}
-    {{ whole_engine() }} order by {{ order_by }}
+    {{ whole_engine() }} {{ order }}
     as
     {{ rows }}
     {%- endif %}

@@ -113,11 +113,10 @@
     some minutes earlier: what was inserted then may have become visible later.
 -#}
 {% macro settle_landing() -%}
-    create or replace table {{ facts_table('settled_landing') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by inserted_minute
-    as
+    {% call replace_whole(facts_table('settled_landing'), 'inserted_minute') %}
     select max(inserted_minute) as inserted_minute
     from {{ ref('stg_collector__events').schema }}.stg_collector__events_settled
+    {% endcall %}
 {%- endmacro %}
 
 {#- Last: without it, the next run makes everything anew. -#}

@@ -96,13 +96,11 @@
 
 {#-
     Whether a model is made anew as a whole: it is new or was edited, fct_events was made anew, or the log does not reach
-    back far enough. One that does not read the log is made anew with fct_events.
+    back far enough.
 -#}
 {% macro repairs_all() -%}
     {%- if not execute -%}
         {{ return(true) }}
-    {%- elif config.get('stale_keys') != 'touched' -%}
-        {{ return(rebuilds_facts()) }}
     {%- elif should_full_refresh() or existing_table(repaired_table()) is none or not is_as_described(this, model) -%}
         {{ return(true) }}
     {%- elif has_rows(repaired_table(), "rules != '" ~ model.checksum.checksum ~ "'") -%}

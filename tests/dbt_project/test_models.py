@@ -1,9 +1,12 @@
 """The models over many made-up histories at once, each a project of its own, compared with the reference."""
 
+import dataclasses
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,12 +16,14 @@ from hypothesis import strategies as st
 
 from engine.landing import Landing, landing
 from reference.calendar_buckets import bucket
+from reference.catalogue import catalogue
 from reference.events import Counted, Event, deduplicate
 from reference.funnel import Condition
 from reference.funnel_figures import ordered_funnel
 from reference.identity import merges, persons
 from reference.retention import Retention, retention
 from reference.sessions import sessions
+from reference.traits import group_changes, person_changes
 from runtime.instance import Instance
 
 # One fixture for the whole module: its tests stay on one worker.
@@ -29,6 +34,19 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2026, 1, 1, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/Havana", "Asia/Kathmandu"]
 DELIVERIES = 3
+
+# What events say, as JSON: every type, and texts that look like a number or a date.
+PROPERTIES = [
+    "",
+    '{"plan":"free","amount":1}',
+    '{"plan":null,"amount":"1","when":"2024-02-29"}',
+    '{"when":"2024-02-29T10:00:00.5+01:00","flags":[true,1],"amount":123456789012345678901}',
+    '{"flags":{"a":1},"amount":-2.5,"when":"29.2.2024"}',
+    '{"plan":"pr\\u00f6","flags":false,"far":-1e400}',
+]
+TRAITS = ["", "", "", '{"plan":"free"}', '{"plan":"pro","seats":2}', '{"seats":"many"}', '{"plan":null,"seats":7,"far":1e999}']
+TRAITS_ONCE = ["", "", '{"plan":"first","source":"ads"}', '{"source":null,"seats":1}', '{"source":"mail"}']
+TRAITS_INCREMENT = ["", "", '{"seats":1}', '{"seats":0.5,"logins":1}']
 
 # Users and devices share names, so that a mix-up of the two would show.
 ids = st.sampled_from(["x", "y", "z", "w"])
@@ -78,9 +96,9 @@ class History:
 
 @st.composite
 def made_events(draw: st.DrawFn) -> Event:
-    kind = draw(st.sampled_from(["track", "track", "track", "identify", "identify", "alias"]))
+    kind = draw(st.sampled_from(["track", "track", "track", "identify", "identify", "alias", "group"]))
     carries = draw(st.sampled_from(["device", "user", "both"]))
-    has_user = kind != "track" or carries != "device"
+    has_user = kind not in {"track", "group"} or carries != "device"
     return Event(
         # Few message ids: repeated deliveries, with other contents too, are common.
         message_id=f"m{draw(st.integers(0, 30))}",
@@ -92,8 +110,15 @@ def made_events(draw: st.DrawFn) -> Event:
         session_id=draw(st.sampled_from(["", "", "s1", "s2"])),
         # Steps of ten minutes over three days: ties, exact gaps and exact days.
         timestamp=START + timedelta(minutes=10 * draw(st.one_of(st.integers(0, 12), st.integers(0, 432)))),
-        received_at=START + timedelta(seconds=draw(st.integers(0, 5))),
+        # Two hours later is another day.
+        received_at=START + timedelta(seconds=draw(st.sampled_from([0, 1, 2, 3, 4, 7200]))),
         sequence=draw(st.integers(0, 2)),
+        group_type=draw(st.sampled_from(["company", "team"])) if kind == "group" else "",
+        group_id=draw(ids) if kind == "group" else "",
+        properties=draw(st.sampled_from(PROPERTIES)),
+        traits=draw(st.sampled_from(TRAITS)),
+        traits_once=draw(st.sampled_from(TRAITS_ONCE)),
+        traits_increment=draw(st.sampled_from(TRAITS_INCREMENT)),
         batch_id=draw(st.sampled_from(["p", "q"])),
     )
 
@@ -376,6 +401,64 @@ def test_the_retention_of_every_project_equals_the_reference_in_its_own_calendar
     assert set(modelled.rows(f"select {columns} from {{marts}}.{model}")) == wanted
 
 
+def test_the_catalogue_of_properties_equals_the_reference(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted = {
+        (project, *place, *dataclasses.astuple(facts))
+        for project, history in made_histories.items()
+        for place, facts in catalogue(history.events).items()
+    }
+    rows = modelled.rows(
+        "select project_id, source, group_type, event, property, events, strings, datetimes, numbers, booleans, arrays,"
+        " objects, nulls, distinct_values, examples, first_seen_at, last_seen_at from {marts}.dim_properties"
+        " where not has_more_values"
+    )
+    found = {(*row[:14], tuple(cast("list[str]", row[14])), *row[15:]) for row in rows}
+    assert len(rows) == len(wanted)
+    assert found == wanted
+
+
+def test_the_history_of_every_trait_equals_the_reference_and_its_end_is_what_the_person_has(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    current: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        named = persons(history.events)
+        changes = person_changes(history.events, named)
+        wanted |= {(project, *trait, *dataclasses.astuple(each)) for trait, steps in changes.items() for each in steps}
+        for person in set(named.values()):
+            traits = {name: json.loads(steps[-1].value_after) for (owner, name), steps in changes.items() if owner == person}
+            current.add((project, person, json.dumps(traits, sort_keys=True, separators=(",", ":"))))
+    rows = modelled.rows(
+        "select project_id, person_id, trait_name, valid_from, valid_to, operation, value_before, value_after, message_id"
+        " from {marts}.fct_trait_changes inner join {marts}.dim_persons using (project_id, person_number)"
+    )
+    assert len(rows) == len(wanted)
+    assert set(rows) == wanted
+    assert set(modelled.rows("select project_id, person_id, traits from {marts}.dim_persons")) == current
+    assert {row[5] for row in rows} == {"set", "set_once", "increment"}
+
+
+def test_the_history_of_every_group_equals_the_reference(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted = {
+        (project, kind, *trait, each.valid_from, each.valid_to, each.value_before, each.value_after, each.message_id)
+        for project, history in made_histories.items()
+        for kind in ("company", "team")
+        for trait, steps in group_changes(history.events, kind).items()
+        for each in steps
+    }
+    rows = modelled.rows(
+        "select project_id, group_type, group_id, trait_name, valid_from, valid_to, value_before, value_after, message_id"
+        " from {marts}.fct_group_trait_changes"
+    )
+    assert len(rows) == len(wanted)
+    assert set(rows) == wanted
+
+
 def is_event(name: str) -> Condition:
     return lambda event: event.event == name
 
@@ -387,8 +470,9 @@ FINGERPRINTS = {
         ["agg_events_daily", "agg_events_hourly", "agg_persons_daily"],
         "sipHash64(* except persons, arraySort(bitmapToArray(persons)))",
     ),
+    "agg_properties_daily": "sipHash64(* except distinct_values, finalizeAggregation(distinct_values))",
     **dict.fromkeys(
-        ["fct_sessions", "fct_merges", "dim_persons", "dim_groups", "funnel_checkout", "retention_daily"],
+        ["fct_sessions", "fct_merges", "dim_persons", "dim_groups", "dim_properties", "fct_trait_changes", "fct_group_trait_changes", "funnel_checkout", "retention_daily"],
         "sipHash64(*)",
     ),
 }

@@ -19,6 +19,9 @@ class Event:
     previous_id: str = ""
     session_id: str = ""
     sequence: int = 0
+    group_type: str = ""
+    group_id: str = ""
+    properties: str = ""
     traits: str = ""
     traits_once: str = ""
     traits_increment: str = ""

@@ -5,8 +5,8 @@
 
     Configuration: `unique_key`, the columns of the keys, and `stale_keys`, the name of the macro that says which keys
     changed; it gets those columns. `before_exchange` is the name of a macro whose statement is the last one before the
-    copy, which it gets, takes the table's place. All of the table is made anew when there is none, in a full refresh, when its
-    columns are others than the contract's, and when the macro `repairs_all` says so.
+    copy, which it gets, takes the table's place. All of the table is made anew when there is none, and when the macro named
+    by `all_stale` says so; without that name it is `repairs_all`.
 -#}
 {% materialization repaired, adapter='clickhouse' %}
 
@@ -24,7 +24,7 @@
         {{ get_create_table_as_sql(False, target, sql) }}
     {% endcall %}
     {%- else %}
-    {%- if repairs_all() %}
+    {%- if context[config.get('all_stale', 'repairs_all')]() %}
     {% call statement('main') %}
         {{ get_create_table_as_sql(False, copy, sql) }}
     {% endcall %}

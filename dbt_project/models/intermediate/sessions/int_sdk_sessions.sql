@@ -3,6 +3,7 @@
         materialized='repaired',
         unique_key=['project_id', 'sdk_session_key'],
         stale_keys='arrived_sessions',
+        all_stale='rebuilds_facts',
         order_by='(project_id, sdk_session_key)',
     )
 }}
@@ -10,7 +11,7 @@
 -- depends_on: {{ ref('int_events_arrived') }}
 -- depends_on: {{ ref('stg_collector__events') }}
 
-{%- set measures_all = repairs_all() or load_relation(this) is none %}
+{%- set measures_all = rebuilds_facts() or load_relation(this) is none %}
 {%- set has_removed = not measures_all and has_rows(ref('int_events_arrived'), 'is_removed') %}
 {#- Sessions that lost an event are measured anew; the others can only have grown. -#}
 {%- set is_shrunk =

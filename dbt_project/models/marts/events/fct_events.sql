@@ -7,6 +7,7 @@
         materialized='repaired',
         unique_key=['project_id', 'message_id'],
         stale_keys='stale_events',
+        all_stale='rebuilds_facts',
         order_by='(project_id, event, timestamp, message_id)',
         pre_hook=['{{ keep_touched() }}', '{{ log_replaced() }}'],
         before_exchange='log_made',

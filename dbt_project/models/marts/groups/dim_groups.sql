@@ -6,37 +6,10 @@ with events as (
         project_id,
         group_type,
         group_id,
-        type,
-        traits,
-        timestamp,
-        received_at,
-        sequence,
-        message_id
+        timestamp
     -- Group events that name no person stand in staging only.
     from {{ ref('stg_collector__events') }}
     where group_type != '' and group_id != ''
-),
-
-assigned as (
-    select
-        project_id,
-        group_type,
-        group_id,
-        {{ event_order() }} as ordering,
-        arrayJoin(JSONExtractKeysAndValuesRaw(traits)) as trait
-    from events
-    where type = 'group' and traits != ''
-),
-
-current as (
-    select
-        project_id,
-        group_type,
-        group_id,
-        trait.1 as trait_name,
-        argMax(trait.2, ordering) as trait_value
-    from assigned
-    group by project_id, group_type, group_id, trait_name
 ),
 
 traits as (
@@ -44,8 +17,9 @@ traits as (
         project_id,
         group_type,
         group_id,
-        arraySort(groupArray(concat(toJSONString(trait_name), ':', trait_value))) as members
-    from current
+        arraySort(groupArray(concat(toJSONString(trait_name), ':', value_after))) as members
+    from {{ ref('fct_group_trait_changes') }}
+    where valid_to is null
     group by project_id, group_type, group_id
 ),
 

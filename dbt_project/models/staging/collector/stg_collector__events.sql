@@ -16,6 +16,7 @@
             '{{ delete_erased() }}',
         ],
         post_hook=[
+            '{{ mend_objects() }}',
             '{{ reread_contexts() }}',
             '{{ keep_ids() }}',
             '{{ settle_arrivals() }}',
@@ -30,6 +31,10 @@
     'traits', 'traits_once', 'traits_increment', 'context', 'ip', 'user_agent', 'country', 'protocol', 'library',
     'write_key_id', 'batch_id', 'inserted_at',
 ] %}
+{%- set read = [] %}
+{%- for column in columns %}
+{%- do read.append(finite_numbers(column) ~ ' as ' ~ column if column in objects() else column) %}
+{%- endfor %}
 {#- Where the delivery that counted was erased, another one may count. -#}
 {%- set is_to_read =
     '(toStartOfMinute(inserted_at) in (' ~ unsettled_minutes() ~ ')
@@ -38,7 +43,7 @@
 %}
 
 with source as (
-    select {{ columns | join(', ') }}
+    select {{ read | join(', ') }}
     from {{ source('raw', 'events') }}
     -- Canaries are the collector's own, which no figure counts.
     where protocol != 'canary' and {{ is_to_read }}
