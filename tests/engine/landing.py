@@ -48,6 +48,7 @@ class Landing:
                 "timestamp": json_instant(event.timestamp),
                 "received_at": json_instant(event.received_at),
                 "sequence": event.sequence,
+                "properties": event.properties,
                 "traits": event.traits,
                 "traits_once": event.traits_once,
                 "traits_increment": event.traits_increment,

@@ -19,6 +19,7 @@ class Event:
     previous_id: str = ""
     session_id: str = ""
     sequence: int = 0
+    properties: str = ""
     traits: str = ""
     traits_once: str = ""
     traits_increment: str = ""
