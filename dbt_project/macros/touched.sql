@@ -81,8 +81,24 @@
 {%- endmacro %}
 
 {#- Up to which run of the log a model is repaired, and how it was written then. -#}
-{% macro repaired_table() -%}
-    {{ this.schema }}.{{ this.name }}_repaired
+{% macro repaired_table(relation=none) -%}
+    {{ (relation or this).schema }}.{{ (relation or this).name }}_repaired
+{%- endmacro %}
+
+{#- The repaired models that a model is made from; fct_events keeps the log. -#}
+{% macro repaired_parents() -%}
+    {%- set parents = [] -%}
+    {%- for name in model.depends_on.nodes if name != 'model.radixinsight.fct_events' -%}
+        {%- if name in graph.nodes and graph.nodes[name].config.materialized == 'repaired' -%}
+            {%- do parents.append(graph.nodes[name]) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(parents) }}
+{%- endmacro %}
+
+{#- How a model is written, and those that it is made from. -#}
+{% macro repair_rules() -%}
+    {{ return(([model] + repaired_parents()) | map(attribute='checksum.checksum') | join(' ')) }}
 {%- endmacro %}
 
 {% macro keep_repaired() -%}
@@ -103,7 +119,7 @@
         {{ return(true) }}
     {%- elif should_full_refresh() or existing_table(repaired_table()) is none or not is_as_described(this, model) -%}
         {{ return(true) }}
-    {%- elif has_rows(repaired_table(), "rules != '" ~ model.checksum.checksum ~ "'") -%}
+    {%- elif has_rows(repaired_table(), "rules != '" ~ repair_rules() ~ "'") -%}
         {{ return(true) }}
     {%- else -%}
         {%- set query -%}
@@ -122,11 +138,37 @@
     where run > (select max(repaired.run) from {{ repaired_table() }} as repaired)
 {%- endmacro %}
 
+{#-
+    The days of touched sessions; `columns` are project_id and started_date. A session is counted on the day on which it
+    starts, and an event that comes late may move that to another day without touching the one that it leaves. The session
+    then still holds an event of that day, and spans less than 24 hours: the day is within two of the one on which it starts
+    now (a zone may have skipped one between). Where it holds none any more, the log has the event that was there.
+-#}
+{% macro touched_session_days(columns) -%}
+    select distinct
+        project_id,
+        event_date as started_date
+    from {{ touched_log() }}
+    where run > (select max(repaired.run) from {{ repaired_table() }} as repaired)
+    union distinct
+    select distinct
+        project_id,
+        started_date + toIntervalDay(arrayJoin([0, 1, 2])) as started_date
+    from {{ ref('fct_sessions') }}
+    where (project_id, session_id) in ({{ touched(['project_id', 'session_id']) }})
+{%- endmacro %}
+
+{#- A model that is made from another repaired one is not ahead of it. -#}
 {% macro settle_repairs() -%}
     {% call replace_whole(repaired_table(), 'run') %}
     select
-        max(run) as run,
-        '{{ model.checksum.checksum if execute }}' as rules
+        least(
+            max(run)
+            {%- for parent in (repaired_parents() if execute else []) %},
+            assumeNotNull((select max(repaired.run) from {{ repaired_table(parent) }} as repaired))
+            {%- endfor %}
+        ) as run,
+        '{{ repair_rules() if execute }}' as rules
     from {{ touched_log() }}
     {% endcall %}
 {%- endmacro %}

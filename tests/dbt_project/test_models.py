@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -22,8 +23,10 @@ from reference.funnel import Condition
 from reference.funnel_figures import ordered_funnel
 from reference.identity import merges, persons
 from reference.retention import Retention, retention
+from reference.revenue import amount, currency
 from reference.sessions import sessions
 from reference.traits import group_changes, person_changes
+from reference.web import Visit, visits
 from runtime.instance import Instance
 
 # One fixture for the whole module: its tests stay on one worker.
@@ -34,7 +37,6 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2026, 1, 1, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/Havana", "Asia/Kathmandu"]
 DELIVERIES = 3
-
 # What events say, as JSON: every type, and texts that look like a number or a date.
 PROPERTIES = [
     "",
@@ -43,6 +45,11 @@ PROPERTIES = [
     '{"when":"2024-02-29T10:00:00.5+01:00","flags":[true,1],"amount":123456789012345678901}',
     '{"flags":{"a":1},"amount":-2.5,"when":"29.2.2024"}',
     '{"plan":"pr\\u00f6","flags":false,"far":-1e400}',
+    '{"revenue":0.1,"currency":"eur"}',
+    '{"revenue":"0.2","currency":"EUR"}',
+    '{"revenue":-3}',
+    '{"$price":1.1,"$quantity":3}',
+    '{"revenue":"many"}',
 ]
 TRAITS = ["", "", "", '{"plan":"free"}', '{"plan":"pro","seats":2}', '{"seats":"many"}', '{"plan":null,"seats":7,"far":1e999}']
 TRAITS_ONCE = ["", "", '{"plan":"first","source":"ads"}', '{"source":null,"seats":1}', '{"source":"mail"}']
@@ -81,6 +88,7 @@ class History:
     def counted(self) -> list[Counted]:
         """The events with whom they count for."""
         named = persons(self.events)
+        in_session = sessions(self.events, named, self.gap)
         return [
             Counted(
                 message_id=event.message_id,
@@ -89,6 +97,9 @@ class History:
                 timestamp=event.timestamp,
                 received_at=event.received_at,
                 sequence=event.sequence,
+                type=event.type,
+                session=" ".join(in_session[event.message_id]),
+                properties=json.loads(event.properties or "{}"),
             )
             for event in self.events
         ]
@@ -96,9 +107,9 @@ class History:
 
 @st.composite
 def made_events(draw: st.DrawFn) -> Event:
-    kind = draw(st.sampled_from(["track", "track", "track", "identify", "identify", "alias", "group"]))
+    kind = draw(st.sampled_from(["track", "track", "track", "page", "identify", "identify", "alias", "group"]))
     carries = draw(st.sampled_from(["device", "user", "both"]))
-    has_user = kind not in {"track", "group"} or carries != "device"
+    has_user = kind not in {"track", "page", "group"} or carries != "device"
     return Event(
         # Few message ids: repeated deliveries, with other contents too, are common.
         message_id=f"m{draw(st.integers(0, 30))}",
@@ -155,7 +166,7 @@ def made_histories() -> dict[int, History]:
         collected.append(history)
 
     collect()
-    collected.append(every_refusal())
+    collected += [every_refusal(), a_start_that_comes_late()]
     return dict(enumerate(collected, start=1))
 
 
@@ -176,6 +187,26 @@ def every_refusal() -> History:
         for number, (previous, user) in enumerate(pairs)
     ]
     return History(zone=ZoneInfo("UTC"), gap=timedelta(minutes=30), deliveries=[aliases[::2], aliases[1::2], []])
+
+
+def a_start_that_comes_late() -> History:
+    """Return a session of an SDK that starts a day earlier once its first event is there.
+
+    Its other event lies behind a pause after another session, so that it is not made anew.
+    """
+    start, between, end = (
+        Event(
+            message_id=f"view {hours}",
+            type="page",
+            event="$pageview",
+            anonymous_id="x",
+            session_id=session,
+            timestamp=START + timedelta(hours=hours),
+            received_at=START + timedelta(hours=hours),
+        )
+        for hours, session in ((0, "s1"), (1, "s2"), (12, "s1"))
+    )
+    return History(zone=ZoneInfo("UTC"), gap=timedelta(minutes=30), deliveries=[[between, end], [start], []])
 
 
 @pytest.fixture(scope="module")
@@ -353,6 +384,68 @@ def test_each_person_has_one_row_that_says_when_they_were_seen(
     assert set(rows) == wanted
 
 
+def test_visits_of_a_day_are_those_that_start_on_it(modelled: Landing, made_histories: dict[int, History]) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        days: defaultdict[date, list[Visit]] = defaultdict(list)
+        for visit in visits(history.counted):
+            days[visit.started_at.astimezone(history.zone).date()].append(visit)
+        for day, found in days.items():
+            views, bounces = sum(each.views for each in found), sum(each.is_bounce for each in found)
+            duration_ms, visitors = sum(each.duration_ms for each in found), len({each.person for each in found})
+            wanted.add((project, day, len(found), views, bounces, duration_ms, visitors))
+    rows = modelled.rows(
+        "select project_id, started_date, sessions, views, bounces, duration_ms, bitmapCardinality(persons)"
+        " from {marts}.agg_sessions_daily where dimension = 'all'"
+    )
+    assert len(rows) == len(wanted) > 0
+    assert set(rows) == wanted
+    # Each dimension holds every visit once.
+    sums = "sum(sessions), sum(views), sum(bounces), sum(duration_ms)"
+    of_dimensions = modelled.rows(f"select distinct {sums} from {{marts}}.agg_sessions_daily group by dimension")
+    assert len(of_dimensions) == 1
+
+
+def test_revenue_of_a_day_is_exact_in_every_currency(modelled: Landing, made_histories: dict[int, History]) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        days: defaultdict[tuple[object, ...], list[Counted]] = defaultdict(list)
+        for event in history.counted:
+            if amount(event) is not None:
+                day = event.timestamp.astimezone(history.zone).date()
+                days[day, event.event, currency(event)].append(event)
+        for (day, name, named), found in days.items():
+            brought = sum((amount(event) or Decimal(0) for event in found), Decimal(0))
+            orders = [event for event in found if (amount(event) or 0) >= 0]
+            wanted.add((project, day, name, named, brought, len(orders), len({event.person for event in orders})))
+    rows = modelled.rows(
+        "select project_id, event_date, event, currency, revenue, orders, bitmapCardinality(persons)"
+        " from {marts}.agg_revenue_daily"
+    )
+    assert len(rows) == len(wanted) > 0
+    assert set(rows) == wanted
+
+
+def test_a_person_was_first_seen_with_the_first_event_of_a_name_and_of_any(
+    modelled: Landing, made_histories: dict[int, History]
+) -> None:
+    wanted: set[tuple[object, ...]] = set()
+    for project, history in made_histories.items():
+        firsts: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
+        for event in history.counted:
+            for name in (event.event, ""):
+                firsts[name, event.person].append(event.timestamp)
+        for (name, person), instants in firsts.items():
+            first = min(instants)
+            wanted.add((project, name, person, first, first.astimezone(history.zone).date()))
+    rows = modelled.rows(
+        "select project_id, event, person_id, first_at, first_date"
+        " from {marts}.agg_first_seen inner join {marts}.dim_persons using (project_id, person_number)"
+    )
+    assert len(rows) == len(wanted) > 0
+    assert set(rows) == wanted
+
+
 def test_the_checkout_funnel_of_every_project_equals_the_reference(
     modelled: Landing, made_histories: dict[int, History]
 ) -> None:
@@ -467,12 +560,18 @@ def is_event(name: str) -> Condition:
 FINGERPRINTS = {
     "fct_events": "sipHash64(* except (loaded_at, made_at))",
     **dict.fromkeys(
-        ["agg_events_daily", "agg_events_hourly", "agg_persons_daily"],
+        [
+            *("agg_events_daily", "agg_events_hourly", "agg_persons_daily", "agg_breakdowns_daily"),
+            *("agg_sessions_daily", "agg_revenue_daily"),
+        ],
         "sipHash64(* except persons, arraySort(bitmapToArray(persons)))",
     ),
     "agg_properties_daily": "sipHash64(* except distinct_values, finalizeAggregation(distinct_values))",
     **dict.fromkeys(
-        ["fct_sessions", "fct_merges", "dim_persons", "dim_groups", "dim_properties", "fct_trait_changes", "fct_group_trait_changes", "funnel_checkout", "retention_daily"],
+        [
+            *("fct_sessions", "fct_merges", "dim_persons", "dim_groups", "dim_properties", "agg_first_seen"),
+            *("fct_trait_changes", "fct_group_trait_changes", "funnel_checkout", "retention_daily"),
+        ],
         "sipHash64(*)",
     ),
 }

@@ -4,12 +4,13 @@
 
     Measures: events; actors and sessions (exact); of a numeric expression sum, avg, min, max, median, p90, p95, p99
     (linear between closest ranks); events_per_actor, sum_per_actor. A number that is missing or not finite is skipped,
-    and so is its event in sum_per_actor: that divides by the actors who have a number.
+    and so is its event in sum_per_actor: that divides by the actors who have a number. Of a Nullable(Decimal(38, 6))
+    exact_sum, which is one too: money, added without rounding.
 -#}
 
 {#- The parts of a measure, separated by spaces. -#}
 {%- macro insights_measure_parts(measure) -%}
-{%- if measure in ['actors', 'sessions', 'sum', 'min', 'max'] -%}
+{%- if measure in ['actors', 'sessions', 'sum', 'exact_sum', 'min', 'max'] -%}
 {{ measure }}
 {%- elif measure == 'events' -%}
 events
@@ -49,6 +50,8 @@ uniqExactStateIf(session_id, {{ condition }})
 {%- elif part == 'sum' -%}
 {#- With Kahan's correction: a sum of cents must not depend on the order in which threads come to them. -#}
 sumKahanStateIf({{ value }}, {{ is_number }})
+{%- elif part == 'exact_sum' -%}
+sumIf(ifNull({{ number }}, 0), {{ condition }})
 {%- elif part == 'numbers' -%}
 countIf({{ is_number }})
 {%- elif part in ['min', 'max'] -%}
@@ -58,10 +61,12 @@ countIf({{ is_number }})
 {%- endif -%}
 {%- endmacro -%}
 
-{#- A part of the rows of a rollup that match `condition`. -#}
-{%- macro insights_measure_collect_rolled(part, condition) -%}
+{#- A part of the rows of a rollup that match `condition`; `number` is its column of sums, for the measures of sums. -#}
+{%- macro insights_measure_collect_rolled(part, condition, number) -%}
 {%- if part == 'events' -%}
 sumIf(events, {{ condition }})
+{%- elif part in ['sum', 'exact_sum'] -%}
+{{ insights_measure_collect(part, part, condition, number, none) }}
 {%- elif part == 'actors' -%}
 groupBitmapMergeStateIf(persons, {{ condition }})
 {%- endif -%}
@@ -74,7 +79,7 @@ groupBitmapMergeStateIf(persons, {{ condition }})
 {%- macro insights_measure_merge(part, measure, column, actor, condition=none, is_final=true) -%}
 {%- set suffix = ('' if is_final else 'State') ~ ('If' if condition else '') -%}
 {%- set arguments = '(' ~ column ~ (', ' ~ condition if condition else '') ~ ')' -%}
-{%- if part in ['events', 'numbers'] -%}
+{%- if part in ['events', 'numbers', 'exact_sum'] -%}
 sum{{ 'If' if condition }}{{ arguments }}
 {%- elif part == 'sum' -%}
 sumKahanMerge{{ suffix }}{{ arguments }}
@@ -89,10 +94,17 @@ uniqExactMerge{{ suffix }}{{ arguments }}
 {%- endif -%}
 {%- endmacro -%}
 
-{#- The measure, Nullable(Float64), of its merged parts, which stand in columns `<prefix>_<part>`. -#}
+{#- The type of a measure. -#}
+{%- macro insights_measure_type(measure) -%}
+{{ 'Nullable(Decimal(38, 6))' if measure == 'exact_sum' else 'Nullable(Float64)' }}
+{%- endmacro -%}
+
+{#- The measure, of its type, of its merged parts, which stand in columns `<prefix>_<part>`. -#}
 {%- macro insights_measure_number(measure, prefix) -%}
 {%- if measure in ['events', 'actors', 'sessions', 'sum'] -%}
 toNullable(toFloat64({{ prefix }}_{{ measure }}))
+{%- elif measure == 'exact_sum' -%}
+toNullable({{ prefix }}_exact_sum)
 {%- elif measure in ['min', 'max'] -%}
 {{ prefix }}_{{ measure }}
 {%- elif measure == 'avg' -%}
@@ -109,5 +121,5 @@ if(isNaN({{ prefix }}_quantile), null, {{ prefix }}_quantile)
 
 {#- Whether a bucket without events has 0 of it; an average of nothing has no value. -#}
 {%- macro insights_measure_is_count(measure) -%}
-{{ 'yes' if measure in ['events', 'actors', 'sessions', 'sum'] else 'no' }}
+{{ 'yes' if measure in ['events', 'actors', 'sessions', 'sum', 'exact_sum'] else 'no' }}
 {%- endmacro -%}

@@ -2,11 +2,12 @@
     Figures of several series over time, side by side, with formulas over them.
 
     `series` is a list of up to 26, each with `condition` (SQL over `relation`), `measure` (see measures.sql), `of` (the
-    numeric expression of those measures that want one) and, if wanted, `trailing` (a number of buckets n: each bucket
+    number, for those measures that want one) and, if wanted, `trailing` (a number of buckets n: each bucket
     then measures the last n, itself included; 7 and 30 days make WAU and MAU). `formulas` are SQL expressions over the
     columns a, b, c …; what is not finite, as after a division by 0, is null. `interval` is as in calendar.sql, or 'total'
     for the whole range as one bucket. `breakdown` is a list of up to three expressions, String or Nullable(String), and
-    `top` how many of their values are told apart.
+    `top` how many of their values are told apart. They are ranked by their events in the range, of those that fit any of the
+    series the ones that `ranked_by` holds for, an SQL condition.
 
     Columns, in this order:
     - the `keys`, by which everything is told apart; only a key with events has rows, and it has every bucket;
@@ -16,8 +17,8 @@
     - with `breakdown`: rank (1 … `top` by events in the range over all series, an event counting once; `top` + 1 is the
       rest), is_other, and for each expression breakdown_1 … (the value, '(none)', or '(other)') and is_none_1 …. A value
       that reads '(other)' or '(none)' itself keeps its own rank, and these two columns tell it from the real ones;
-    - a, b, c … and formula_1, formula_2 …: Nullable(Float64). Without events a count, a distinct count or a sum is 0, all
-      else null.
+    - a, b, c … and formula_1, formula_2 …: Nullable(Float64), an exact_sum Nullable(Decimal(38, 6)). Without events a
+      count, a distinct count or a sum is 0, all else null.
     Grain: one row per key, rank, period and bucket. Order: the same. The first and the last bucket hold what the range
     cuts out of them.
 
@@ -29,15 +30,16 @@
 
     `rolled`: `relation` is a rollup with project_id, event_date (Date32, in the zone), events (count), persons
     (AggregateFunction(groupBitmap, UInt32)) and what the conditions and the breakdown are about. Then measures are events,
-    actors and events_per_actor, the interval is not 'hour', and the range (and a period that is compared) consists of whole
-    days of the zone: whoever asks sees to it.
+    actors, events_per_actor, and of a column of sums sum and exact_sum; the interval is not 'hour', and the range (and a
+    period that is compared) consists of whole days of the zone: whoever asks sees to it.
 
     How it works: one pass over the events collects the parts of every series by bucket and value (`counted`). They are
     merged, not added: the rest of a breakdown, a trailing bucket and a running union count an actor once.
 -#}
 {%- macro insights_trends(
     relation, project, series, start, end, interval, timezone, week_start='1', where='true', actor='person_number',
-    keys=[], formulas=[], breakdown=[], top='10', compare=none, moving_average=none, cumulative=false, rolled=false
+    keys=[], formulas=[], breakdown=[], top='10', compare=none, moving_average=none, cumulative=false, rolled=false,
+    ranked_by='true'
 ) -%}
 {%- set letters = 'abcdefghijklmnopqrstuvwxyz' -%}
 {%- set shape = namespace(trailing=1, lines=keys, looks_back='no') -%}
@@ -90,14 +92,14 @@ with
             {%- endfor %}
             {%- if breakdown %}
             {{ 'sumIf(events, ' if rolled else 'countIf(' }}
-                {{- insights_trends_within(periods[0][0], periods[0][1], timezone, rolled) }}
+                {{- insights_trends_within(periods[0][0], periods[0][1], timezone, rolled) }} and ({{ ranked_by }})
             ) as events_in_range,
             {%- endif %}
             {%- for one in series %}
             {%- set letter = letters[loop.index0] %}
             {%- for part in insights_measure_parts(one.measure).split(' ') %}
             {%- if rolled %}
-            {{ insights_measure_collect_rolled(part, one.condition) }} as {{ letter }}_{{ part }},
+            {{ insights_measure_collect_rolled(part, one.condition, one.get('of')) }} as {{ letter }}_{{ part }},
             {%- else %}
             {{ insights_measure_collect(part, one.measure, one.condition, one.get('of'), actor) }} as {{ letter }}_{{ part }},
             {%- endif %}
@@ -291,7 +293,7 @@ with
                 {%- for period in periods %}
                 arrayMap(
                     listed -> (toUInt8({{ loop.index0 }}), listed
-                        {%- for one in series %}, CAST(null, 'Nullable(Float64)'){% endfor %}),
+                        {%- for one in series %}, CAST(null, '{{ insights_measure_type(one.measure) }}'){% endfor %}),
                     {{ period[3] }}
                 ){{ ',' if not loop.last }}
                 {%- endfor %}
