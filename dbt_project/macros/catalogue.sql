@@ -12,9 +12,7 @@
 {%- endmacro %}
 
 {% macro count_days() -%}
-    create or replace table {{ days_table('counted') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by (project_id, received_date)
-    as
+    {% call replace_whole(days_table('counted'), '(project_id, received_date)') %}
     select
         project_id,
         toDate(received_at) as received_date,
@@ -23,13 +21,12 @@
         '{{ days_rules() if execute }}' as rules
     from {{ ref('stg_collector__events') }}
     group by project_id, received_date
+    {% endcall %}
 {%- endmacro %}
 
 {#- After the model's rows are in. -#}
 {% macro settle_days() -%}
-    create or replace table {{ days_table('settled') }} {{ on_cluster_clause(this) }}
-    engine = MergeTree order by (project_id, received_date)
-    as
+    {% call replace_whole(days_table('settled'), '(project_id, received_date)') %}
     select
         project_id,
         received_date,
@@ -37,6 +34,7 @@
         loaded_ms,
         rules
     from {{ days_table('counted') }}
+    {% endcall %}
 {%- endmacro %}
 
 {#- What decides how a property is read: this model and staging as they are written, and the rules for objects. -#}
