@@ -62,11 +62,11 @@ where
 """
 
 # What was inserted in the ten minutes before may have become visible after the refresh had looked. An insert of the
-# last second may still be under way: two looks by one statement must see the same.
+# last seconds may still be under way: two looks by one statement must see the same.
 _LANDING_SPAN = """
 select tuple(
     toDateTime64(max(inserted_minute), 3, 'UTC') - toIntervalMinute(10),
-    toStartOfInterval(now64(3, 'UTC') - toIntervalSecond(1), toIntervalMillisecond({step_ms:UInt32}))
+    toStartOfInterval(now64(3, 'UTC') - toIntervalSecond(2), toIntervalMillisecond({step_ms:UInt32}))
 ) as span
 from marts.fct_events_settled_landing
 """
@@ -181,7 +181,7 @@ class Warehouse:
     async def landing_span(self) -> tuple[datetime, datetime] | None:
         """Return the UTC instants between which events were inserted that may not be modelled yet, `[since, until)`.
 
-        None before the first refresh. `until` lies a second or more back, at a multiple of `landing_seconds`.
+        None before the first refresh. `until` lies two seconds or more back, at a multiple of `landing_seconds`.
         """
         sql = _LANDING_SPAN.replace("marts.", f"{self._settings.marts_database}.")
         try:

@@ -77,8 +77,8 @@ class Results:
         if statement.unmodelled is not None:
             if await self._warehouse.data_version(is_believed=False) != version:
                 raise DataChangedError
-            newest = iso(statement.unmodelled.received_until)
-            fresh_until = newest if fresh_until is None else max(fresh_until, newest)
+            newest = statement.unmodelled.received_until
+            fresh_until = max(filter(None, (fresh_until, newest and iso(newest))), default=None)
         document: dict[str, Any] = {
             "rows": _json_rows(result),
             "computed_at": iso(utc_now()),

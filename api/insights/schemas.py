@@ -78,10 +78,20 @@ class RetentionQuery(RangeQuery):
 
 
 class Unmodelled(BaseModel):
-    """Events that landed and that no refresh has modelled yet; they are counted from the landing table."""
+    """Events that landed and that no refresh has modelled yet."""
 
-    events: Annotated[int, Field(description="How many of the project's events these are, in any range.")]
-    until: Annotated[datetime, Field(description="Those that landed before this instant (UTC) are counted.")]
+    events: Annotated[
+        int | None,
+        Field(description="How many of the project's events these are, in any range; null where they are too many."),
+    ]
+    until: Annotated[datetime, Field(description="Looked at is what landed before this instant (UTC).")]
+    is_counted: Annotated[
+        bool,
+        Field(
+            description="Whether they are in the answer. Sessions are as the latest refresh made them, and so is all "
+            "in the midst of several exchanges of tables."
+        ),
+    ]
 
 
 class Meta(BaseModel):
@@ -103,9 +113,9 @@ class Meta(BaseModel):
     unmodelled: Annotated[
         Unmodelled | None,
         Field(
-            description="What was counted beside the modelled events; null when all that landed is modelled, and for "
-            "sessions and the marts of defined insights, which are as the latest refresh made them. Persons are those "
-            "of the latest refresh: an identify since then holds for these events only."
+            description="What there is beside the modelled events; null when all that landed is modelled, and for "
+            "marts of defined insights, which are as the latest refresh made them. Persons are those of the latest "
+            "refresh: an identify since then holds for these events only."
         ),
     ]
     data_version: Annotated[

@@ -38,7 +38,7 @@ from api.insights.schemas import (
     TimeseriesData,
     TimeseriesQuery,
 )
-from api.insights.unmodelled import UnmodelledEvents
+from api.insights.unmodelled import Unmodelled, UnmodelledEvents
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core.clock import utc_now
@@ -205,18 +205,25 @@ class Insights:
         Where a refresh exchanges tables in the meantime the question is asked anew; where it does so each time, what is
         not modelled is left out.
         """
-        started = time.perf_counter()
+        started, found = time.perf_counter(), None
         for _ in range(_ATTEMPTS):
-            unmodelled = await self._unmodelled.find(project.id, project.timezone)
-            if unmodelled is None:
+            found = await self._unmodelled.find(project.id, project.timezone)
+            if found is None or found.events is None:
                 break
             with suppress(DataChangedError):
-                return await self._read(project, statement(replace(window, unmodelled=unmodelled)), started)
-        return await self._read(project, statement(window), started)
+                asked = statement(replace(window, unmodelled=found))
+                return await self._read(project, asked, started, found)
+        return await self._read(project, statement(window), started, found)
 
-    async def _read(self, project: Project, statement: Statement, started: float) -> tuple[Computed, Meta]:
+    async def _read(
+        self, project: Project, statement: Statement, started: float, unmodelled: Unmodelled | None = None
+    ) -> tuple[Computed, Meta]:
         computed = await self._results.rows(project.id, statement)
-        unmodelled = computed.statement.unmodelled
+        beside = unmodelled and {
+            "events": unmodelled.events,
+            "until": unmodelled.until,
+            "is_counted": statement.unmodelled is not None,
+        }
         meta = Meta.model_validate(
             {
                 "sources": list(statement.sources),
@@ -224,7 +231,7 @@ class Insights:
                 "parameters": computed.parameters,
                 "computed_at": computed.computed_at,
                 "fresh_until": computed.fresh_until,
-                "unmodelled": None if unmodelled is None else {"events": unmodelled.events, "until": unmodelled.until},
+                "unmodelled": beside,
                 "data_version": computed.data_version,
                 "elapsed_ms": round((time.perf_counter() - started) * 1000, 3),
                 "cached": computed.cached,

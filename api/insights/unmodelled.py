@@ -1,17 +1,22 @@
 """Events that landed and that no refresh has modelled yet: how many there are, and how an answer takes them in."""
 
 import time
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from api.errors import NotModelledYetError
+import structlog
+
+from api.errors import NotModelledYetError, QueryFailedError, QueryTimeoutError, QueryTooLargeError
 from api.insights.macros import InsightMacros
 from api.insights.moments import literal
 from api.settings import ApiSettings
 from api.turn import Turn
 from api.warehouse import Warehouse
 from core.warehouse import ProjectScope
+
+_logger = structlog.get_logger()
 
 _PROJECT = "{project_id:UInt32}"
 _TIMEZONE = "{timezone:String}"
@@ -26,16 +31,27 @@ class Unmodelled:
 
     since: datetime
     until: datetime
-    events: int
-    received_until: datetime
+    events: int | None = None
+    """None where they could not be counted; then no answer takes them in."""
+    received_until: datetime | None = None
     """When the newest of them was received, UTC."""
-    repeated: tuple[str, ...]
+    repeated: tuple[str, ...] = ()
     """Message ids that landed in this span and are modelled by another delivery."""
 
     def parameters(self) -> dict[str, Any]:
         """Return the values that a statement over them binds."""
         bounds = {"landed_since": literal(self.since), "landed_until": literal(self.until)}
         return bounds | {"repeated": list(self.repeated)}
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was found last, and from which version of the modelled data."""
+
+    turn: Turn = field(default_factory=Turn)
+    version: str = ""
+    found_at: float = float("-inf")
+    found: Unmodelled | None = None
 
 
 class UnmodelledSql:
@@ -99,45 +115,40 @@ class UnmodelledEvents:
         self._settings = settings
         self._warehouse = warehouse
         self._sql = sql
-        self._known: dict[tuple[int, str], Unmodelled | None] = {}
-        self._known_version = ""
-        self._known_since = float("-inf")
-        self._counting = Turn()
+        self._known: defaultdict[tuple[int, str], _Known] = defaultdict(_Known)
 
     async def find(self, project_id: int, timezone: str) -> Unmodelled | None:
-        """Return them, or None when all that landed is modelled. Raises what `Warehouse.query` raises.
+        """Return them, or None when all that landed is modelled. Raises `UnavailableError`.
 
         Looked up anew with every version of the modelled data, and every `landing_seconds`.
         """
-        async with self._counting.taken():
+        known = self._known[project_id, timezone]
+        async with known.turn.taken():
             version = await self._warehouse.data_version()
-            age_s = time.monotonic() - self._known_since
-            if version != self._known_version or age_s >= self._settings.landing_seconds:
-                self._known.clear()
-                self._known_version = version
-                self._known_since = time.monotonic()
-            if (project_id, timezone) not in self._known:
-                self._known[project_id, timezone] = await self._count(project_id, timezone)
-            return self._known[project_id, timezone]
+            if version != known.version or time.monotonic() - known.found_at >= self._settings.landing_seconds:
+                known.found = await self._count(project_id, timezone)
+                known.version, known.found_at = version, time.monotonic()
+            return known.found
 
     async def _count(self, project_id: int, timezone: str) -> Unmodelled | None:
         span = await self._warehouse.landing_span()
         if span is None:
             return None
-        scope, (since, until) = ProjectScope(project_id), span
-        bounds = {"landed_since": literal(since), "landed_until": literal(until)}
+        scope, landed = ProjectScope(project_id), Unmodelled(*span)
         try:
-            found = (await self._warehouse.query(scope, self._sql.repeated(), bounds)).rows
-            if len(found) > _MOST_REPEATED:
-                return None
-            repeated = tuple(row["message_id"] for row in found)
-            parameters = bounds | {"repeated": list(repeated), "timezone": timezone}
+            repeats = (await self._warehouse.query(scope, self._sql.repeated(), landed.parameters())).rows
+            if len(repeats) > _MOST_REPEATED:
+                return landed
+            landed = replace(landed, repeated=tuple(row["message_id"] for row in repeats))
+            parameters = landed.parameters() | {"timezone": timezone}
             counted = (await self._warehouse.query(scope, self._sql.counted(), parameters)).rows[0]
         except NotModelledYetError:
             # An older version's models keep no ids.
             return None
-        return (
-            Unmodelled(since, until, counted["events"], counted["received_until"], repeated)
-            if counted["events"]
-            else None
-        )
+        except (QueryFailedError, QueryTimeoutError, QueryTooLargeError) as error:
+            # Of hours without a refresh there may be too many; the models can answer still.
+            _logger.warning("unmodelled_events_not_counted", project_id=project_id, code=error.code)
+            return landed
+        if counted["events"] == 0:
+            return None
+        return replace(landed, events=counted["events"], received_until=counted["received_until"])

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy.orm import Session
 
+from api.insights.unmodelled import UnmodelledSql
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core import metadata, warehouse
@@ -149,8 +150,8 @@ async def test_answers_before_a_refresh_and_in_the_midst_of_it_are_those_after_i
     serve: Any, own_settings: ApiSettings, landed: Any
 ) -> None:
     place, histories, keys = landed
-    # What was inserted in the last second is not looked at yet, and only every second.
-    await asyncio.sleep(2.1)
+    # What was inserted in the last two seconds is not looked at yet, and only every second.
+    await asyncio.sleep(3.1)
     stages: list[dict[tuple[int, str], Any]] = []
     async with serve(own_settings) as (client, _):
         stages.append(await _ask_all(client, keys))
@@ -164,6 +165,7 @@ async def test_answers_before_a_refresh_and_in_the_midst_of_it_are_those_after_i
         landed_events = histories[project_id].landed
         for early in (answer, staged[asked]):
             assert early["meta"]["unmodelled"]["events"] == len(landed_events)
+            assert early["meta"]["unmodelled"]["is_counted"]
             assert early["meta"]["sources"][-1] == f"{place.prefix}raw.events"
         for late in (repairing[asked], after[asked]):
             assert late["meta"]["unmodelled"] is None
@@ -188,7 +190,7 @@ async def test_what_landed_counts_for_its_own_project_alone(serve: Any, own_sett
         assert sum(bucket["value"] for bucket in mine["data"]["buckets"]) == 1
         assert sum(bucket["value"] for bucket in others["data"]["buckets"]) == 0
         sessions = await _ask(client, first, key, question.replace("persons", "sessions"))
-    assert sessions["meta"]["unmodelled"] is None
+    assert sessions["meta"]["unmodelled"] | {"until": ""} == {"events": 1, "until": "", "is_counted": False}
 
 
 @pytest.mark.parametrize(("changes", "is_counted"), [(1, True), (9, False)])
@@ -220,7 +222,7 @@ async def test_a_refresh_that_exchanges_tables_meanwhile_makes_the_question_new(
     async with serve(own_settings) as (client, _):
         answer = await _ask(client, project_id, key, f"event-names?{RANGE}")
     assert (name in {row["event"] for row in answer["data"]}) is is_counted
-    assert (answer["meta"]["unmodelled"] is not None) is is_counted
+    assert answer["meta"]["unmodelled"]["is_counted"] is is_counted
     assert left == max(0, changes - 3)
 
 
@@ -228,4 +230,21 @@ async def _land(place: Landing, project_id: int, message_id: str, event: str) ->
     at = FIRST + HOUR
     landed = Event(message_id=message_id, event=event, user_id="u0", timestamp=at, received_at=at)
     place.deliver(project_id, [landed], inserted_at=datetime.now(UTC))
-    await asyncio.sleep(2.1)
+    await asyncio.sleep(3.1)
+
+
+async def test_where_they_cannot_be_counted_the_models_answer_and_say_so(
+    serve: Any, own_settings: ApiSettings, landed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, keys = landed
+    project_id, key = next(iter(keys.items()))
+
+    def too_many(_: UnmodelledSql) -> str:
+        return "select throwIf({project_id:UInt32} > 0) as message_id"
+
+    monkeypatch.setattr(UnmodelledSql, "repeated", too_many)
+    async with serve(own_settings) as (client, _):
+        answer = await _ask(client, project_id, key, f"event-names?{RANGE}")
+    assert answer["meta"]["unmodelled"] | {"until": ""} == {"events": None, "until": "", "is_counted": False}
+    assert answer["meta"]["sources"] == [f"{own_settings.marts_database}.agg_events_daily"]
+    assert sum(row["events"] for row in answer["data"]) > 0

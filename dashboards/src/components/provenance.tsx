@@ -99,8 +99,9 @@ function Details({ meta, timezone }: { meta: Meta; timezone: string }) {
         </Fact>
         {meta.unmodelled && (
           <Fact name="Not modelled yet">
-            {formatCount(meta.unmodelled.events)} events that landed until {formatInstant(meta.unmodelled.until, timezone)}{" "}
-            are counted too
+            {meta.unmodelled.events === null ? "events" : `${formatCount(meta.unmodelled.events)} events`} that landed until{" "}
+            {formatInstant(meta.unmodelled.until, timezone)}:{" "}
+            {meta.unmodelled.is_counted ? "counted too" : "not in this answer yet"}
           </Fact>
         )}
         <Fact name="Computed">
