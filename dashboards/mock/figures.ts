@@ -6,6 +6,7 @@ export const META = {
   parameters: { project_id: 1, start: "2026-03-01 00:00:00.000", end: "2026-03-15 00:00:00.000" },
   computed_at: new Date().toISOString(),
   fresh_until: new Date(Date.now() - 90_000).toISOString() as string | null,
+  unmodelled: { events: 412, until: new Date(Date.now() - 5_000).toISOString(), is_counted: true },
   data_version: "6f1d0c7b9a3e5d42",
   elapsed_ms: 18.4,
   cached: true,

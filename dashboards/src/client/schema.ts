@@ -469,7 +469,7 @@ export interface components {
              * @description When the newest of the project's events that may count was received, UTC; null while it has none. Events received before may still follow: they can land out of order.
              */
             fresh_until: string | null;
-            /** @description What was counted beside the modelled events; null when all that landed is modelled, and for sessions and the marts of defined insights, which are as the latest refresh made them. Persons are those of the latest refresh: an identify since then holds for these events only. */
+            /** @description What there is beside the modelled events; null when all that landed is modelled, and for marts of defined insights, which are as the latest refresh made them. Persons are those of the latest refresh: an identify since then holds for these events only. */
             unmodelled: components["schemas"]["Unmodelled"] | null;
             /**
              * Data Version
@@ -684,20 +684,25 @@ export interface components {
         };
         /**
          * Unmodelled
-         * @description Events that landed and that no refresh has modelled yet; they are counted from the landing table.
+         * @description Events that landed and that no refresh has modelled yet.
          */
         Unmodelled: {
             /**
              * Events
-             * @description How many of the project's events these are, in any range.
+             * @description How many of the project's events these are, in any range; null where they are too many.
              */
-            events: number;
+            events: number | null;
             /**
              * Until
              * Format: date-time
-             * @description Those that landed before this instant (UTC) are counted.
+             * @description Looked at is what landed before this instant (UTC).
              */
             until: string;
+            /**
+             * Is Counted
+             * @description Whether they are in the answer. Sessions are as the latest refresh made them, and so is all in the midst of several exchanges of tables.
+             */
+            is_counted: boolean;
         };
         /**
          * ParameterError

@@ -99,8 +99,8 @@ function Details({ meta, timezone }: { meta: Meta; timezone: string }) {
         </Fact>
         {meta.unmodelled && (
           <Fact name="Not modelled yet">
-            {meta.unmodelled.events === null ? "events" : `${formatCount(meta.unmodelled.events)} events`} that landed until{" "}
-            {formatInstant(meta.unmodelled.until, timezone)}:{" "}
+            {meta.unmodelled.events === null ? "events" : `${formatCount(meta.unmodelled.events)} events`} that landed
+            until {formatInstant(meta.unmodelled.until, timezone)}:{" "}
             {meta.unmodelled.is_counted ? "counted too" : "not in this answer yet"}
           </Fact>
         )}
