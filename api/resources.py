@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.insights.answers import Answers
 from api.insights.defined import DefinedInsights
 from api.insights.macros import InsightMacros
 from api.insights.queries import InsightSql
@@ -69,5 +70,5 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         database=database,
         cache=cache,
         keys=ApiKeys(settings, database),
-        insights=Insights(settings, warehouse, results, sql, defined, unmodelled=unmodelled),
+        insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
     )

@@ -60,6 +60,12 @@ class ApiSettings(Settings):
         description="How often answers take in what landed since the last refresh. Between, equal questions have equal "
         "answers, from the cache.",
     )
+    landing_max_events: int = Field(
+        default=500_000,
+        ge=0,
+        description="Where more than these landed since the last refresh, answers wait for the next one and say so; 0 "
+        "leaves all to it.",
+    )
     query_max_seconds: float = Field(
         default=30.0, gt=0, description="One query may run this long; then it is cancelled with `query_timeout`."
     )

@@ -48,6 +48,14 @@ from system.parts
 where database = {database:String} and active
 """
 
+_GENERATION = """
+select lower(hex(sipHash64(arraySort(groupArray((name, uuid)))))) as generation
+from system.tables
+where
+    database = {database:String}
+    and name in ('fct_events', 'agg_events_daily', 'agg_events_hourly', 'agg_persons_daily')
+"""
+
 # Each rollup writes down up to which change of fct_events it is repaired.
 _ROLLUP_ZONE = """
 select timezone
@@ -65,8 +73,7 @@ where
 # last seconds may still be under way: two looks by one statement must see the same.
 _LANDING_SPAN = """
 select tuple(
-    toDateTime64(max(inserted_minute), 3, 'UTC') - toIntervalMinute(10),
-    toStartOfInterval(now64(3, 'UTC') - toIntervalSecond(2), toIntervalMillisecond({step_ms:UInt32}))
+    toDateTime64(max(inserted_minute), 3, 'UTC') - toIntervalMinute(10), now64(3, 'UTC') - toIntervalSecond(2)
 ) as span
 from marts.fct_events_settled_landing
 """
@@ -101,6 +108,7 @@ class Warehouse:
         self._version = ""
         self._version_read_at = float("-inf")
         self._version_reading = Turn()
+        self._generation = ""
         self._days: dict[tuple[str, date], datetime] = {}
         self._zones: dict[int, str | None] = {}
 
@@ -124,15 +132,14 @@ class Warehouse:
             read_bytes=int(summary.get("read_bytes", 0)),
         )
 
-    async def data_version(self, *, is_believed: bool = True) -> str:
+    async def data_version(self) -> str:
         """Return a token that changes whenever a modelled table or the version of ClickHouse does.
 
-        It is believed for `data_version_seconds`, unless asked not to. Reading it looks at ClickHouse's own list of
-        parts, which holds no tenant's data and so needs no scope.
+        It is believed for `data_version_seconds`. Reading it looks at ClickHouse's own list of parts, which holds no
+        tenant's data and so needs no scope.
         """
         async with self._version_reading.taken():
-            age_s = time.monotonic() - self._version_read_at
-            if not is_believed or age_s >= self._settings.data_version_seconds:
+            if time.monotonic() - self._version_read_at >= self._settings.data_version_seconds:
                 version = str(await self._unscoped(_DATA_VERSION, {"database": self._settings.marts_database}))
                 if version != self._version:
                     self._days.clear()
@@ -178,14 +185,27 @@ class Warehouse:
             self._zones[project_id] = rows[0]["timezone"] if rows else None
         return self._zones[project_id]
 
+    async def generation(self) -> str:
+        """Return a token that changes whenever a refresh exchanges a table of events or a rollup.
+
+        Read anew each time. Unlike the version it stays as it is when parts are merged or other tables change.
+        """
+        found = str(await self._unscoped(_GENERATION, {"database": self._settings.marts_database}))
+        if found != self._generation:
+            # What is believed for a second may be of the tables before.
+            self._generation = found
+            self._version_read_at = float("-inf")
+            self._zones.clear()
+        return found
+
     async def landing_span(self) -> tuple[datetime, datetime] | None:
         """Return the UTC instants between which events were inserted that may not be modelled yet, `[since, until)`.
 
-        None before the first refresh. `until` lies two seconds or more back, at a multiple of `landing_seconds`.
+        None before the first refresh. `until` lies two seconds back.
         """
         sql = _LANDING_SPAN.replace("marts.", f"{self._settings.marts_database}.")
         try:
-            since, until = await self._unscoped(sql, {"step_ms": round(self._settings.landing_seconds * 1000)})
+            since, until = await self._unscoped(sql, {})
         except NotModelledYetError:
             return None
         return since, until

@@ -58,7 +58,7 @@ def main() -> int:
         for more in (1_000, 100_000):
             history.make_batch(client, known=events + landed, events=more)
             landed += more
-            found = Unmodelled(*_LANDED, landed, _LANDED[0], ())
+            found = Unmodelled(*_LANDED, landed, landed, _LANDED[0])
             parameters = found.parameters() | {"timezone": "UTC"}
             repeats = _timed(client, rounds, unmodelled_sql.repeated(), parameters)
             counts = _timed(client, rounds, unmodelled_sql.counted(), parameters)

@@ -59,8 +59,13 @@ class Results:
         self._metrics = metrics
         self._running: dict[str, _Shared] = {}
 
-    async def rows(self, project_id: int, statement: Statement) -> Computed:
-        """Return the statement's rows for one project. Raises `DataChangedError` and what `Warehouse.query` raises."""
+    async def rows(
+        self, project_id: int, statement: Statement, is_unchanged: Callable[[], Awaitable[bool]] | None = None
+    ) -> Computed:
+        """Return the statement's rows for one project.
+
+        Raises what `Warehouse.query` raises, and `DataChangedError` where `is_unchanged` denies after the computation.
+        """
         scope = ProjectScope(project_id)
         parameters = scope.parameters(**statement.parameters)
         version = await self._warehouse.data_version()
@@ -68,15 +73,22 @@ class Results:
         stored = await self._cached(key)
         cached = stored is not None
         if stored is None:
-            stored = await self._once(key, lambda: self._compute(scope, statement, version, key))
+            stored = await self._once(key, lambda: self._compute(scope, statement, version, key, is_unchanged))
         self._metrics.results.labels(source="cache" if cached else "clickhouse").inc()
         return Computed(statement=statement, parameters=parameters, data_version=version, cached=cached, **stored)
 
-    async def _compute(self, scope: ProjectScope, statement: Statement, version: str, key: str) -> dict[str, Any]:
+    async def _compute(
+        self,
+        scope: ProjectScope,
+        statement: Statement,
+        version: str,
+        key: str,
+        is_unchanged: Callable[[], Awaitable[bool]] | None,
+    ) -> dict[str, Any]:
         result, fresh_until = await asyncio.gather(self._timed(scope, statement), self._fresh_until(scope, version))
+        if is_unchanged is not None and not await is_unchanged():
+            raise DataChangedError
         if statement.unmodelled is not None:
-            if await self._warehouse.data_version(is_believed=False) != version:
-                raise DataChangedError
             newest = statement.unmodelled.received_until
             fresh_until = max(filter(None, (fresh_until, newest and iso(newest))), default=None)
         document: dict[str, Any] = {

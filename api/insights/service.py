@@ -1,17 +1,12 @@
 """Insight answers: the range in the project's zone, the statement, its rows, and the figures made of them."""
 
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from api.errors import NotModelledYetError
+from api.insights.answers import Answers, invalid_parameter, whole_days
 from api.insights.defined import DefinedInsights, shown_columns
-from api.insights.moments import cut_to_ms, is_in_reach
-from api.insights.queries import InsightSql, Statement, Window
-from api.insights.results import Computed, DataChangedError, Results
+from api.insights.queries import InsightSql, Window
 from api.insights.schemas import (
     Bucket,
     Defined,
@@ -26,7 +21,6 @@ from api.insights.schemas import (
     MartColumn,
     MartData,
     MartQuery,
-    Meta,
     RangeQuery,
     Retention,
     RetentionAverage,
@@ -38,15 +32,12 @@ from api.insights.schemas import (
     TimeseriesData,
     TimeseriesQuery,
 )
-from api.insights.unmodelled import Unmodelled, UnmodelledEvents
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core.clock import utc_now
 from core.insights.durations import duration_ms
 from core.insights.mart_models import model_of
 from core.metadata import Project
-from core.problem import InvalidRequestError
-from core.warehouse import ProjectScope
 
 _ATTEMPTS = 3
 _SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "month": 28 * 86_400}
@@ -59,30 +50,29 @@ class Insights:
         self,
         settings: ApiSettings,
         warehouse: Warehouse,
-        results: Results,
+        answers: Answers,
         sql: InsightSql,
         defined: DefinedInsights,
-        *,
-        unmodelled: UnmodelledEvents,
     ) -> None:
         self._settings = settings
         self._warehouse = warehouse
-        self._results = results
+        self._answers = answers
         self._sql = sql
         self._defined = defined
-        self._unmodelled = unmodelled
 
     async def event_names(self, project: Project, query: RangeQuery) -> EventNames:
         """Count events and persons by event name."""
-        window = await self._rolled(project, query)
-        computed, meta = await self._ask(project, window, self._sql.event_names)
+        window = await self._answers.window(project, query)
+        computed, meta = await self._answers.ask(project, window, self._sql.event_names, whole_days(query))
         return EventNames(data=[EventCount(**row) for row in computed.rows], meta=meta)
 
     async def timeseries(self, project: Project, query: TimeseriesQuery) -> Timeseries:
         """Count one measure per bucket of the range, gaps as 0."""
-        window = await self._rolled(project, query)
+        window = await self._answers.window(project, query)
         self._check_buckets(window, query.interval)
-        computed, meta = await self._ask(project, window, lambda span: self._sql.timeseries(span, query))
+        computed, meta = await self._answers.ask(
+            project, window, lambda span: self._sql.timeseries(span, query), whole_days(query)
+        )
         now = utc_now()
         buckets: list[Bucket] = []
         for row in computed.rows:
@@ -100,8 +90,8 @@ class Insights:
 
     async def funnel(self, project: Project, query: FunnelQuery) -> Funnel:
         """Count persons at each step by their best attempt; the range selects entries."""
-        window = await self._window(project, query)
-        computed, meta = await self._ask(project, window, lambda span: self._sql.funnel(span, query))
+        window = await self._answers.window(project, query)
+        computed, meta = await self._answers.ask(project, window, lambda span: self._sql.funnel(span, query))
         by_step = {int(row["step"]): row for row in computed.rows}
         steps: list[FunnelStep] = []
         for number, event in enumerate(query.step, start=1):
@@ -132,9 +122,11 @@ class Insights:
 
     async def retention(self, project: Project, query: RetentionQuery) -> Retention:
         """Follow first-time cohorts over calendar periods; averages leave out cells that have not ended."""
-        window = await self._rolled(project, query)
+        window = await self._answers.window(project, query)
         now = _quarter_hour(utc_now())
-        computed, meta = await self._ask(project, window, lambda span: self._sql.retention(span, query, now))
+        computed, meta = await self._answers.ask(
+            project, window, lambda span: self._sql.retention(span, query, now), whole_days(query)
+        )
         cohorts: dict[str, RetentionCohort] = {}
         for row in computed.rows:
             cohort = cohorts.setdefault(
@@ -181,7 +173,7 @@ class Insights:
         insight = self._defined.find(project.id, name)
         if insight.version not in await self._warehouse.comment(insight.name):
             raise NotModelledYetError(f"{self._settings.marts_database} for {insight.name} as it is defined now")
-        computed, meta = await self._read(project, self._defined.rows(insight, query.limit), time.perf_counter())
+        computed, meta = await self._answers.read(project, self._defined.rows(insight, query.limit))
         data = MartData(
             name=insight.name,
             kind=insight.definition.kind,
@@ -197,71 +189,6 @@ class Insights:
         )
         return Mart(data=data, meta=meta)
 
-    async def _ask(
-        self, project: Project, window: Window, statement: Callable[[Window], Statement]
-    ) -> tuple[Computed, Meta]:
-        """Answer from the models and from what landed since.
-
-        Where a refresh exchanges tables in the meantime the question is asked anew; where it does so each time, what is
-        not modelled is left out.
-        """
-        started, found = time.perf_counter(), None
-        for _ in range(_ATTEMPTS):
-            found = await self._unmodelled.find(project.id, project.timezone)
-            if found is None or found.events is None:
-                break
-            with suppress(DataChangedError):
-                asked = statement(replace(window, unmodelled=found))
-                return await self._read(project, asked, started, found)
-        return await self._read(project, statement(window), started, found)
-
-    async def _read(
-        self, project: Project, statement: Statement, started: float, unmodelled: Unmodelled | None = None
-    ) -> tuple[Computed, Meta]:
-        computed = await self._results.rows(project.id, statement)
-        beside = unmodelled and {
-            "events": unmodelled.events,
-            "until": unmodelled.until,
-            "is_counted": statement.unmodelled is not None,
-        }
-        meta = Meta.model_validate(
-            {
-                "sources": list(statement.sources),
-                "sql": statement.sql,
-                "parameters": computed.parameters,
-                "computed_at": computed.computed_at,
-                "fresh_until": computed.fresh_until,
-                "unmodelled": beside,
-                "data_version": computed.data_version,
-                "elapsed_ms": round((time.perf_counter() - started) * 1000, 3),
-                "cached": computed.cached,
-                "read_rows": computed.read_rows,
-                "read_bytes": computed.read_bytes,
-            }
-        )
-        return computed, meta
-
-    async def _window(self, project: Project, query: RangeQuery) -> Window:
-        # Before anything is converted: the calendars of Python and of ClickHouse end.
-        _check_reach(query.from_, query.to)
-        days = {moment for moment in (query.from_, query.to) if not isinstance(moment, datetime)}
-        starts = await self._warehouse.day_starts(days, project.timezone) if days else {}
-        start, end = (
-            cut_to_ms(moment) if isinstance(moment, datetime) else starts[moment] for moment in (query.from_, query.to)
-        )
-        _check_reach(start, end)
-        if start >= end:
-            raise invalid_parameter("to", "must be after 'from'; the range is half-open, [from, to)")
-        return Window(start, end, project.timezone, project.week_start)
-
-    async def _rolled(self, project: Project, query: RangeQuery) -> Window:
-        """Return the range, with its days where the rollups have them."""
-        window = await self._window(project, query)
-        if isinstance(query.from_, datetime) or isinstance(query.to, datetime):
-            return window
-        zone = await self._warehouse.rollup_zone(ProjectScope(project.id))
-        return replace(window, days=(query.from_, query.to)) if zone == project.timezone else window
-
     def _check_buckets(self, window: Window, interval: str) -> None:
         most = (window.end - window.start).total_seconds() / _SHORTEST_SECONDS[interval]
         if most > self._settings.max_buckets:
@@ -270,18 +197,6 @@ class Insights:
                 f"the range holds about {most:.0f} {interval}s, more than {self._settings.max_buckets}; "
                 "choose a longer interval or a shorter range",
             )
-
-
-def invalid_parameter(name: str, message: str) -> InvalidRequestError:
-    """Return the error for one query parameter, in the shape that validation errors have."""
-    problem: dict[str, Any] = {"location": ["query", name], "message": message, "kind": "value_error"}
-    return InvalidRequestError(f"query.{name}: {message}", errors=[problem])
-
-
-def _check_reach(start: date | datetime, end: date | datetime) -> None:
-    for name, moment in (("from", start), ("to", end)):
-        if not is_in_reach(moment):
-            raise invalid_parameter(name, "must lie between 1970 and 2100")
 
 
 def _local(instant: datetime, row: dict[str, Any]) -> datetime:

@@ -31,6 +31,8 @@ class Unmodelled:
 
     since: datetime
     until: datetime
+    deliveries: int
+    """How many deliveries the span has, of modelled events too."""
     events: int | None = None
     """None where they could not be counted; then no answer takes them in."""
     received_until: datetime | None = None
@@ -40,17 +42,17 @@ class Unmodelled:
 
     def parameters(self) -> dict[str, Any]:
         """Return the values that a statement over them binds."""
-        bounds = {"landed_since": literal(self.since), "landed_until": literal(self.until)}
-        return bounds | {"repeated": list(self.repeated)}
+        return _bounds(self.since, self.until) | {"repeated": list(self.repeated)}
 
 
 @dataclass(slots=True)
 class _Known:
-    """What was found last, and from which version of the modelled data."""
+    """What was found last, and of which state of the tables."""
 
     turn: Turn = field(default_factory=Turn)
-    version: str = ""
-    found_at: float = float("-inf")
+    generation: str = ""
+    looked_at: float = float("-inf")
+    landed: Unmodelled | None = None
     found: Unmodelled | None = None
 
 
@@ -75,6 +77,12 @@ class UnmodelledSql:
             "linked_devices": f"{intermediate}.int_devices_linked",
             "numbered_persons": f"{intermediate}.int_persons_numbered",
         }
+
+    def landed(self) -> str:
+        """Rows: deliveries, inserted_until (just after the last one, null without any). One row."""
+        columns = ["count() as deliveries", "maxOrNull(inserted_at) + toIntervalMillisecond(1) as inserted_until"]
+        arguments = {name: value for name, value in self._span.items() if name != "facts"}
+        return self._macros.render("landed_deliveries", columns=columns, **arguments)
 
     def counted(self) -> str:
         """Rows: events, received_until (null without any). One row."""
@@ -117,24 +125,40 @@ class UnmodelledEvents:
         self._sql = sql
         self._known: defaultdict[tuple[int, str], _Known] = defaultdict(_Known)
 
-    async def find(self, project_id: int, timezone: str) -> Unmodelled | None:
+    async def find(self, project_id: int, timezone: str, generation: str) -> Unmodelled | None:
         """Return them, or None when all that landed is modelled. Raises `UnavailableError`.
 
-        Looked up anew with every version of the modelled data, and every `landing_seconds`.
+        Looked up anew with every `generation` of the tables and every `landing_seconds`.
         """
         known = self._known[project_id, timezone]
         async with known.turn.taken():
-            version = await self._warehouse.data_version()
-            if version != known.version or time.monotonic() - known.found_at >= self._settings.landing_seconds:
-                known.found = await self._count(project_id, timezone)
-                known.version, known.found_at = version, time.monotonic()
+            is_other = generation != known.generation
+            if is_other or time.monotonic() - known.looked_at >= self._settings.landing_seconds:
+                landed = await self._landed(project_id)
+                # The same answers come from the cache until something lands.
+                if is_other or landed != known.landed:
+                    known.found = landed and await self._count(project_id, timezone, landed)
+                known.generation, known.landed, known.looked_at = generation, landed, time.monotonic()
             return known.found
 
-    async def _count(self, project_id: int, timezone: str) -> Unmodelled | None:
+    async def is_as_found(self, project_id: int, found: Unmodelled) -> bool:
+        """Say whether no delivery of the span has become visible or gone since."""
+        bounds = _bounds(found.since, found.until)
+        answer = await self._warehouse.query(ProjectScope(project_id), self._sql.landed(), bounds)
+        return answer.rows[0]["deliveries"] == found.deliveries
+
+    async def _landed(self, project_id: int) -> Unmodelled | None:
         span = await self._warehouse.landing_span()
         if span is None:
             return None
-        scope, landed = ProjectScope(project_id), Unmodelled(*span)
+        answer = await self._warehouse.query(ProjectScope(project_id), self._sql.landed(), _bounds(*span))
+        row = answer.rows[0]
+        return Unmodelled(span[0], row["inserted_until"], row["deliveries"]) if row["deliveries"] else None
+
+    async def _count(self, project_id: int, timezone: str, landed: Unmodelled) -> Unmodelled | None:
+        if landed.deliveries > self._settings.landing_max_events:
+            return landed
+        scope = ProjectScope(project_id)
         try:
             repeats = (await self._warehouse.query(scope, self._sql.repeated(), landed.parameters())).rows
             if len(repeats) > _MOST_REPEATED:
@@ -146,9 +170,12 @@ class UnmodelledEvents:
             # An older version's models keep no ids.
             return None
         except (QueryFailedError, QueryTimeoutError, QueryTooLargeError) as error:
-            # Of hours without a refresh there may be too many; the models can answer still.
             _logger.warning("unmodelled_events_not_counted", project_id=project_id, code=error.code)
             return landed
         if counted["events"] == 0:
             return None
         return replace(landed, events=counted["events"], received_until=counted["received_until"])
+
+
+def _bounds(since: datetime, until: datetime) -> dict[str, Any]:
+    return {"landed_since": literal(since), "landed_until": literal(until)}

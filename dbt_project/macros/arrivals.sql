@@ -13,8 +13,8 @@
     minutes that it has to read (unsettled), the ids of which a delivery that counted is no longer there (erased), and those
     of all events (ids).
 -#}
-{% macro arrivals_table(kind) -%}
-    {{ this.schema }}.{{ this.name }}_{{ kind }}
+{% macro arrivals_table(kind, model=none) -%}
+    {{ (model or this).schema }}.{{ (model or this).name }}_{{ kind }}
 {%- endmacro %}
 
 {% macro staged_by_minute() -%}

@@ -100,7 +100,7 @@
     intHash64(bitXor(sipHash64({{ example }}), {{ salt }}))
 {%- endmacro %}
 
-{#- Of the sketches of values: 4 KB each at most, exact up to 143 values. -#}
+{#- Of the sketches of values: 4 KB each at most, exact up to 128 values. -#}
 {% macro sketch_precision() -%}
     12
 {%- endmacro %}

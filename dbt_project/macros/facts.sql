@@ -115,7 +115,7 @@
 {% macro settle_landing() -%}
     {% call replace_whole(facts_table('settled_landing'), 'inserted_minute') %}
     select max(inserted_minute) as inserted_minute
-    from {{ ref('stg_collector__events').schema }}.stg_collector__events_settled
+    from {{ arrivals_table('settled', ref('stg_collector__events')) }}
     {% endcall %}
 {%- endmacro %}
 

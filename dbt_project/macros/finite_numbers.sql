@@ -25,7 +25,7 @@
 {#- After a change of the rules, before reread_contexts: what is read from the objects is then read from whole ones. -#}
 {% macro mend_objects() -%}
     {%- if execute and is_incremental() and has_rows(this, 'context_rules != ' ~ context_rules()) -%}
-    alter table {{ this }} {{ on_cluster_clause(this) }}
+    alter table {{ stored(this) }} {{ on_cluster_clause(this) }}
     update
         {%- for column in objects() %}
         {{ column }} = {{ finite_numbers(column) }}{{ ',' if not loop.last }}

@@ -21,7 +21,10 @@ REPLICATED = re.compile(r"Replicated(\w*MergeTree)\('([^']*)', '([^']*)'\)")
 DISTRIBUTED = re.compile(rf"as (\S+) engine = Distributed\('{CLUSTER}', '(\w+)', '(\w+)', (.+)\)$")
 PER_SHARD = ("/clickhouse/tables/{uuid}/{shard}", "{replica}")
 WHOLE = ("/clickhouse/tables/{uuid}/whole", "{shard}-{replica}")
-OF_PERSONS = {"fct_events", "fct_sessions", "dim_persons", "int_events_stale", "int_persons_numbered"}
+OF_PERSONS = {
+    *("fct_events", "fct_sessions", "dim_persons", "agg_first_seen", "fct_trait_changes"),
+    *("int_events_stale", "int_persons_numbered"),
+}
 
 
 @dataclass

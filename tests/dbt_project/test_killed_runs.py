@@ -37,9 +37,10 @@ def test_after_runs_that_died_the_next_one_makes_what_a_full_refresh_makes(refre
     arrive_then(refreshes.made)
     # In CI always at the same one: what a commit did not change must not fail it.
     chance = random.Random(7 if "CI" in os.environ else None)  # noqa: S311 - no secret
-    anywhere = refreshes.run("run", *MAIN_MODELS, cut=Cut(after=chance.randint(1, FEWEST_CHANGES)))
+    anywhere = Cut(after=chance.randint(1, FEWEST_CHANGES))
+    assert refreshes.cut_off(anywhere, "run", *MAIN_MODELS)
     # Here the events are those of this run, and nothing that is made of them is yet.
-    refreshes.run("run", *MAIN_MODELS, cut=Cut(at="`fct_events__dbt_backup` AND"))
+    assert refreshes.cut_off(Cut(at="`fct_events__dbt_backup` and"), "run", *MAIN_MODELS)
     refreshes.run("run", *MAIN_MODELS)
     found = refreshes.contents()
     refreshes.run("run", *MAIN_MODELS, "--full-refresh")
@@ -62,8 +63,8 @@ def test_wherever_a_run_dies_the_next_one_makes_what_a_full_refresh_makes(
     differing: dict[int, str] = {}
     for changes in itertools.count(1):
         refreshes.set_back()
-        cut = refreshes.run(*died, cut=Cut(after=changes))
-        if not cut.is_cut:
+        cut = Cut(after=changes)
+        if not refreshes.cut_off(cut, *died):
             break
         refreshes.run(*completed)
         if refreshes.contents() != wanted:

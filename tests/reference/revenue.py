@@ -68,9 +68,12 @@ def amount(event: Counted) -> Decimal | None:
 
 
 def currency(event: Counted) -> str:
-    """Return the currency in capitals, '(none)' for none."""
+    """Return the currency in capitals, '(none)' for none, '(other)' for what is no code."""
     named = str(event.properties.get("currency", "")) or str(event.properties.get("$currency", ""))
-    return named.strip(" ").upper() or "(none)"
+    code = named.strip(" ").upper()
+    if not code:
+        return "(none)"
+    return code if code.isascii() and code.isalpha() and 3 <= len(code) <= 5 else "(other)"
 
 
 def revenue(events: Iterable[Counted], asked: Question) -> list[Row]:

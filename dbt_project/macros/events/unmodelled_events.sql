@@ -29,8 +29,6 @@ with
             landing,
             ['message_id', 'type', 'event', 'anonymous_id', 'user_id', 'timestamp', 'received_at', 'sequence'],
         ) | indent(8) }}
-        -- The traits of a group may come without a person.
-        and (anonymous_id != '' or user_id != '')
         order by {{ delivery_order() | trim }}
         limit 1 by message_id
     ),
@@ -47,7 +45,9 @@ with
             sequence
         from landed
         where
-            not has({{ repeated }}, message_id)
+            -- The traits of a group may come without a person.
+            (anonymous_id != '' or user_id != '')
+            and not has({{ repeated }}, message_id)
             and message_id not in (
                 {{ modelled_as_landed(project, since, until, landing, facts) | indent(16) }}
             )
@@ -66,16 +66,19 @@ with
     ),
 
     identifies as (
-        {{ landed_deliveries(
-            project, since, until, landing,
-            ['message_id', 'anonymous_id', 'user_id', 'timestamp', 'received_at', 'sequence'],
-        ) | indent(8) }}
-        and type = 'identify'
-        and anonymous_id != ''
-        and user_id != ''
-        and not has({{ repeated }}, message_id)
-        order by {{ delivery_order() | trim }}
-        limit 1 by message_id
+        select
+            message_id,
+            anonymous_id,
+            user_id,
+            timestamp,
+            received_at,
+            sequence
+        from landed
+        where
+            type = 'identify'
+            and anonymous_id != ''
+            and user_id != ''
+            and not has({{ repeated }}, message_id)
     ),
 
     links as (

@@ -31,12 +31,18 @@ if(
 )
 {%- endmacro -%}
 
-{#- The currency, in capitals: `currency`, else Amplitude's `$currency`; empty where there is none. -#}
+{#-
+    The currency, in capitals: `currency`, else Amplitude's `$currency`; empty where there is none, and '(other)' for what is no
+    code of three to five letters, so that a client which writes something else there makes no thousand currencies.
+-#}
 {%- macro insights_revenue_currency(properties) -%}
-upper(trimBoth(coalesce(
-    nullIf(JSONExtractString({{ properties }}, 'currency'), ''),
-    JSONExtractString({{ properties }}, '$currency')
-)))
+arrayMap(
+    code -> multiIf(code = '', '', match(code, '^[A-Z]{3,5}$'), code, '(other)'),
+    [upper(trimBoth(coalesce(
+        nullIf(JSONExtractString({{ properties }}, 'currency'), ''),
+        JSONExtractString({{ properties }}, '$currency')
+    )))]
+)[1]
 {%- endmacro -%}
 
 {#-

@@ -17,6 +17,9 @@ BACKFILLS = dg.AssetKey(["raw", "backfills"])
 # Clients' clocks say anything; who wants days before these makes everything anew.
 _FIRST_DAY = "2010-01-01"
 
+# All ids of their events are held in memory by one refresh.
+_MOST_DAYS = 92
+
 
 @dg.asset(
     key=BACKFILLS,
@@ -29,7 +32,7 @@ _FIRST_DAY = "2010-01-01"
     retry_policy=ENGINE_RESTARTS,
     description=(
         "One row per UTC day whose events are to be made anew. To backfill a range, materialize its partitions: the "
-        "next refresh makes the events of these days, and all that is built of them, again."
+        "next refresh makes the events of these days, and all that is built of fct_events for them, again."
     ),
 )
 def backfills(
@@ -41,6 +44,12 @@ def backfills(
         window.start.date() + timedelta(days=number)
         for number in range((window.end - window.start) // timedelta(days=1))
     ]
+    if len(days) > _MOST_DAYS:
+        raise dg.Failure(
+            f"{len(days)} days at once are too many: ask for at most {_MOST_DAYS}, or make everything anew with"
+            " dbt build --full-refresh.",
+            allow_retries=False,
+        )
     with warehouse.connect() as client:
         request_backfill(client, settings.landing_database, days)
     return dg.MaterializeResult(metadata={"days": len(days), "first": str(days[0]), "last": str(days[-1])})

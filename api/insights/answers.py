@@ -1,0 +1,129 @@
+"""How a question is asked: its range, what it is read from, and that all of it is of one state of the tables."""
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from api.insights.moments import cut_to_ms, is_in_reach
+from api.insights.queries import Statement, Window
+from api.insights.results import Computed, DataChangedError, Results
+from api.insights.schemas import Meta, RangeQuery
+from api.insights.unmodelled import Unmodelled, UnmodelledEvents
+from api.warehouse import Warehouse
+from core.metadata import Project
+from core.problem import InvalidRequestError
+from core.warehouse import ProjectScope
+
+_ATTEMPTS = 3
+
+
+class Answers:
+    """Asks statements of the models and of what landed since, and says where the rows are from."""
+
+    def __init__(self, warehouse: Warehouse, results: Results, unmodelled: UnmodelledEvents) -> None:
+        self._warehouse = warehouse
+        self._results = results
+        self._unmodelled = unmodelled
+
+    async def window(self, project: Project, query: RangeQuery) -> Window:
+        """Return the range of a query in the project's zone; raises `InvalidRequestError` if it makes no sense."""
+        # Before anything is converted: the calendars of Python and of ClickHouse end.
+        _check_reach(query.from_, query.to)
+        days = {moment for moment in (query.from_, query.to) if not isinstance(moment, datetime)}
+        starts = await self._warehouse.day_starts(days, project.timezone) if days else {}
+        start, end = (
+            cut_to_ms(moment) if isinstance(moment, datetime) else starts[moment] for moment in (query.from_, query.to)
+        )
+        _check_reach(start, end)
+        if start >= end:
+            raise invalid_parameter("to", "must be after 'from'; the range is half-open, [from, to)")
+        return Window(start, end, project.timezone, project.week_start)
+
+    async def ask(
+        self,
+        project: Project,
+        window: Window,
+        statement: Callable[[Window], Statement],
+        days: tuple[date, date] | None = None,
+    ) -> tuple[Computed, Meta]:
+        """Answer from the models and from what landed since; of whole `days` from rollups, while they have them.
+
+        Where a refresh exchanges tables meanwhile the question is asked anew; where it does so each time, the modelled
+        events alone are asked.
+        """
+        started, found = time.perf_counter(), None
+        for _ in range(_ATTEMPTS):
+            generation = await self._warehouse.generation()
+            known = days if days and await self._has_days(project) else None
+            found = await self._unmodelled.find(project.id, project.timezone, generation)
+            counted = found if found is not None and found.events is not None else None
+            with suppress(DataChangedError):
+                asked = statement(replace(window, days=known, unmodelled=counted))
+                return await self._read(project, asked, started, found, self._as_it_is(project, generation, counted))
+        return await self._read(project, statement(window), started, found)
+
+    async def read(self, project: Project, statement: Statement) -> tuple[Computed, Meta]:
+        """Answer from the models alone."""
+        return await self._read(project, statement, time.perf_counter())
+
+    async def _has_days(self, project: Project) -> bool:
+        return await self._warehouse.rollup_zone(ProjectScope(project.id)) == project.timezone
+
+    def _as_it_is(self, project: Project, generation: str, counted: Unmodelled | None) -> Callable[[], Awaitable[bool]]:
+        async def is_unchanged() -> bool:
+            if await self._warehouse.generation() != generation:
+                return False
+            return counted is None or await self._unmodelled.is_as_found(project.id, counted)
+
+        return is_unchanged
+
+    async def _read(
+        self,
+        project: Project,
+        statement: Statement,
+        started: float,
+        unmodelled: Unmodelled | None = None,
+        is_unchanged: Callable[[], Awaitable[bool]] | None = None,
+    ) -> tuple[Computed, Meta]:
+        computed = await self._results.rows(project.id, statement, is_unchanged)
+        beside = unmodelled and {
+            "events": unmodelled.events,
+            "until": unmodelled.until,
+            "is_counted": statement.unmodelled is not None,
+        }
+        document: dict[str, Any] = {
+            "sources": list(statement.sources),
+            "sql": statement.sql,
+            "parameters": computed.parameters,
+            "computed_at": computed.computed_at,
+            "fresh_until": computed.fresh_until,
+            "unmodelled": beside,
+            "data_version": computed.data_version,
+            "elapsed_ms": round((time.perf_counter() - started) * 1000, 3),
+            "cached": computed.cached,
+            "read_rows": computed.read_rows,
+            "read_bytes": computed.read_bytes,
+        }
+        return computed, Meta.model_validate(document)
+
+
+def whole_days(query: RangeQuery) -> tuple[date, date] | None:
+    """Return the range as days, `[first, end)`, where both of its ends are days."""
+    if isinstance(query.from_, datetime) or isinstance(query.to, datetime):
+        return None
+    return query.from_, query.to
+
+
+def invalid_parameter(name: str, message: str) -> InvalidRequestError:
+    """Return the error for one query parameter, in the shape that validation errors have."""
+    problem: dict[str, Any] = {"location": ["query", name], "message": message, "kind": "value_error"}
+    return InvalidRequestError(f"query.{name}: {message}", errors=[problem])
+
+
+def _check_reach(start: date | datetime, end: date | datetime) -> None:
+    for name, moment in (("from", start), ("to", end)):
+        if not is_in_reach(moment):
+            raise invalid_parameter(name, "must lie between 1970 and 2100")
