@@ -11,6 +11,7 @@ def _meta(sql: str, parameters: dict[str, str | int], read_rows: int) -> dict[st
         | parameters,
         "computed_at": "2026-03-20T08:00:00.000Z",
         "fresh_until": "2026-03-20T07:57:31.412Z",
+        "unmodelled": {"events": 412, "until": "2026-03-20T07:57:32.006Z", "is_counted": True},
         "data_version": "6f1d0c7b9a3e5d42",
         "elapsed_ms": 18.4,
         "cached": False,

@@ -872,6 +872,11 @@ export interface operations {
                      *         },
                      *         "computed_at": "2026-03-20T08:00:00.000Z",
                      *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
                      *         "data_version": "6f1d0c7b9a3e5d42",
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
@@ -997,6 +1002,11 @@ export interface operations {
                      *         },
                      *         "computed_at": "2026-03-20T08:00:00.000Z",
                      *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
                      *         "data_version": "6f1d0c7b9a3e5d42",
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
@@ -1127,6 +1137,11 @@ export interface operations {
                      *         },
                      *         "computed_at": "2026-03-20T08:00:00.000Z",
                      *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
                      *         "data_version": "6f1d0c7b9a3e5d42",
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
@@ -1274,6 +1289,11 @@ export interface operations {
                      *         },
                      *         "computed_at": "2026-03-20T08:00:00.000Z",
                      *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
                      *         "data_version": "6f1d0c7b9a3e5d42",
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
@@ -1489,6 +1509,11 @@ export interface operations {
                      *         },
                      *         "computed_at": "2026-03-20T08:00:00.000Z",
                      *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
                      *         "data_version": "6f1d0c7b9a3e5d42",
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
