@@ -251,7 +251,9 @@ where
 (
     select
         project_id,
-        {{ 'event,' if has_events }}
+        {%- if has_events %}
+        event,
+        {%- endif %}
         {{ moment }},
         events,
         persons
@@ -260,7 +262,9 @@ where
     union all
     select
         project_id,
-        {{ 'event,' if has_events }}
+        {%- if has_events %}
+        event,
+        {%- endif %}
         {{ 'event_date' if moment == 'event_date' else insights_bucket('timestamp', 'hour', timezone) }} as {{ moment }},
         count() as events,
         groupBitmapState(person_number) as persons
