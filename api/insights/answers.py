@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from api.insights.moments import cut_to_ms, is_in_reach
@@ -62,7 +63,8 @@ class Answers:
             counted = found if found is not None and found.events is not None else None
             with suppress(DataChangedError):
                 asked = statement(replace(window, days=known, unmodelled=counted))
-                return await self._read(project, asked, started, found, self._as_it_is(project, generation, counted))
+                is_unchanged = partial(self._is_unchanged, project, generation, counted)
+                return await self._read(project, asked, started, found, is_unchanged)
         return await self._read(project, statement(window), started, found)
 
     async def read(self, project: Project, statement: Statement) -> tuple[Computed, Meta]:
@@ -72,13 +74,10 @@ class Answers:
     async def _has_days(self, project: Project) -> bool:
         return await self._warehouse.rollup_zone(ProjectScope(project.id)) == project.timezone
 
-    def _as_it_is(self, project: Project, generation: str, counted: Unmodelled | None) -> Callable[[], Awaitable[bool]]:
-        async def is_unchanged() -> bool:
-            if await self._warehouse.generation() != generation:
-                return False
-            return counted is None or await self._unmodelled.is_as_found(project.id, counted)
-
-        return is_unchanged
+    async def _is_unchanged(self, project: Project, generation: str, counted: Unmodelled | None) -> bool:
+        if await self._warehouse.generation() != generation:
+            return False
+        return counted is None or await self._unmodelled.is_as_found(project.id, counted)
 
     async def _read(
         self,
