@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +10,11 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from engine.dbt_runs import PROJECT, run_dbt
 from engine.event_table import json_instant
 from reference.events import Event
 from runtime.instance import Instance
 
-PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = ("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 """Arguments to dbt that make the models and the seeds, which `run` leaves out, without testing them."""
 _LAYERS = ("staging", "intermediate", "marts")
@@ -99,20 +97,8 @@ class Landing:
 
     def dbt(self, *arguments: str) -> None:
         """Run dbt over the project; raises `AssertionError` with its output when it fails."""
-        finished = subprocess.run(
-            [
-                *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors"),
-                # What nobody reads takes a tenth of the run.
-                *("--no-write-json", "--log-level-file", "none", *arguments),
-                *("--project-dir", str(self.project), "--profiles-dir", str(self.project)),
-                *("--target-path", str(self.directory / "target"), "--log-path", str(self.directory / "logs")),
-            ],
-            env=os.environ | self.variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert finished.returncode == 0, finished.stdout[-6000:] + finished.stderr[-2000:]
+        trouble = run_dbt(arguments, directory=self.directory, variables=self.variables, project=self.project)
+        assert not trouble, trouble
 
     def table(self, name: str) -> str:
         """Return the address of a model of this landing, given as `layer.model`."""

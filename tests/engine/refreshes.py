@@ -1,13 +1,11 @@
-"""Refreshes of two small projects in this process, heard on their way to ClickHouse, and what they leave there."""
+"""Refreshes of two small projects, heard on their way to ClickHouse, and what they leave there."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import pytest
-from dbt.cli.main import dbtRunner
-
 from api.insights.macros import InsightMacros
-from engine.landing import PROJECT, Landing
+from engine.dbt_runs import PROJECT, run_dbt
+from engine.landing import Landing
 from engine.wire import Cut, Listener, overheard
 from reference.events import Event, deduplicate
 
@@ -94,7 +92,7 @@ def events_that_count() -> list[Event]:
 
 @dataclass
 class Refreshes:
-    """Runs of dbt in this process, in one thread, each of which may be cut off from ClickHouse midway."""
+    """Runs of dbt, in one thread, each of which may be cut off from ClickHouse midway."""
 
     made: Landing
     saved: dict[str, str] = field(default_factory=dict[str, str])
@@ -112,21 +110,16 @@ class Refreshes:
 
     def heard_by(self, listener: Listener, *arguments: str, **variables: str) -> str:
         """Run dbt in some environment while somebody listens; returns why it failed, empty when it did not."""
-        # The adapter looks once per process whether it is there.
-        self.made.client.command(f"create database if not exists {self.made.table('staging')}")
         host, port = (self.made.variables[f"RADIXINSIGHT_DBT_{name}"] for name in ("HOST", "PORT"))
-        directories = {"project": self.made.project, "profiles": self.made.project}
-        where = [part for name, path in directories.items() for part in (f"--{name}-dir", str(path))]
-        where += ["--target-path", str(self.made.directory / "target"), "--threads", "1"]
-        quiet = ["--quiet", "--fail-fast", "--log-level", "none", "--log-level-file", "none"]
-        with overheard(host, int(port), listener) as heard, pytest.MonkeyPatch.context() as patch:
-            for name, value in (self.made.variables | variables | {"RADIXINSIGHT_DBT_PORT": str(heard)}).items():
-                patch.setenv(name, value)
-            done = dbtRunner().invoke([*quiet, *arguments, *where])
-        if done.success:
-            return ""
-        results = getattr(done.result, "results", [])
-        return "\n".join([str(done.exception), *(each.message for each in results if each.status == "error")])
+        options = (*arguments, "--fail-fast", "--threads", "1")
+        with overheard(host, int(port), listener) as heard:
+            told = {"RADIXINSIGHT_DBT_PORT": str(heard)}
+            return run_dbt(
+                options,
+                directory=self.made.directory,
+                variables=self.made.variables | variables | told,
+                project=self.made.project,
+            )
 
     def tables(self) -> dict[str, str]:
         """Return the engine of every table, by its address."""
