@@ -1,5 +1,6 @@
 """The analytic SQL that dbt and the API share, rendered outside of dbt."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +18,13 @@ class MacrosMissingError(RadixError):
 
     code: ClassVar[str] = "macros_missing"
     title: ClassVar[str] = "The analytic SQL cannot be read"
+
+
+@lru_cache(maxsize=2)
+def _compiled(source: str) -> Template:
+    # SQL is no HTML: escaping would break it, and values are bound, never rendered.
+    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - see above
+    return environment.from_string(source)
 
 
 class InsightMacros:
@@ -48,11 +56,9 @@ class InsightMacros:
         if not files:
             raise MacrosMissingError(f"There is no .sql file in {self._places}; set RADIXINSIGHT_API_MACROS_DIR.")
         if self._template is None or state != self._read_state:
-            # SQL is no HTML: escaping would break it, and values are bound, never rendered.
-            environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - see above
             source = "\n".join(file.read_text(encoding="utf-8") for file in files)
             try:
-                self._template = environment.from_string(source)
+                self._template = _compiled(source)
             except TemplateError as error:
                 raise MacrosMissingError(f"The macros in {self._places} do not compile: {error}") from error
             self._read_state = state

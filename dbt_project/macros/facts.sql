@@ -109,13 +109,17 @@
 {%- endmacro %}
 
 {#-
-    Up to which minute of landing the events are modelled. Who answers from here and from what landed since begins to look
-    some minutes earlier: what was inserted then may have become visible later.
+    How many deliveries of the last minutes are modelled. Who answers from here and from what landed since looks at minutes
+    that have another number now: what was inserted some minutes ago may have become visible later.
 -#}
-{% macro settle_landing() -%}
-    {% call replace_whole(facts_table('settled_landing'), 'inserted_minute') %}
-    select max(inserted_minute) as inserted_minute
-    from {{ arrivals_table('settled', ref('stg_collector__events')) }}
+{% macro settle_minutes() -%}
+    {%- set settled = arrivals_table('settled', ref('stg_collector__events')) -%}
+    {% call replace_whole(facts_table('settled_minutes'), 'inserted_minute') %}
+    select
+        inserted_minute,
+        landed
+    from {{ settled }}
+    where inserted_minute > (select max(inserted_minute) from {{ settled }}) - toIntervalMinute(10)
     {% endcall %}
 {%- endmacro %}
 

@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,10 +19,10 @@ from api.app import create_app
 from api.settings import ApiSettings
 from core import metadata, warehouse
 from core.metadata import projects
+from engine.dbt_runs import run_dbt
 from engine.landing import MODELS
 from runtime.instance import Instance
 
-ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "apitest_"
 SEED = 20250301
 FIRST = datetime(2025, 2, 24, tzinfo=UTC)
@@ -182,15 +180,7 @@ def _land(runtime: Instance, chance: random.Random, made: list[TestProject]) -> 
 
 def _run_dbt(runtime: Instance) -> None:
     own = {"RADIXINSIGHT_DBT_PREFIX": PREFIX, "RADIXINSIGHT_DBT_RAW": f"{PREFIX}raw"}
-    target = Path(os.environ["RADIXINSIGHT_TEST_ROOT"]) / "api-dbt"
-    command = [str(Path(sys.executable).with_name("dbt")), *MODELS, "--select", "+dim_projects", "+funnel_checkout"]
-    places = ["--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--target-path", str(target)]
-    done = subprocess.run(
-        [*command, *places, "--log-path", str(target)],
-        cwd=ROOT,
-        env=os.environ | runtime.variables | own,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+    directory = Path(os.environ["RADIXINSIGHT_TEST_ROOT"]) / "api-dbt"
+    models = (*MODELS, "--select", "+dim_projects", "+funnel_checkout")
+    trouble = run_dbt(models, directory=directory, variables=runtime.variables | own)
+    assert not trouble, trouble

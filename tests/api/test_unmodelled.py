@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from clickhouse_connect.driver.client import Client
 from sqlalchemy.orm import Session
 
 from api.insights.unmodelled import Unmodelled, UnmodelledEvents, UnmodelledSql
@@ -135,6 +136,8 @@ def own_settings(runtime: Instance, landed: Any) -> ApiSettings:
             "key_cache_seconds": 0,
             "data_version_seconds": 0,
             "landing_seconds": 1,
+            # All questions are asked at once, beside dbt.
+            "connect_seconds": 60,
         }
     )
 
@@ -292,3 +295,79 @@ async def test_where_they_cannot_be_counted_the_models_answer_and_say_so(
     assert answer["meta"]["unmodelled"] | {"until": ""} == {"events": None, "until": "", "is_counted": False}
     assert f"{place.prefix}raw.events" not in answer["meta"]["sources"]
     assert sum(row["events"] for row in answer["data"]) > 0
+
+
+MINUTES = {"12:00": 2, "12:05": 3}
+"""How many deliveries of each minute the refresh has seen."""
+
+
+@pytest.fixture
+def minutes(runtime: Instance) -> Generator[tuple[Client, str]]:
+    """Return a database with empty landed events, and with what a refresh says of the last minutes."""
+    database = f"minutes_{os.urandom(4).hex()}"
+    with warehouse.connect(runtime.clickhouse_url) as client:
+        client.command(f"create database {database}")
+        client.command(f"create table {database}.events as raw.events")
+        client.command(
+            f"create table {database}.fct_events_settled_minutes (inserted_minute DateTime('UTC'), landed UInt64)"
+            " engine = Memory"
+        )
+        yield client, database
+        client.command(f"drop database {database}")
+
+
+@pytest.mark.parametrize(
+    ("landed", "since"),
+    [
+        (MINUTES, None),
+        # More of a minute that was seen, and a new one.
+        (MINUTES | {"12:05": 4}, "12:05"),
+        (MINUTES | {"12:06": 1}, "12:06"),
+        # Late, in a minute of which nothing was there; and some were erased.
+        (MINUTES | {"11:56": 1, "12:06": 1}, "11:56"),
+        (MINUTES | {"12:00": 1}, "12:00"),
+        ({"12:05": 3}, "12:00"),
+        # Ten minutes before.
+        (MINUTES | {"11:55": 1}, None),
+    ],
+)
+async def test_minutes_that_the_refresh_has_seen_are_not_looked_at_again(
+    runtime: Instance, minutes: tuple[Client, str], landed: dict[str, int], since: str | None
+) -> None:
+    client, database = minutes
+    for minute, deliveries in landed.items():
+        row = f"'2025-03-03 {minute}:30', 1, 'm', '2025-03-03' from numbers({deliveries})"
+        client.command(f"insert into {database}.events (inserted_at, project_id, message_id, received_at) select {row}")
+    for minute, deliveries in MINUTES.items():
+        client.command(
+            f"insert into {database}.fct_events_settled_minutes values ('2025-03-03 {minute}', {deliveries})"
+        )
+    assert (await _span(runtime, database)) == since
+
+
+async def test_all_that_landed_is_looked_at_where_the_refresh_had_nothing(
+    runtime: Instance, minutes: tuple[Client, str]
+) -> None:
+    client, database = minutes
+    assert (await _span(runtime, database)) is None
+    client.command(f"insert into {database}.events (inserted_at) values ('2025-03-03 12:00:30')")
+    assert (await _span(runtime, database)) == "12:00"
+
+
+async def _span(runtime: Instance, database: str) -> str | None:
+    """Return the time of the instant since which there is something to look at."""
+    settings = ApiSettings.model_validate(
+        {
+            "clickhouse_url": runtime.clickhouse_reader_url,
+            "database_url": runtime.database_url,
+            "redis_url": runtime.redis_url,
+            "landing_database": database,
+            "marts_database": database,
+        }
+    )
+    asked = Warehouse(settings)
+    try:
+        span = await asked.landing_span()
+    finally:
+        await asked.close()
+    return None if span is None else span[0].strftime("%H:%M")

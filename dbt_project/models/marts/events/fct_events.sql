@@ -15,7 +15,7 @@
             '{{ shorten_touched() }}',
             '{{ settle_loads() }}',
             '{{ settle_keys() }}',
-            '{{ settle_landing() }}',
+            '{{ settle_minutes() }}',
             '{{ settle_rules() }}',
         ],
     )
