@@ -182,7 +182,7 @@ class InsightSql:
         if window.unmodelled is None:
             return table
         moment = "hour_at" if table == self._events_hourly else "event_date"
-        return self._unmodelled.rollup(table, moment, has_events=table != self._persons_daily)
+        return self._unmodelled.rollup(window.unmodelled, table, moment, has_events=table != self._persons_daily)
 
     def _activity(self, relation: str, interval: str, condition: str, start: str | None = None) -> str:
         activity = self._macros.render(
@@ -198,7 +198,7 @@ class InsightSql:
         return f"({activity})"
 
     def _of_events(self, macro: str, window: Window, parameters: dict[str, Any], **arguments: Argument) -> Statement:
-        relation = self._events if window.unmodelled is None else self._unmodelled.events()
+        relation = self._events if window.unmodelled is None else self._unmodelled.events(window.unmodelled)
         asked: dict[str, Argument] = {"relation": relation, "project": _PROJECT, **arguments}
         return self._statement(macro, window, parameters, (self._events,), **asked)
 

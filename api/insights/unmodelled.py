@@ -33,6 +33,9 @@ class Unmodelled:
     until: datetime
     deliveries: int
     """How many deliveries the span has, of modelled events too."""
+    has_identifies: bool = True
+    has_merges: bool = True
+    """Whether devices may be linked in this span; whether users in it were merged into others."""
     events: int | None = None
     """None where they could not be counted; then no answer takes them in."""
     received_until: datetime | None = None
@@ -79,40 +82,44 @@ class UnmodelledSql:
         }
 
     def landed(self) -> str:
-        """Rows: deliveries, inserted_until (just after the last one, null without any). One row."""
-        columns = ["count() as deliveries", "maxOrNull(inserted_at) + toIntervalMillisecond(1) as inserted_until"]
+        """Rows: deliveries, inserted_until, has_identifies, has_merges. One row."""
         arguments = {name: value for name, value in self._span.items() if name != "facts"}
-        return self._macros.render("landed_deliveries", columns=columns, **arguments)
+        return self._macros.render("landed_in_span", merged_users=self._persons["merged_users"], **arguments)
 
-    def counted(self) -> str:
+    def counted(self, landed: Unmodelled) -> str:
         """Rows: events, received_until (null without any). One row."""
-        return (
-            f"select\n    count() as events,\n    maxOrNull(received_at) as received_until\nfrom (\n{self._events()}\n)"
-        )
+        events = self._events(landed)
+        return f"select\n    count() as events,\n    maxOrNull(received_at) as received_until\nfrom (\n{events}\n)"
 
     def repeated(self) -> str:
         """Rows: message_id of events that landed again and tell something else than what is modelled."""
         return self._macros.render("repeated_deliveries", ids=self._ids, **self._span)
 
-    def events(self) -> str:
+    def events(self, found: Unmodelled) -> str:
         """Return the relation of all events."""
-        return self._macros.render("all_events", facts=self._facts, project=_PROJECT, unmodelled=self._events())
+        return self._macros.render("all_events", facts=self._facts, project=_PROJECT, unmodelled=self._events(found))
 
-    def rollup(self, table: str, moment: str, *, has_events: bool) -> str:
+    def rollup(self, found: Unmodelled, table: str, moment: str, *, has_events: bool) -> str:
         """Return the relation of a rollup with these events in it; `moment` is event_date or hour_at."""
         return self._macros.render(
             "all_of_rollup",
             rollup=table,
             project=_PROJECT,
-            unmodelled=self._events(),
+            unmodelled=self._events(found),
             timezone=_TIMEZONE,
             moment=moment,
             has_events=has_events,
         )
 
-    def _events(self) -> str:
+    def _events(self, found: Unmodelled) -> str:
         return self._macros.render(
-            "unmodelled_events", timezone=_TIMEZONE, repeated="{repeated:Array(String)}", **self._span, **self._persons
+            "unmodelled_events",
+            timezone=_TIMEZONE,
+            repeated="{repeated:Array(String)}",
+            has_identifies=found.has_identifies,
+            has_merges=found.has_merges,
+            **self._span,
+            **self._persons,
         )
 
 
@@ -153,7 +160,15 @@ class UnmodelledEvents:
             return None
         answer = await self._warehouse.query(ProjectScope(project_id), self._sql.landed(), _bounds(*span))
         row = answer.rows[0]
-        return Unmodelled(span[0], row["inserted_until"], row["deliveries"]) if row["deliveries"] else None
+        if not row["deliveries"]:
+            return None
+        return Unmodelled(
+            since=span[0],
+            until=row["inserted_until"],
+            deliveries=row["deliveries"],
+            has_identifies=bool(row["has_identifies"]),
+            has_merges=bool(row["has_merges"]),
+        )
 
     async def _count(self, project_id: int, timezone: str, landed: Unmodelled) -> Unmodelled | None:
         if landed.deliveries > self._settings.landing_max_events:
@@ -165,7 +180,7 @@ class UnmodelledEvents:
                 return landed
             landed = replace(landed, repeated=tuple(row["message_id"] for row in repeats))
             parameters = landed.parameters() | {"timezone": timezone}
-            counted = (await self._warehouse.query(scope, self._sql.counted(), parameters)).rows[0]
+            counted = (await self._warehouse.query(scope, self._sql.counted(landed), parameters)).rows[0]
         except NotModelledYetError:
             # An older version's models keep no ids.
             return None

@@ -43,18 +43,22 @@ QUESTIONS = [
 class History:
     """One project's events: those that a refresh models, and those that land after it."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, *, has_identifies: bool, has_merges: bool) -> None:
         self._chance = chance
         self._made = 0
         users, devices = [f"u{number}" for number in range(5)], [f"d{number}" for number in range(5)]
         self.modelled = [self._track(users, devices) for _ in range(60)]
         # Two devices belong to users; the others are anonymous.
         self.modelled += [self._identify(device, chance.choice(users), FIRST) for device in devices[:2]]
+        if has_merges:
+            merge = {"type": "alias", "event": "$alias", "timestamp": FIRST}
+            self.modelled.append(self._event(previous_id="u4", user_id="u3", **merge))
         users += ["u8", "u9"]
         self.landed = [self._track(users, ["d0", "d1", "d2", "d8", "d9"]) for _ in range(40)]
         # A device that nobody knew, and one that goes to another user after all that is modelled.
-        self.landed.append(self._identify("d8", chance.choice(users), self._instant()))
-        self.landed.append(self._identify("d0", chance.choice(users), FIRST + timedelta(days=21)))
+        if has_identifies:
+            self.landed.append(self._identify("d8", chance.choice(users), self._instant()))
+            self.landed.append(self._identify("d0", "u4", FIRST + timedelta(days=21)))
         self.uncounted = [
             self._event(type="group", event="$group"),
             *self._first_without_a_person(),
@@ -99,7 +103,8 @@ def landed(runtime: Instance) -> Generator[tuple[Landing, dict[int, History], di
         for number in range(3):
             project = projects.create_project(session, f"landed {os.urandom(4).hex()}", timezone=ZONES[number % 3])
             keys[project.id] = projects.create_api_key(session, project.id, "test")
-            histories[project.id] = History(random.Random(number))  # noqa: S311 - reproducible events, no secrets
+            chance = random.Random(number)  # noqa: S311 - reproducible events, no secrets
+            histories[project.id] = History(chance, has_identifies=number != 1, has_merges=number != 2)
     engine.dispose()
     client = warehouse.connect(runtime.clickhouse_url)
     with landing(runtime, client) as place:

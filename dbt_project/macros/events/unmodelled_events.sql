@@ -13,11 +13,15 @@
     Persons are those of the last refresh; links of devices that identify events among these make hold for these. A person
     who has no number yet gets one above 2^31, the same one in the whole statement.
 
-    The engine works a CTE out at each place that names it: what is looked up is narrowed by plain reads of the span, which
-    may ask for more than is needed, and not by the events that are left.
+    Jinja's arguments: `has_identifies` says that there may be identify events in the span, `has_merges` that there may be
+    users who were merged into others. Without them, what they ask for is left out.
+
+    The engine works a CTE out at each place that names it, and plans each of them: what is looked up is narrowed by plain
+    reads of the span, which may ask for more than is needed, and not by the events that are left.
 -#}
 {%- macro unmodelled_events(
-    project, since, until, timezone, repeated, landing, facts, merged_users, linked_devices, numbered_persons
+    project, since, until, timezone, repeated, landing, facts, merged_users, linked_devices, numbered_persons,
+    has_identifies=true, has_merges=true
 ) -%}
 {%- set new_numbers_start = 2 ** 31 %}
 with
@@ -53,6 +57,8 @@ with
             )
     ),
 
+    {%- if has_merges %}
+
     merged as (
         select
             user_id,
@@ -64,6 +70,20 @@ with
                 {{ landed_deliveries(project, since, until, landing, ['user_id']) | indent(16) }}
             )
     ),
+    {%- endif %}
+
+    linked as (
+        select
+            anonymous_id,
+            links
+        from {{ linked_devices }}
+        where
+            project_id = {{ project }}
+            and anonymous_id in (
+                {{ landed_deliveries(project, since, until, landing, ['anonymous_id']) | indent(16) }}
+            )
+    ),
+    {%- if has_identifies %}
 
     identifies as (
         select
@@ -81,33 +101,42 @@ with
             and not has({{ repeated }}, message_id)
     ),
 
-    links as (
-        select
-            anonymous_id,
-            arrayJoin(links) as link
-        from {{ linked_devices }}
-        where
-            project_id = {{ project }}
-            and anonymous_id in (
-                {{ landed_deliveries(project, since, until, landing, ['anonymous_id']) | indent(16) }}
-            )
-        union all
-        select
-            identifies.anonymous_id as anonymous_id,
-            (
-                {{ event_order('identifies') }}, if(merged.merged_user_id = '', identifies.user_id, merged.merged_user_id)
-            ) as link
-        from identifies
-        left join merged on identifies.user_id = merged.user_id
-    ),
-
     devices as (
         select
             anonymous_id,
             arraySort(groupArray(link)) as device_links
-        from links
+        from (
+            select
+                anonymous_id,
+                arrayJoin(links) as link
+            from linked
+            union all
+            select
+                identifies.anonymous_id as anonymous_id,
+                (
+                    {{ event_order('identifies') }},
+                    {% if has_merges -%}
+                    if(merged.merged_user_id = '', identifies.user_id, merged.merged_user_id)
+                    {%- else -%}
+                    identifies.user_id
+                    {%- endif %}
+                ) as link
+            from identifies
+            {%- if has_merges %}
+            left join merged on identifies.user_id = merged.user_id
+            {%- endif %}
+        ) as links
         group by anonymous_id
     ),
+    {%- else %}
+
+    devices as (
+        select
+            anonymous_id,
+            links as device_links
+        from linked
+    ),
+    {%- endif %}
 
     resolved as (
         select
@@ -118,11 +147,14 @@ with
             unmodelled.received_at as received_at,
             unmodelled.sequence as sequence,
             {{ person_user_id(
-                'unmodelled.user_id', 'merged.merged_user_id', 'devices.device_links', event_order('unmodelled')
+                'unmodelled.user_id', 'merged.merged_user_id' if has_merges else "''", 'devices.device_links',
+                event_order('unmodelled')
             ) }} as person_user_id,
             {{ person_id('person_user_id', 'unmodelled.anonymous_id') }} as person_id
         from unmodelled
+        {%- if has_merges %}
         left join merged on unmodelled.user_id = merged.user_id
+        {%- endif %}
         left join devices on unmodelled.anonymous_id = devices.anonymous_id
     ),
 
@@ -139,11 +171,13 @@ with
                     ["arrayJoin([concat('user:', user_id), concat('anonymous:', anonymous_id)])"],
                 ) | indent(16) }}
                 union all
+                select concat('user:', arrayJoin(links).2)
+                from linked
+                {%- if has_merges %}
+                union all
                 select concat('user:', merged_user_id)
                 from merged
-                union all
-                select concat('user:', link.2)
-                from links
+                {%- endif %}
             )
     )
 
@@ -204,6 +238,31 @@ where
     and message_id in (select message_id from told_apart)
 {%- endmacro -%}
 
+{#-
+    What landed in the span. One row: deliveries, inserted_until (just after the last one, null without any), has_identifies,
+    has_merges (see unmodelled_events).
+-#}
+{%- macro landed_in_span(project, since, until, landing, merged_users) -%}
+{{ landed_deliveries(project, since, until, landing, [
+    'count() as deliveries',
+    'maxOrNull(inserted_at) + toIntervalMillisecond(1) as inserted_until',
+    "countIf(type = 'identify') > 0 as has_identifies",
+    'countIf(' ~ is_merged_user(project, since, until, landing, merged_users) ~ ') > 0 as has_merges',
+]) }}
+{%- endmacro -%}
+
+{%- macro is_merged_user(project, since, until, landing, merged_users) -%}
+user_id in (
+    select user_id
+    from {{ merged_users }}
+    where
+        project_id = {{ project }}
+        and user_id in (
+            {{ landed_deliveries(project, since, until, landing, ['user_id']) | indent(12) }}
+        )
+)
+{%- endmacro -%}
+
 {#- Deliveries of the span; more conditions may follow. -#}
 {%- macro landed_deliveries(project, since, until, landing, columns) -%}
 select {{ columns | join(', ') }}
@@ -215,14 +274,20 @@ where
     and protocol != 'canary'
 {%- endmacro -%}
 
-{#- The ids of deliveries of the span that are in fct_events as they landed: found by its sort key. -#}
+{#-
+    The ids of deliveries of the span that are in fct_events as they landed, found by its sort key. Hardly any other event
+    has the name and the millisecond of one of them: few ids are read, which are the widest part of the key.
+-#}
 {%- macro modelled_as_landed(project, since, until, landing, facts) -%}
 select message_id
 from {{ facts }}
 where
     project_id = {{ project }}
-    and (event, timestamp, message_id) in (
-        {{ landed_deliveries(project, since, until, landing, ['event', 'timestamp', 'message_id']) | indent(8) }}
+    and (event, timestamp) in (
+        {{ landed_deliveries(project, since, until, landing, ['event', 'timestamp']) | indent(8) }}
+    )
+    and message_id in (
+        {{ landed_deliveries(project, since, until, landing, ['message_id']) | indent(8) }}
     )
 {%- endmacro -%}
 
