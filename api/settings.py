@@ -66,6 +66,12 @@ class ApiSettings(Settings):
         description="Where more than these landed since the last refresh, answers wait for the next one and say so; 0 "
         "leaves all to it.",
     )
+    landing_listed_events: int = Field(
+        default=500,
+        ge=0,
+        description="Up to how many of them are looked up once and then handed to each statement as values, which is "
+        "faster; of more, each statement looks them up.",
+    )
     query_max_seconds: float = Field(
         default=30.0, gt=0, description="One query may run this long; then it is cancelled with `query_timeout`."
     )

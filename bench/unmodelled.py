@@ -3,8 +3,9 @@
     python bench/unmodelled.py [--check] [--json FILE] [--quick]
 
 Starts the embedded engines on an empty directory, models a year of made-up events, lands more of them, and asks the
-same questions in turn of the models alone and with what landed, as the API renders them. What is told once every few
-seconds for all questions of a project (how many there are, and which of them repeat modelled ones) is timed apart.
+same questions in turn of the models alone and with what landed, as the API renders them: the first 500 as values that
+were looked up before, more of them looked up by each statement. What is told once every few seconds for all questions
+of a project (which there are, or how many, and which of them repeat modelled ones) is timed apart.
 """
 
 import math
@@ -27,7 +28,7 @@ from instance import build_models, engines
 from api.insights.macros import InsightMacros
 from api.insights.queries import InsightSql, Statement, Window
 from api.insights.schemas import FunnelQuery, RetentionQuery, TimeseriesQuery
-from api.insights.unmodelled import Unmodelled, UnmodelledSql
+from api.insights.unmodelled import Unmodelled, UnmodelledSql, with_events
 from api.settings import ApiSettings
 from core.warehouse import ProjectScope
 
@@ -55,15 +56,22 @@ def main() -> int:
         history.make_history(client, events=events)
         build_models(instance, Path(target))
         landed = 0
-        for more in (1_000, 100_000):
+        for more in (500, 500, 99_000):
             history.make_batch(client, known=events + landed, events=more)
             landed += more
             found = Unmodelled(*_LANDED, landed, has_merges=False, events=landed)
             parameters = found.parameters() | {"timezone": "UTC"}
-            repeats = _timed(client, rounds, unmodelled_sql.repeated(), parameters)
-            counts = _timed(client, rounds, unmodelled_sql.counted(found), parameters)
-            for name, took in (("which repeat modelled ones", repeats), ("how many there are", counts)):
+            looked_up = {
+                "which repeat modelled ones": (unmodelled_sql.repeated(), parameters),
+                "which there are": (unmodelled_sql.listed(found), parameters | {"most": landed + 1}),
+                "how many there are": (unmodelled_sql.counted(found), parameters),
+            }
+            for name, asked in looked_up.items():
+                took = _timed(client, rounds, *asked)
                 table.row(name, f"{landed:,}", "", "", f"{took[0]:,.0f}", f"{took[1]:,.0f}", "")
+            if landed <= settings.landing_listed_events:
+                rows = _SCOPE.run(client, *looked_up["which there are"]).named_results()
+                found = with_events(found, list(rows))
             for question, statement in _questions(sql).items():
                 alone, beside = (statement(_window(each)) for each in (None, found))
                 modelled = _timed(client, rounds, alone.sql, alone.parameters)

@@ -9,7 +9,7 @@ from jinja2.exceptions import TemplateError
 
 from core.errors import RadixError
 
-Argument = str | list[str] | list[dict[str, str]] | bool | None
+Argument = str | list[str] | dict[str, str] | list[dict[str, str]] | bool | None
 """What a macro takes: SQL expressions, and the names and switches of its own."""
 
 

@@ -100,7 +100,7 @@ class Meta(BaseModel):
     sources: Annotated[list[str], Field(description="Tables that were read.")]
     sql: Annotated[str, Field(description="The statement that was run; values stand in it as `{name:Type}`.")]
     parameters: Annotated[
-        dict[str, str | int | list[str]], Field(description="The values that were bound to the statement.")
+        dict[str, str | int | list[str] | list[int]], Field(description="The values that were bound to the statement.")
     ]
     computed_at: Annotated[datetime, Field(description="When ClickHouse computed it, UTC.")]
     fresh_until: Annotated[

@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,9 +21,21 @@ _logger = structlog.get_logger()
 
 _PROJECT = "{project_id:UInt32}"
 _TIMEZONE = "{timezone:String}"
+_LISTED = {
+    "message_id": "String",
+    "type": "String",
+    "event": "String",
+    "timestamp": "DateTime64(3, 'UTC')",
+    "received_at": "DateTime64(3, 'UTC')",
+    "sequence": "UInt32",
+    "person_number": "UInt32",
+}
 
 # They are sent with each statement. Where a client repeats more than these with other times, the next refresh tells.
 _MOST_REPEATED = 1_000
+# Of the minute in which the refresh looked most deliveries are modelled. Where more landed than this many times as many
+# as may be listed, it is not tried.
+_MOST_MODELLED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +55,14 @@ class Unmodelled:
     """When the newest of them was received, UTC."""
     repeated: tuple[str, ...] = ()
     """Message ids that landed in this span and are modelled by another delivery."""
+    listed: tuple[tuple[str | int, ...], ...] = ()
+    """The events, where they are few enough for a statement to bring them along: `_LISTED` says what of each."""
 
     def parameters(self) -> dict[str, Any]:
         """Return the values that a statement over them binds."""
+        if self.listed:
+            columns = zip(*self.listed, strict=True)
+            return {f"found_{name}": list(values) for name, values in zip(_LISTED, columns, strict=True)}
         return _bounds(self.since, self.until) | {"repeated": list(self.repeated)}
 
 
@@ -91,6 +109,11 @@ class UnmodelledSql:
         events = self._events(landed)
         return f"select\n    count() as events,\n    maxOrNull(received_at) as received_until\nfrom (\n{events}\n)"
 
+    def listed(self, landed: Unmodelled) -> str:
+        """Rows: the columns of `_LISTED`, one per event; `{most:UInt64}` of them."""
+        events, columns = self._events(landed), ", ".join(_LISTED)
+        return f"select {columns}\nfrom (\n{events}\n)\nlimit {{most:UInt64}}"
+
     def repeated(self) -> str:
         """Rows: message_id of events that landed again and tell something else than what is modelled."""
         return self._macros.render("repeated_deliveries", ids=self._ids, **self._span)
@@ -112,6 +135,9 @@ class UnmodelledSql:
         )
 
     def _events(self, found: Unmodelled) -> str:
+        if found.listed:
+            listed = {name: f"{{found_{name}:Array({kind})}}" for name, kind in _LISTED.items()}
+            return self._macros.render("found_events", project=_PROJECT, timezone=_TIMEZONE, found=listed)
         return self._macros.render(
             "unmodelled_events",
             timezone=_TIMEZONE,
@@ -173,23 +199,47 @@ class UnmodelledEvents:
     async def _count(self, project_id: int, timezone: str, landed: Unmodelled) -> Unmodelled | None:
         if landed.deliveries > self._settings.landing_max_events:
             return landed
-        scope = ProjectScope(project_id)
         try:
-            repeats = (await self._warehouse.query(scope, self._sql.repeated(), landed.parameters())).rows
-            if len(repeats) > _MOST_REPEATED:
-                return landed
-            landed = replace(landed, repeated=tuple(row["message_id"] for row in repeats))
-            parameters = landed.parameters() | {"timezone": timezone}
-            counted = (await self._warehouse.query(scope, self._sql.counted(landed), parameters)).rows[0]
+            return await self._look_up(ProjectScope(project_id), timezone, landed)
         except NotModelledYetError:
             # An older version's models keep no ids.
             return None
         except (QueryFailedError, QueryTimeoutError, QueryTooLargeError) as error:
             _logger.warning("unmodelled_events_not_counted", project_id=project_id, code=error.code)
             return landed
+
+    async def _look_up(self, scope: ProjectScope, timezone: str, landed: Unmodelled) -> Unmodelled | None:
+        repeats = (await self._warehouse.query(scope, self._sql.repeated(), landed.parameters())).rows
+        if len(repeats) > _MOST_REPEATED:
+            return landed
+        landed = replace(landed, repeated=tuple(row["message_id"] for row in repeats))
+        parameters = landed.parameters() | {"timezone": timezone}
+        most = self._settings.landing_listed_events
+        if landed.deliveries <= most * _MOST_MODELLED:
+            bound = parameters | {"most": most + 1}
+            events = (await self._warehouse.query(scope, self._sql.listed(landed), bound)).rows
+            if len(events) <= most:
+                return with_events(landed, events)
+        counted = (await self._warehouse.query(scope, self._sql.counted(landed), parameters)).rows[0]
         if counted["events"] == 0:
             return None
         return replace(landed, events=counted["events"], received_until=counted["received_until"])
+
+
+def with_events(landed: Unmodelled, events: Sequence[Mapping[str, Any]]) -> Unmodelled | None:
+    """Return what landed with its events, rows of `UnmodelledSql.listed`; None without any."""
+    if not events:
+        return None
+    listed = (
+        tuple(literal(value) if isinstance(value, datetime) else value for value in event.values()) for event in events
+    )
+    # The order in which they came would make other answers of the same events.
+    return replace(
+        landed,
+        events=len(events),
+        received_until=max(event["received_at"] for event in events),
+        listed=tuple(sorted(listed)),
+    )
 
 
 def _bounds(since: datetime, until: datetime) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from runtime.instance import Instance
 FIRST = datetime(2025, 3, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 ZONES = ("Asia/Kathmandu", "America/New_York", "UTC")
-NAMES = ("a", "b", "c")
+NAMES = ("a", "b", "c", "it's \\ \n\t💶")
 RANGE = "from=2025-03-03&to=2025-03-24"
 QUESTIONS = [
     f"event-names?{RANGE}",
@@ -71,7 +71,7 @@ class History:
     def _event(self, **fields: Any) -> Event:
         self._made += 1
         at = fields.pop("timestamp", None) or self._instant()
-        return Event(message_id=f"m{self._made}", timestamp=at, received_at=at + HOUR, **fields)
+        return Event(message_id=f"{NAMES[self._made % 4]} {self._made}", timestamp=at, received_at=at + HOUR, **fields)
 
     def _track(self, users: list[str], devices: list[str]) -> Event:
         who = self._chance.choice(
@@ -168,6 +168,8 @@ async def test_answers_before_a_refresh_and_in_the_midst_of_it_are_those_after_i
     # What was inserted in the last two seconds is not looked at yet, and only every second.
     await asyncio.sleep(3.1)
     stages: list[dict[tuple[int, str], Any]] = []
+    async with serve(own_settings.model_copy(update={"landing_listed_events": 0})) as (client, _):
+        looked_up = await _ask_all(client, keys)
     async with serve(own_settings) as (client, _):
         stages.append(await _ask_all(client, keys))
         for selected in ("+fct_events", "+dim_projects"):
@@ -177,7 +179,11 @@ async def test_answers_before_a_refresh_and_in_the_midst_of_it_are_those_after_i
     for (project_id, question), answer in before.items():
         asked = (project_id, question)
         assert answer["data"] == repairing[asked]["data"] == after[asked]["data"], question
+        assert looked_up[asked]["data"] == answer["data"], question
         landed_events = histories[project_id].landed
+        assert set(answer["meta"]["parameters"]["found_message_id"]) == {event.message_id for event in landed_events}
+        assert "landed_since" in looked_up[asked]["meta"]["parameters"]
+        assert looked_up[asked]["meta"]["fresh_until"] == answer["meta"]["fresh_until"]
         assert answer["meta"]["unmodelled"]["events"] == len(landed_events)
         assert answer["meta"]["unmodelled"]["is_counted"]
         assert answer["meta"]["sources"][-1] == f"{place.prefix}raw.events"

@@ -456,7 +456,7 @@ export interface components {
              * @description The values that were bound to the statement.
              */
             parameters: {
-                [key: string]: string | number | string[];
+                [key: string]: string | number | string[] | number[];
             };
             /**
              * Computed At

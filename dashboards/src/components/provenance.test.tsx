@@ -19,8 +19,8 @@ const META: Meta = {
   read_bytes: 1,
 };
 
-async function openWith(unmodelled: Meta["unmodelled"]) {
-  render(<Provenance origins={[{ label: "Trend", meta: { ...META, unmodelled } }]} timezone="UTC" />);
+async function openWith(unmodelled: Meta["unmodelled"], parameters: Meta["parameters"] = {}) {
+  render(<Provenance origins={[{ label: "Trend", meta: { ...META, unmodelled, parameters } }]} timezone="UTC" />);
   await userEvent.click(screen.getByRole("button", { name: /Where does this number come from/ }));
 }
 
@@ -39,4 +39,10 @@ test("it says that there are some which the answer does not have yet", async () 
 test("it says nothing of them when all is modelled", async () => {
   await openWith(null);
   expect(screen.queryByText("Not modelled yet")).toBeNull();
+});
+
+test("of a long list of values it shows the first ones, and how many more there are", async () => {
+  await openWith(null, { short: [1, 2], long: Array.from({ length: 30 }, (_, place) => `m${place}`) });
+  expect(screen.getByText("1, 2")).toBeTruthy();
+  expect(screen.getByText("m0, m1, m2, m3, m4, m5, m6, m7, m8, m9 … 20 more")).toBeTruthy();
 });

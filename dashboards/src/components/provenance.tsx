@@ -4,6 +4,9 @@ import { formatBytes, formatCount, formatInstant, formatMoment } from "@/lib/for
 import type { Meta } from "@/lib/insights";
 import { type SqlToken, tokenizeSql } from "@/lib/sql";
 
+/** Values of a list that stand in the table. */
+const SHOWN = 10;
+
 export interface Origin {
   label: string;
   meta: Meta;
@@ -138,13 +141,19 @@ function Details({ meta, timezone }: { meta: Meta; timezone: string }) {
               <th scope="row" className="py-1 pr-4 text-left font-normal text-quiet">
                 {name}
               </th>
-              <td className="break-all py-1">{String(value)}</td>
+              <td className="break-all py-1">{Array.isArray(value) ? listed(value) : value}</td>
             </tr>
           ))}
         </tbody>
       </table>
     </>
   );
+}
+
+/** The first values of a list, and how many more there are: the API's answer has all of them. */
+function listed(values: readonly (string | number)[]): string {
+  const rest = values.length - SHOWN;
+  return rest > 0 ? `${values.slice(0, SHOWN).join(", ")} … ${rest} more` : values.join(", ");
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

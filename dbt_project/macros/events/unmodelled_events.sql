@@ -200,6 +200,34 @@ left join numbered on resolved.person_id = numbered.person_id
 {%- endmacro -%}
 
 {#-
+    The same columns of events that were found before and that a statement brings along, as many as fit into one.
+
+    `found` names for each of message_id, type, event, timestamp, received_at, sequence and person_number an array of the
+    values of all of them.
+-#}
+{%- macro found_events(project, timezone, found) -%}
+select
+    toUInt32({{ project }}) as project_id,
+    message_id,
+    toLowCardinality(found_type) as type,
+    toLowCardinality(found_event) as event,
+    timestamp,
+    received_at,
+    sequence,
+    person_number,
+    {{ insights_bucket('timestamp', 'day', timezone) }} as event_date
+from (select 1) as found
+array join
+    {{ found['message_id'] }} as message_id,
+    {{ found['type'] }} as found_type,
+    {{ found['event'] }} as found_event,
+    {{ found['timestamp'] }} as timestamp,
+    {{ found['received_at'] }} as received_at,
+    {{ found['sequence'] }} as sequence,
+    {{ found['person_number'] }} as person_number
+{%- endmacro -%}
+
+{#-
     The message ids of deliveries in the span that repeat a modelled event and tell something else of it, such as another
     time: what tells them apart from new events is all history, and not its sort key.
 
