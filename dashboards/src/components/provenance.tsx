@@ -141,7 +141,7 @@ function Details({ meta, timezone }: { meta: Meta; timezone: string }) {
               <th scope="row" className="py-1 pr-4 text-left font-normal text-quiet">
                 {name}
               </th>
-              <td className="break-all py-1">{Array.isArray(value) ? listed(value) : value}</td>
+              <td className="wrap-anywhere py-1">{Array.isArray(value) ? listed(value) : value}</td>
             </tr>
           ))}
         </tbody>
