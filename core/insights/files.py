@@ -196,7 +196,8 @@ def _problems(error: ValidationError, root: yaml.Node | None, file: str) -> Iter
         into = short if each["type"] == "too_short" else found
         into.setdefault(key, (line, _sentence(each)))
     # What is wrong is left out by pydantic, and then there are too few of it.
-    found |= {key: what for key, what in short.items() if not any(other.startswith(f"{key}.") for other in found)}
+    wrong = [*found, *short]
+    found |= {key: what for key, what in short.items() if not any(other.startswith(f"{key}.") for other in wrong)}
     for key, (line, message) in found.items():
         yield Problem(file, line, key, message)
 

@@ -41,9 +41,13 @@ class Scope:
 
     def persons(self, table: str, condition: str = "true") -> str:
         """Return the query of the persons in a table of the marts for whom a condition holds."""
+        return self.rows("project_id, person_number", table, condition)
+
+    def rows(self, columns: str, table: str, condition: str = "true") -> str:
+        """Return the query of what a table of the marts has where a condition holds."""
         which = f"project_id = {self.project} and {condition}"
         # Made of expressions: a value is in there as what `bind` gave for it.
-        return f"select project_id, person_number from {self.relation(table)} where {which}"  # noqa: S608
+        return f"select {columns} from {self.relation(table)} where {which}"  # noqa: S608
 
 
 class Document(BaseModel):

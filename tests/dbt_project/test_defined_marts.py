@@ -100,6 +100,11 @@ DEFINED = {
         description: Who bought in the last second.
         who: [{did: {event: buy, within: 1s}}, {none: [{cohort: cohort_paying}]}]
     """,
+    "cohort_came_back": """
+        kind: cohort
+        description: Who viewed the pro plan and then looked again, within two hours.
+        who: [{did_in_order: {steps: [{event: view, where: [{property: plan, value: pro}]}, view], window: 2h}}]
+    """,
     "funnel_of_buyers": """
         kind: funnel
         description: Of those who buy.
@@ -112,6 +117,7 @@ DEFINED = {
         sums: [{name: total, property: total}]
     """,
 }
+
 
 
 def sent(user: str, name: str, hours: float = 0, **properties: Any) -> dict[str, object]:
@@ -223,6 +229,7 @@ def test_a_cohort_holds_who_did_and_did_not(made: Landing) -> None:
     assert people(made, "cohort_nobody") == set()
     # The first views are more than two days old: only cat saw two things.
     assert people(made, "cohort_twice") == {"cat"}
+    assert people(made, "cohort_came_back") == {"cat"}
 
 
 def test_events_are_chosen_by_the_cohort_of_their_persons(made: Landing) -> None:

@@ -1,11 +1,13 @@
 """Definitions as files, and where in them something is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from core.insights.files import scan_definitions
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "insights" / "definitions.md"
 FUNNEL = "kind: funnel\ndescription: From search to purchase.\nsteps: [search, purchase]\n"
 TEXT_FOR_A_NUMBER = """\
 kind: funnel
@@ -44,6 +46,15 @@ def test_dates_stay_text(tmp_path: Path) -> None:
     assert found.definition.steps[0].where[0].model_dump()["value"] == "2025-01-01"
 
 
+def test_the_examples_in_the_documentation_can_be_read(tmp_path: Path) -> None:
+    examples = re.findall(r"```yaml\n# dbt_project/insights/(\w+)\.yml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    for name, text in examples:
+        (tmp_path / f"{name}.yml").write_text(text)
+    found, wrong = scan_definitions(tmp_path)
+    assert ({insight.name for insight in found}, wrong) == ({name for name, _ in examples}, [])
+    assert {insight.definition.kind for insight in found} >= {"funnel", "trend", "rollup", "cohort"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -78,6 +89,22 @@ def test_dates_stay_text(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named_by_file_line_and_key(tmp_path: Path, text: str, expected: str) -> None:
     [problem] = problems(tmp_path, text)
     assert problem.startswith(f"insights/funnel_x.yml:{expected}")
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ("[{did_in_order: [a]}]", "3: who.0.did_in_order: there have to be at least 2"),
+        ("[{did_in_order: [a, {evnt: b}]}]", "3: who.0.did_in_order.1.evnt: there is no such key here"),
+        ("[{did_in_order: {steps: [a, b], windw: 3d}}]", "3: who.0.did_in_order.windw: there is no such key here"),
+        ("[{did_in_order: {steps: [a, b], window: 3}}]", "3: who.0.did_in_order.window: '3' is not a length of time"),
+        (f"[{{did_in_order: [{', '.join('a' * 21)}]}}]", "3: who.0.did_in_order: tuple should have at most 20 items"),
+        ("[{property: plan, value: pro}]", "3: who.0: persons are chosen by a trait"),
+    ],
+)
+def test_what_is_wrong_with_a_criterion_is_named_too(tmp_path: Path, who: str, expected: str) -> None:
+    [problem] = problems(tmp_path, f"kind: cohort\ndescription: d\nwho: {who}\n", "cohort_x.yml")
+    assert problem.startswith(f"insights/cohort_x.yml:{expected}")
 
 
 def test_a_formula_that_cannot_be_read_says_where(tmp_path: Path) -> None:
