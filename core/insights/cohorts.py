@@ -1,11 +1,12 @@
-"""Cohorts: sets of persons who did something, did not, have traits, or are in other cohorts."""
+"""Cohorts: sets of persons who did something, did not, have traits, are on a list, or are in other cohorts."""
 
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from core.insights.durations import duration_ms
-from core.insights.filters import Document, Filter, Member, Scope, among, joined
+from core.insights.filters import Document, Filter, Member, Scope, among, joined, parts_of
+from core.insights.lists import ListName
 from core.insights.selections import BaseDefinition, Duration, Selection, ShortSelection, long_form
 
 # Earlier than any instant of an event, in milliseconds.
@@ -122,6 +123,22 @@ class DidInOrder(Document):
         return among(self.did_in_order.persons(scope))
 
 
+class Listed(Document):
+    """Who is on a list of users; an id that was merged into another user stands for that one."""
+
+    listed: ListName
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        # Of an anonymous person the user's id is empty, and so is an id that dbt reads as a null.
+        users = scope.rows("project_id, user_id", self.listed, "user_id != ''")
+        merged = scope.rows(
+            "project_id, person_id", "fct_merges", f"is_merged and (project_id, previous_id) in ({users})"
+        )
+        condition = f"((project_id, user_id) in ({users}) or (project_id, person_id) in ({merged}))"
+        return among(scope.persons("dim_persons", condition))
+
+
 class Trait(Filter):
     """A condition on a trait of the person."""
 
@@ -167,6 +184,7 @@ _KINDS = {
     "did_not": "DidNot",
     "first_did": "FirstDid",
     "did_in_order": "DidInOrder",
+    "listed": "Listed",
     "cohort": "Member",
     "all": "AllMet",
     "any": "AnyMet",
@@ -184,6 +202,7 @@ Criterion = Annotated[
     | Annotated[DidNot, Tag("did_not")]
     | Annotated[FirstDid, Tag("first_did")]
     | Annotated[DidInOrder, Tag("did_in_order")]
+    | Annotated[Listed, Tag("listed")]
     | Annotated[Member, Tag("cohort")]
     | Annotated[AllMet, Tag("all")]
     | Annotated[AnyMet, Tag("any")]
@@ -203,6 +222,11 @@ class CohortDefinition(BaseDefinition):
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""
         return joined("and", self.who, scope)
+
+
+def lists_in(document: object) -> set[str]:
+    """Return the lists of users that a document names, however deep."""
+    return {criterion.listed for criterion in parts_of(document, Listed)}
 
 
 def _since(within: str, scope: Scope) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from core.insights.files import DefinedInsight, Problem, definition_files, scan_definitions, shown
+from core.insights.lists import list_files
 from core.insights.mart_models import Column, model_of, without_jinja
 
 DEFINITIONS = Path("insights")
@@ -55,13 +56,23 @@ def _held(project: Path) -> dict[Path, str]:
 
 
 def read_project(project: Path) -> tuple[list[DefinedInsight], list[Problem]]:
-    """Return the definitions of a dbt project, and what is wrong: with files, or with names that models have."""
+    """Return the definitions of a dbt project, and what is wrong: with files, or with names that others have."""
     found, problems = scan_definitions(project / DEFINITIONS)
     made = {file.resolve() for file in _made(project / MODELS)}
-    others = {file.stem for file in (project / "models").rglob("*.sql") if file.resolve() not in made}
-    taken = [insight for insight in found if insight.name in others]
-    problems += [Problem(shown(insight.file), 1, "", "there is a model of that name already") for insight in taken]
+    lists = list_files(project)
+    models = {file.stem for file in (project / "models").rglob("*.sql") if file.resolve() not in made}
+    models |= {file.stem for file in (project / "seeds").rglob("*.csv") if file not in lists}
+    others = models | {file.stem for file in lists}
+    taken = [insight.file for insight in found if insight.name in others]
+    models |= {insight.name for insight in found}
+    taken += [file for file in lists if _is_of_a_model(file.stem, models)]
+    problems += [Problem(shown(file), 1, "", "there is a model of that name already") for file in taken]
     return [insight for insight in found if insight.name not in others], problems
+
+
+def _is_of_a_model(table: str, models: set[str]) -> bool:
+    """Say whether a table is a model's: its own, or one beside it that has its name and something more."""
+    return any(table == model or table.startswith(f"{model}_") for model in models)
 
 
 def render_mart(insight: DefinedInsight) -> dict[str, str]:

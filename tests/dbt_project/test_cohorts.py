@@ -36,13 +36,18 @@ class Tables:
         """Insert what is known of a population and return its project's id."""
         project = self.events.put(population.events)
         persons = numbered(list(population.events))
+        users = population.users
+        person_ids = {person: f"user:{users[person]}" if person in users else person for person in persons}
         self._insert(
             "dim_persons",
             [
-                (project, number, json.dumps(population.traits.get(person, {})))
+                (project, number, person_ids[person], users.get(person, ""), json.dumps(population.traits.get(person, {})))
                 for number, person in enumerate(persons)
             ],
         )
+        merged = [(project, user, True, f"user:{users[person]}") for user, person in population.merged.items()]
+        self._insert("fct_merges", [*merged, (project, "refused", False, "")])
+        self._insert("vip", [(project, user) for user in population.lists.get("vip", ())])
         members = population.cohorts.get("cohort_other", ())
         self._insert("cohort_other", [(project, number) for number, name in enumerate(persons) if name in members])
         return project
@@ -85,7 +90,9 @@ def tables(table: EventTable) -> Iterator[Tables]:
     """Create the tables beside that of events."""
     made = Tables(table)
     columns = {
-        "dim_persons": "project_id UInt32, person_number UInt32, traits String",
+        "dim_persons": "project_id UInt32, person_number UInt32, person_id String, user_id String, traits String",
+        "fct_merges": "project_id UInt32, previous_id String, is_merged Bool, person_id String",
+        "vip": "project_id UInt32, user_id String",
         "cohort_other": "project_id UInt32, person_number UInt32",
     }
     for name, described in columns.items():
@@ -173,6 +180,17 @@ def test_all_of_the_steps_lie_within_the_time_up_to_now(tables: Tables) -> None:
     assert found == {"within"}
 
 
+def test_a_list_finds_persons_by_the_ids_that_they_had_too(tables: Tables) -> None:
+    population = Population(
+        events=[event for person in ("ann", "bob", "cat", "anonymous") for event in did(person, ("a", 1))],
+        users={"ann": "007", "bob": "bob", "cat": "cat"},
+        merged={"old bob": "bob", "older bob": "bob"},
+        lists={"vip": frozenset({"007", "older bob", "7", "nobody", "refused", ""})},
+    )
+    elsewhere = Population(events=did("cat", ("a", 1)), users={"cat": "007"})
+    assert tables.cohorts([{"listed": "vip"}], [population, elsewhere]) == [{"ann", "bob"}, set()]
+
+
 lengths = st.sampled_from(["1min", "2min", "3min", "5min", "1h"])
 conditions = st.sampled_from(
     [{"property": "plan", "value": "pro"}, {"trait": "tier", "value": "gold"}, {"cohort": "cohort_other"}]
@@ -208,7 +226,7 @@ criteria: st.SearchStrategy[dict[str, Any]] = st.recursive(
         st.fixed_dictionaries({"did": behaviours}),
         st.fixed_dictionaries({"did_not": behaviours}),
         st.fixed_dictionaries({"first_did": chosen({"within": lengths})}),
-        st.sampled_from([{"trait": "tier", "value": "gold"}, {"cohort": "cohort_other"}]),
+        st.sampled_from([{"trait": "tier", "value": "gold"}, {"cohort": "cohort_other"}, {"listed": "vip"}]),
     ),
     lambda inner: st.one_of(
         *(st.fixed_dictionaries({word: st.lists(inner, min_size=1, max_size=3)}) for word in ("all", "any", "none"))
@@ -229,7 +247,12 @@ def populations(draw: st.DrawFn) -> Population:
         st.sampled_from(["pro", "free"]),
     )
     drawn = draw(st.one_of(st.lists(event, max_size=4), st.lists(event, min_size=10, max_size=25)))
+    persons = {person for _, person, *_ in drawn}
+    # s stays anonymous.
+    users = {person: person.upper() for person in persons - {"s"}}
+    ids = st.sampled_from(["P", "Q", "old", "older", "nobody", "refused", "", "s"])
     some = st.frozensets(st.sampled_from("pqs"))
+    into = st.sampled_from(sorted(users)) if users else st.nothing()
     return Population(
         events=[
             Counted(
@@ -244,6 +267,9 @@ def populations(draw: st.DrawFn) -> Population:
             for number, (name, person, minutes, seconds, sequence, plan) in enumerate(drawn)
         ],
         traits={person: {"tier": draw(st.sampled_from(["gold", "tin"]))} for person in draw(some)},
+        users=users,
+        merged=draw(st.dictionaries(st.sampled_from(["old", "older"]), into)) if users else {},
+        lists={"vip": draw(st.frozensets(ids))},
         cohorts={"cohort_other": draw(some)},
     )
 

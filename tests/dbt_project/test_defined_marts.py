@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core import warehouse
+from core.insights.lists import LISTS
 from core.insights.marts import DEFINITIONS, write_marts
 from engine.landing import MODELS, PROJECT, Landing, landing
 from runtime.instance import Instance
@@ -105,6 +106,11 @@ DEFINED = {
         description: Who viewed the pro plan and then looked again, within two hours.
         who: [{did_in_order: {steps: [{event: view, where: [{property: plan, value: pro}]}, view], window: 2h}}]
     """,
+    "cohort_chosen": """
+        kind: cohort
+        description: Who is on a list.
+        who: [{listed: chosen}]
+    """,
     "funnel_of_buyers": """
         kind: funnel
         description: Of those who buy.
@@ -118,6 +124,11 @@ DEFINED = {
     """,
 }
 
+# Ids that look like numbers, one that was merged, one that nobody has, one of another project.
+LISTS_OF_USERS = {
+    "chosen": 'project_id,user_id\n1,007\n1,cathy\n1,nobody\n2,ann\n1,"o\'neil, ""x"""\n',
+    "nobody": "project_id,user_id\n",
+}
 
 
 def sent(user: str, name: str, hours: float = 0, **properties: Any) -> dict[str, object]:
@@ -150,6 +161,8 @@ EVENTS = [
     sent("cat", "gift", 3, cart="4", total=0.5),
     # No number, whatever it reads as.
     sent("cat", "view", 4, plan="free", total="nan"),
+    sent("cat", "$alias", 5) | {"type": "alias", "previous_id": "cathy"},
+    *(sent(user, "browse") for user in ("007", "7", 'o\'neil, "x"')),
 ]
 
 
@@ -160,7 +173,10 @@ def made(runtime: Instance, tmp_path_factory: pytest.TempPathFactory) -> Generat
     shutil.copytree(PROJECT, root / "project", ignore=shutil.ignore_patterns("target", "logs"))
     for name, text in DEFINED.items():
         (root / "project" / DEFINITIONS / f"{name}.yml").write_text(text)
-    write_marts(root / "project")
+    (root / "project" / LISTS).mkdir()
+    for name, text in LISTS_OF_USERS.items():
+        (root / "project" / LISTS / f"{name}.csv").write_text(text)
+    assert write_marts(root / "project")[1] == []
     with warehouse.connect(runtime.clickhouse_url) as client, landing(runtime, client) as given:
         landed = dataclasses.replace(given, project=root / "project", directory=root)
         landed.set_project(1, timezone="UTC")
@@ -232,6 +248,12 @@ def test_a_cohort_holds_who_did_and_did_not(made: Landing) -> None:
     assert people(made, "cohort_came_back") == {"cat"}
 
 
+def test_a_list_is_of_users_whatever_their_ids_look_like(made: Landing) -> None:
+    assert people(made, "cohort_chosen") == {"007", "cat", 'o\'neil, "x"'}
+    assert rows(made, "project_id, user_id", "chosen", "1, 2")[:2] == [(1, "007"), (1, "cathy")]
+    assert rows(made, "*", "nobody", "1") == []
+
+
 def test_events_are_chosen_by_the_cohort_of_their_persons(made: Landing) -> None:
     assert rows(made, "step, persons", "funnel_of_buyers", "step") == [(1, 2), (2, 1)]
 
@@ -240,7 +262,9 @@ def test_a_rollup_is_repaired_where_late_events_came(made: Landing) -> None:
     columns, order = "event, event_date, plan, events, bitmapCardinality(persons), total_sum", "1, 2, 3"
     next_day = DAY + timedelta(days=1)
     wanted: list[tuple[object, ...]] = [
+        ("$alias", DAY, "", 1, 1, 0),
         ("$identify", DAY, "", 2, 2, 0),
+        ("browse", DAY, "", 3, 3, 0),
         ("buy", DAY, "", 1, 1, 5),
         ("buy", next_day, "", 1, 1, 10),
         ("gift", DAY, "", 1, 1, 0.5),

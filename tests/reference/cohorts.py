@@ -18,6 +18,11 @@ class Population:
 
     events: Sequence[Counted]
     traits: Mapping[str, Document] = field(default_factory=dict[str, Document])
+    users: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The user's id of each person who has one."""
+    merged: Mapping[str, str] = field(default_factory=dict[str, str])
+    """For each id that was merged into another user the person whom it counts for."""
+    lists: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     cohorts: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
     @property
@@ -49,6 +54,8 @@ def _meets(person: str, criterion: Document, population: Population, now: dateti
             found = _first_did(person, behaviour, population, now)
         case {"did_in_order": sequence}:
             found = _did_in_order(person, sequence, population, now)
+        case {"listed": name}:
+            found = any(_person_of(user, population) == person for user in population.lists[name])
         case _:
             found = _holds(criterion, None, person, population)
     return found
@@ -101,6 +108,12 @@ def _holds(condition: Document, event: Counted | None, person: str, population: 
 
 def _is_within(event: Counted, behaviour: Document, now: datetime) -> bool:
     return "within" not in behaviour or event.timestamp >= now - _length(behaviour["within"])
+
+
+def _person_of(user: str, population: Population) -> str | None:
+    if user in population.merged:
+        return population.merged[user]
+    return next((person for person, known in population.users.items() if known == user), None)
 
 
 def _length(text: str) -> timedelta:

@@ -11,7 +11,8 @@ import yaml
 
 from core.insights.binding import literal
 from core.insights.files import scan_definitions
-from core.insights.marts import DEFINITIONS, MODELS, render_mart, unwritten, write_marts
+from core.insights.lists import LISTS
+from core.insights.marts import DEFINITIONS, MODELS, read_project, render_mart, unwritten, write_marts
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
 ODD = 'it\'s "odd" {{ project }} {% raw %} -- \\ \\n %} 💶'
@@ -99,6 +100,27 @@ def test_a_definition_takes_no_name_that_a_model_has(tmp_path: Path) -> None:
     assert {problem.message for problem in problems} == {"there is a model of that name already"}
     assert len(problems) == 2
     assert (root / MODELS / "funnel_mine.sql").read_text() == "select 1"
+
+
+def test_a_list_takes_no_name_that_is_or_may_be_a_models_table(tmp_path: Path) -> None:
+    root = project(tmp_path, cohort_a="kind: cohort\ndescription: d\nwho: [{did: a}]\n")
+    (root / "models" / "marts").mkdir(parents=True)
+    (root / "models" / "marts" / "fct_days.sql").write_text("select 1")
+    (root / LISTS).mkdir(parents=True)
+    for folder, names in (
+        (root / "seeds", ["sources"]),
+        (root / LISTS, ["fct", "fct_days", "fct_days_touched", "sources"]),
+    ):
+        for name in names:
+            (folder / f"{name}.csv").write_text("project_id,user_id\n")
+    found, problems = read_project(root)
+    assert [insight.name for insight in found] == ["cohort_a"]
+    assert [str(problem) for problem in problems] == [
+        f"lists/{name}.csv:1: there is a model of that name already"
+        for name in ("fct_days", "fct_days_touched", "sources")
+    ]
+    (root / LISTS / "cohort_a.csv").write_text("project_id,user_id\n")
+    assert [problem.file for problem in read_project(root)[1]][:2] == ["insights/cohort_a.yml", "lists/cohort_a.csv"]
 
 
 def test_no_value_means_anything_to_jinja_or_ends_its_literal(tmp_path: Path) -> None:
