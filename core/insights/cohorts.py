@@ -214,10 +214,14 @@ Criterion = Annotated[
 
 
 class CohortDefinition(BaseDefinition):
-    """Who is in a cohort; the mart has one row per project and person, computed anew in each refresh."""
+    """Who is in a cohort; the mart has one row per project and person.
+
+    Each refresh computes it anew; a static one stays what it was when it was computed by this definition first.
+    """
 
     kind: Literal["cohort"]
     who: Annotated[tuple[Criterion, ...], Field(min_length=1, description="Criteria that all have to be met.")]
+    static: bool = False
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""

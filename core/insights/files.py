@@ -38,7 +38,8 @@ class DefinedInsight:
     @property
     def version(self) -> str:
         """Return what tells this definition from what the file said before; its mart's comment ends with it."""
-        text = self.definition.model_dump_json()
+        # Without defaults: a key that a later version knows changes no definition that does without it.
+        text = self.definition.model_dump_json(exclude_defaults=True)
         return f"definition {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 

@@ -111,6 +111,12 @@ DEFINED = {
         description: Who is on a list.
         who: [{listed: chosen}]
     """,
+    "cohort_kept": """
+        kind: cohort
+        description: Who had bought when it was computed.
+        static: true
+        who: [{cohort: cohort_buyers}]
+    """,
     "funnel_of_buyers": """
         kind: funnel
         description: Of those who buy.
@@ -280,3 +286,32 @@ def test_a_rollup_is_repaired_where_late_events_came(made: Landing) -> None:
 
 def test_every_data_test_of_the_marts_holds(made: Landing) -> None:
     made.dbt("test", "--select", *DEFINED, "--exclude-resource-type", "unit_test")
+
+
+def test_a_static_cohort_keeps_who_was_in_it_until_its_definition_changes(made: Landing) -> None:
+    def computed() -> set[object]:
+        return {row[0] for row in rows(made, "computed_at", "cohort_kept", "1")}
+
+    def refresh(*options: str) -> None:
+        made.dbt("run", "--select", "+cohort_buyers", "+cohort_kept", *options)
+
+    at_first = computed()
+    assert people(made, "cohort_kept") == {"ann", "bob", "cat"}
+    then = {"inserted_at": "2026-01-02 00:00:00.000"}
+    made.land(sent("dan", "buy") | then, sent("ann", "$alias", 6) | {"type": "alias", "previous_id": "cat"} | then)
+    made.erase(1, "bob")
+    refresh()
+    assert people(made, "cohort_buyers") == {"ann", "dan"}
+    assert people(made, "cohort_kept") == {"ann"}
+    assert rows(made, "count()", "cohort_kept", "1") == [(1,)]
+    refresh("--full-refresh")
+    assert (people(made, "cohort_kept"), computed()) == ({"ann"}, at_first)
+    file = made.project / DEFINITIONS / "cohort_kept.yml"
+    file.write_text(DEFINED["cohort_kept"].replace("cohort: cohort_buyers", "did: buy"))
+    write_marts(made.project)
+    refresh()
+    assert people(made, "cohort_kept") == {"ann", "dan"}
+    assert len(computed()) == 1 and computed() != at_first
+    made.client.command(f"drop table {made.table('marts.cohort_kept')}")
+    refresh()
+    assert people(made, "cohort_kept") == {"ann", "dan"}

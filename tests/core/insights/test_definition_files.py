@@ -282,3 +282,19 @@ def test_a_list_that_is_no_text_is_named(tmp_path: Path) -> None:
         "lists/customers.csv:1: it is no UTF-8: invalid start byte",
         "lists/gone.csv:1: it cannot be read: No such file or directory",
     ]
+
+
+def test_a_definition_is_another_one_when_it_says_something_else(tmp_path: Path) -> None:
+    cohort = "kind: cohort\ndescription: d\nwho: [{did: a}]\n"
+    same = [cohort, cohort + "static: false\n", cohort.replace("did: a", "did: {event: a, at_least: 1}")]
+    others = [
+        cohort + "static: true\n",
+        cohort.replace("did: a", "did: b"),
+        cohort.replace("description: d", "description: e"),
+    ]
+    for number, text in enumerate([*same, *others]):
+        (tmp_path / f"cohort_{number}.yml").write_text(text)
+    found, _ = scan_definitions(tmp_path)
+    versions = [insight.version for insight in found]
+    assert len(set(versions[: len(same)])) == 1
+    assert len(set(versions)) == 1 + len(others)
