@@ -21,8 +21,11 @@ LINES = "a\u2028b\x0bc\x85d\x1ee\nf"
 
 
 def project(tmp_path: Path, **definitions: str) -> Path:
-    """Return a project with nothing but definitions, by name."""
+    """Return a project with nothing but definitions, by name, and two models to read."""
     (tmp_path / DEFINITIONS).mkdir()
+    (tmp_path / "models").mkdir()
+    for name in ("fct_events", "dim_persons"):
+        (tmp_path / "models" / f"{name}.sql").touch()
     for name, text in definitions.items():
         (tmp_path / DEFINITIONS / f"{name}.yml").write_text(text)
     return tmp_path
@@ -88,6 +91,35 @@ def test_a_wrong_definition_keeps_the_model_that_it_had_and_stops_no_other(tmp_p
     assert [problem.key for problem in problems] == ["windw"]
     assert (root / MODELS / "funnel_a.sql").read_text() == before
     assert unwritten(root) == []
+
+
+def test_a_model_goes_when_the_cohort_or_list_that_it_reads_is_gone_and_comes_back_with_it(tmp_path: Path) -> None:
+    def cohort(who: str) -> str:
+        return f"kind: cohort\ndescription: d\nwho: [{who}]\n"
+
+    root = project(
+        tmp_path,
+        cohort_a=cohort("{trait: plan, value: pro}"),
+        cohort_b=cohort("{listed: chosen}, {did: a}"),
+        cohort_c=cohort("{cohort: cohort_b}"),
+        funnel_d=funnel({"event": "a", "where": [{"cohort": "cohort_c"}]}, "b"),
+    )
+    (root / "models" / "fct_merges.sql").touch()
+    (root / LISTS).mkdir(parents=True)
+    (root / LISTS / "chosen.csv").write_text("project_id,user_id\n")
+    write_marts(root)
+    everything = {file.name: file.read_text() for file in (root / MODELS).iterdir()}
+    assert len(everything) == 8
+    # A wrong one is still there to be read.
+    (root / LISTS / "chosen.csv").write_text("user_id\n")
+    assert write_marts(root)[0] == []
+    (root / LISTS / "chosen.csv").unlink()
+    changed, problems = write_marts(root)
+    assert {file.name for file in (root / MODELS).iterdir()} == {"cohort_a.sql", "cohort_a.yml"}
+    assert (len(changed), len(problems)) == (6, 3)
+    (root / LISTS / "chosen.csv").write_text("project_id,user_id\n")
+    write_marts(root)
+    assert {file.name: file.read_text() for file in (root / MODELS).iterdir()} == everything
 
 
 def test_a_definition_takes_no_name_that_a_model_has(tmp_path: Path) -> None:
