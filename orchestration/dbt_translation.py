@@ -31,8 +31,11 @@ class AddressTranslator(DagsterDbtTranslator):
         return fqn[_DOMAIN] if len(fqn) > _DOMAIN + 1 else fqn[_DOMAIN - 1]
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """Return the model's description alone; its SQL stands in the repository and in ClickHouse."""
-        return " ".join(dbt_resource_props.get("description", "").split())
+        """Return the description alone; a model's SQL stands in the repository and in ClickHouse."""
+        described = " ".join(dbt_resource_props.get("description", "").split())
+        # A list that somebody has put into the folder of lists has none.
+        is_list = not described and dbt_resource_props["resource_type"] == "seed"
+        return "One row per line of its file." if is_list else described
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """Add the layer as a tag and the freshness that the schedule promises."""

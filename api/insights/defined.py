@@ -5,6 +5,7 @@ from pathlib import Path
 from api.errors import InsightNotFoundError
 from api.insights.queries import Statement
 from core.insights.files import DefinedInsight, definition_files, scan_definitions
+from core.insights.lists import list_files
 from core.insights.mart_models import Column, Model, model_of
 
 # A set of persons is shown as their number.
@@ -12,7 +13,7 @@ _SHOWN = {"AggregateFunction(groupBitmap, UInt32)": ("bitmapCardinality({name})"
 
 
 class DefinedInsights:
-    """The definitions of one directory, read again when one of its files changed."""
+    """The definitions of one directory, read again when one of its files or of the lists beside it changed."""
 
     def __init__(self, directory: Path, database: str) -> None:
         self._directory = directory
@@ -46,7 +47,8 @@ class DefinedInsights:
 
     def _read(self) -> None:
         try:
-            state = tuple((file.name, file.stat().st_mtime_ns) for file in definition_files(self._directory))
+            files = [*definition_files(self._directory), *list_files(self._directory.parent)]
+            state = tuple((file.name, file.stat().st_mtime_ns) for file in files)
         except FileNotFoundError:
             # One was renamed between the two looks: what was known holds until the next question.
             return

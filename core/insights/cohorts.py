@@ -1,12 +1,16 @@
-"""Cohorts: sets of persons who did something, did not, have traits, or are in other cohorts."""
+"""Cohorts: sets of persons who did something, did not, have traits, are on a list, or are in other cohorts."""
 
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from core.insights.durations import duration_ms
-from core.insights.filters import Document, Filter, Member, Scope, among, joined
-from core.insights.selections import BaseDefinition, Duration, Selection, long_form
+from core.insights.filters import Document, Filter, Member, Scope, among, joined, parts_of
+from core.insights.lists import ListName
+from core.insights.selections import BaseDefinition, Duration, Selection, ShortSelection, long_form
+
+# Earlier than any instant of an event, in milliseconds.
+_NEVER = "-1000000000000000"
 
 
 class Behaviour(Selection):
@@ -35,6 +39,48 @@ class FirstTime(Selection):
             f"{scope.persons('fct_events', f'({self.sql(scope)})')} group by project_id, person_number"
             f" having min(timestamp) >= {_since(self.within, scope)}"
         )
+
+
+def _steps_alone(value: Any) -> Any:
+    return {"steps": value} if isinstance(value, list) else value
+
+
+class InOrder(Document):
+    """What somebody did in order: each step by an event of its own, later than that of the step before it."""
+
+    steps: Annotated[tuple[ShortSelection, ...], Field(min_length=2, max_length=20)]
+    window: Annotated[Duration | None, Field(description="How long after the first step the last one may be.")] = None
+    within: Duration | None = None
+
+    def persons(self, scope: Scope) -> str:
+        """Return the query of those who did it.
+
+        For each step, and each event of a person in order, it knows when the latest chain of events began that had
+        done the steps up to this one by then. The latest is enough: whatever completes an earlier one within the
+        window completes that one too.
+        """
+        steps = [f"({step.sql(scope)})" for step in self.steps]
+        condition = f"({' or '.join(steps)})"
+        if self.within is not None:
+            condition += f" and timestamp >= {_since(self.within, scope)}"
+        in_time = f"began > {_NEVER}"
+        if self.window is not None:
+            in_time = f"began >= at - {scope.bind(duration_ms(self.window), 'Int64')}"
+        began = _filled(f"arrayMap((fits, at) -> if(fits, at, {_NEVER}), events.5, events.1)")
+        for fits in range(6, 5 + len(steps)):
+            before = f"arrayPushFront(arrayPopBack({began}), {_NEVER})"
+            chained = f"(fits, at, began) -> if(fits and {in_time}, began, {_NEVER})"
+            began = _filled(f"arrayMap({chained}, events.{fits}, events.1, {before})")
+        order = "toUnixTimestamp64Milli(timestamp), received_at, sequence, message_id"
+        events = f"arraySort(groupArray(({order}, {', '.join(steps)}))) as events"
+        rows = scope.rows(f"project_id, person_number, {events}", "fct_events", condition)
+        # Before anything is put in order: most persons miss a step.
+        grouped = f"{rows} group by project_id, person_number having {' and '.join(f'max({step})' for step in steps)}"
+        return f"select project_id, person_number from ({grouped}) where {began}[-1] > {_NEVER}"  # noqa: S608
+
+
+def _filled(began: str) -> str:
+    return f"arrayFill(began -> began > {_NEVER}, {began})"
 
 
 class Did(Document):
@@ -67,13 +113,39 @@ class FirstDid(Document):
         return among(self.first_did.persons(scope))
 
 
+class DidInOrder(Document):
+    """Who did a list of steps in their order; the list alone is short for `{steps: […]}`."""
+
+    did_in_order: Annotated[InOrder, BeforeValidator(_steps_alone)]
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        return among(self.did_in_order.persons(scope))
+
+
+class Listed(Document):
+    """Who is on a list of users; an id that was merged into another user stands for that one."""
+
+    listed: ListName
+
+    def sql(self, scope: Scope) -> str:
+        """Return the condition over `dim_persons`."""
+        # Of an anonymous person the user's id is empty, and so is an id that dbt reads as a null.
+        users = scope.rows("project_id, user_id", self.listed, "user_id != ''")
+        merged = scope.rows(
+            "project_id, person_id", "fct_merges", f"is_merged and (project_id, previous_id) in ({users})"
+        )
+        condition = f"((project_id, user_id) in ({users}) or (project_id, person_id) in ({merged}))"
+        return among(scope.persons("dim_persons", condition))
+
+
 class Trait(Filter):
     """A condition on a trait of the person."""
 
     @model_validator(mode="after")
     def _is_a_trait(self) -> Self:
         if self.trait is None:
-            raise ValueError("persons are chosen by a trait; events by did, did_not or first_did")
+            raise ValueError("persons are chosen by a trait; events by did, did_not, first_did or did_in_order")
         return self
 
 
@@ -111,6 +183,8 @@ _KINDS = {
     "did": "Did",
     "did_not": "DidNot",
     "first_did": "FirstDid",
+    "did_in_order": "DidInOrder",
+    "listed": "Listed",
     "cohort": "Member",
     "all": "AllMet",
     "any": "AnyMet",
@@ -127,6 +201,8 @@ Criterion = Annotated[
     Annotated[Did, Tag("did")]
     | Annotated[DidNot, Tag("did_not")]
     | Annotated[FirstDid, Tag("first_did")]
+    | Annotated[DidInOrder, Tag("did_in_order")]
+    | Annotated[Listed, Tag("listed")]
     | Annotated[Member, Tag("cohort")]
     | Annotated[AllMet, Tag("all")]
     | Annotated[AnyMet, Tag("any")]
@@ -138,14 +214,23 @@ Criterion = Annotated[
 
 
 class CohortDefinition(BaseDefinition):
-    """Who is in a cohort; the mart has one row per project and person, computed anew in each refresh."""
+    """Who is in a cohort; the mart has one row per project and person.
+
+    Each refresh computes it anew; a static one stays what it was when it was computed by this definition first.
+    """
 
     kind: Literal["cohort"]
     who: Annotated[tuple[Criterion, ...], Field(min_length=1, description="Criteria that all have to be met.")]
+    static: bool = False
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""
         return joined("and", self.who, scope)
+
+
+def lists_in(document: object) -> set[str]:
+    """Return the lists of users that a document names, however deep."""
+    return {criterion.listed for criterion in parts_of(document, Listed)}
 
 
 def _since(within: str, scope: Scope) -> str:

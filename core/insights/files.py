@@ -11,8 +11,10 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import RadixError
+from core.insights.cohorts import lists_in
 from core.insights.definitions import Definition
 from core.insights.filters import cohorts_in
+from core.insights.lists import LISTS, fault_in, list_files
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _SUFFIXES = {".yml", ".yaml"}
@@ -36,7 +38,8 @@ class DefinedInsight:
     @property
     def version(self) -> str:
         """Return what tells this definition from what the file said before; its mart's comment ends with it."""
-        text = self.definition.model_dump_json()
+        # Without defaults: a key that a later version knows changes no definition that does without it.
+        text = self.definition.model_dump_json(exclude_defaults=True)
         return f"definition {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
@@ -65,7 +68,10 @@ class InvalidDefinitionsError(RadixError):
 
 
 def scan_definitions(directory: Path) -> tuple[list[DefinedInsight], list[Problem]]:
-    """Return the definitions of a directory that can be read, by name, and what is wrong with the others."""
+    """Return the definitions of a directory that can be read, by name, and what is wrong with the others.
+
+    What is wrong with the lists of the dbt project that the directory is in is wrong too.
+    """
     found: dict[str, DefinedInsight] = {}
     problems: list[Problem] = []
     for file in definition_files(directory):
@@ -78,8 +84,14 @@ def scan_definitions(directory: Path) -> tuple[list[DefinedInsight], list[Proble
             problems.append(Problem(shown(file), 1, "", f"{found[insight.name].file.name} has that name too"))
         else:
             found[insight.name] = insight
+    lists, wrong_lists = _lists_beside(directory)
+    problems += wrong_lists
     # Each that goes may leave others without a cohort of theirs.
-    while wrong := {name: message for name in found if (message := _misses_cohort(found[name], found)) is not None}:
+    while wrong := {
+        name: message
+        for name, insight in found.items()
+        if (message := _misses_list(insight, lists) or _misses_cohort(insight, found)) is not None
+    }:
         problems += [Problem(shown(found[name].file), 1, "", message) for name, message in wrong.items()]
         found = {name: insight for name, insight in found.items() if name not in wrong}
     return list(found.values()), problems
@@ -90,6 +102,18 @@ def definition_files(directory: Path) -> list[Path]:
     return sorted(
         file for file in directory.glob("*.y*ml") if file.suffix in _SUFFIXES and not file.name.startswith(".")
     )
+
+
+def _lists_beside(directory: Path) -> tuple[set[str], list[Problem]]:
+    faults = {file: fault_in(file) for file in list_files(directory.parent)}
+    sound = {file.stem for file, fault in faults.items() if fault is None}
+    return sound, [Problem(shown(file), fault[0], "", fault[1]) for file, fault in faults.items() if fault is not None]
+
+
+def _misses_list(insight: DefinedInsight, lists: set[str]) -> str | None:
+    """Say which list a definition names that is not there: dbt would build nothing at all."""
+    missing = min(lists_in(insight.definition) - lists, default=None)
+    return None if missing is None else f"there is no list {missing} in {LISTS}, or it cannot be read"
 
 
 def _misses_cohort(insight: DefinedInsight, found: Mapping[str, DefinedInsight]) -> str | None:
@@ -196,7 +220,8 @@ def _problems(error: ValidationError, root: yaml.Node | None, file: str) -> Iter
         into = short if each["type"] == "too_short" else found
         into.setdefault(key, (line, _sentence(each)))
     # What is wrong is left out by pydantic, and then there are too few of it.
-    found |= {key: what for key, what in short.items() if not any(other.startswith(f"{key}.") for other in found)}
+    wrong = [*found, *short]
+    found |= {key: what for key, what in short.items() if not any(other.startswith(f"{key}.") for other in wrong)}
     for key, (line, message) in found.items():
         yield Problem(file, line, key, message)
 

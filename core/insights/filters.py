@@ -1,9 +1,9 @@
 """Conditions on events: filters on properties, columns and traits, joined by and, or and not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
 
 import re2
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
@@ -20,6 +20,7 @@ Column = Literal[
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^cohort_[a-z0-9_]{1,50}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+_Part = TypeVar("_Part", bound=BaseModel)
 Operator = Literal[
     "is", "is_not", "contains", "not_contains", "regex", "not_regex", "gt", "gte", "lt", "lte", "between", "before",
     "after", "is_set", "is_not_set",
@@ -41,9 +42,13 @@ class Scope:
 
     def persons(self, table: str, condition: str = "true") -> str:
         """Return the query of the persons in a table of the marts for whom a condition holds."""
+        return self.rows("project_id, person_number", table, condition)
+
+    def rows(self, columns: str, table: str, condition: str = "true") -> str:
+        """Return the query of what a table of the marts has where a condition holds."""
         which = f"project_id = {self.project} and {condition}"
         # Made of expressions: a value is in there as what `bind` gave for it.
-        return f"select project_id, person_number from {self.relation(table)} where {which}"  # noqa: S608
+        return f"select {columns} from {self.relation(table)} where {which}"  # noqa: S608
 
 
 class Document(BaseModel):
@@ -222,13 +227,19 @@ def is_of_person(condition: Condition) -> bool:
 
 def cohorts_in(document: object) -> set[str]:
     """Return the cohorts that a document names, however deep."""
-    if isinstance(document, Member):
-        return {document.cohort}
-    if isinstance(document, tuple | list):
-        return set[str]().union(*(cohorts_in(item) for item in document))
-    if isinstance(document, BaseModel):
-        return set[str]().union(*(cohorts_in(value) for _, value in document))
-    return set()
+    return {member.cohort for member in parts_of(document, Member)}
+
+
+def parts_of(document: object, kind: type[_Part]) -> Iterator[_Part]:
+    """Yield all of one kind that a document is made of, however deep."""
+    if isinstance(document, kind):
+        yield document
+    elif isinstance(document, tuple | list):
+        for item in document:
+            yield from parts_of(item, kind)
+    elif isinstance(document, BaseModel):
+        for _, value in document:
+            yield from parts_of(value, kind)
 
 
 _Test = Callable[[Filter, Any, Bind], str]

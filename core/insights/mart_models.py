@@ -315,14 +315,28 @@ def _cohort(cohort: CohortDefinition) -> Model:
         ("computed_at", "DateTime64(3, 'UTC')", "When it was found that the person belongs to it."),
     ]
     condition = " and ".join(part for part in (_where(cohort.projects), cohort.sql(_SCOPE)) if part != "true")
-    sql = f"""{{{{ config(order_by='({", ".join(key)})') }}}}
+    configuration = "{{ config(order_by='(project_id, person_number)') }}"
+    belongs = _inline(condition)
+    if cohort.static:
+        configuration = """{{
+    config(
+        materialized='repaired',
+        unique_key=['project_id', 'person_number'],
+        stale_keys='gone_members',
+        all_stale='computes_members',
+        order_by='(project_id, person_number)',
+        post_hook='{{ keep_version() }}',
+    )
+}}"""
+        belongs = f"{{{{ {_jinja(condition, 0)} if computes_members() else 'false' }}}}"
+    sql = f"""{configuration}
 
 with persons as (
     select
         project_id,
         person_number
     from {{{{ ref('dim_persons') }}}}
-    where {_inline(condition)}
+    where {belongs}
 )
 
 select

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from api.insights.defined import DefinedInsights
 from api.settings import ApiSettings
+from core.insights.lists import LISTS
 
 # As the project says it, so that the mart that its models made is the one that is defined here.
 FUNNEL = (Path(__file__).parents[2] / "dbt_project" / "insights" / "funnel_checkout.yml").read_text()
@@ -90,6 +92,16 @@ async def test_an_edited_definition_has_no_figures_until_a_refresh_has_counted_b
 async def test_the_lock_of_an_editor_is_no_definition(client: Any, modelled: Any, folder: Path) -> None:
     (folder / ".#funnel_checkout.yml").symlink_to("somebody@host.1234")
     assert [each["name"] for each in (await _get(client, modelled.berlin)).json()["data"]] == ["funnel_checkout"]
+
+
+def test_a_definition_is_found_as_soon_as_the_list_that_it_names_is_there(tmp_path: Path) -> None:
+    (tmp_path / "insights").mkdir()
+    (tmp_path / "insights" / "cohort_x.yml").write_text("kind: cohort\ndescription: d\nwho: [{listed: customers}]\n")
+    defined = DefinedInsights(tmp_path / "insights", "marts")
+    assert defined.of_project(1) == []
+    (tmp_path / LISTS).mkdir(parents=True)
+    (tmp_path / LISTS / "customers.csv").write_text("project_id,user_id\n")
+    assert [each.name for each in defined.of_project(1)] == ["cohort_x"]
 
 
 async def test_nobody_reads_another_projects_mart(client: Any, modelled: Any) -> None:

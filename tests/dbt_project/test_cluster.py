@@ -1,13 +1,17 @@
 """The project on a cluster: what dbt says to one, and that the run's logic passes when a cluster of one shard answers."""
 
+import dataclasses
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from engine.landing import MODELS, landing
+from core.insights.lists import LISTS
+from core.insights.marts import DEFINITIONS, write_marts
+from engine.landing import MODELS, PROJECT, landing
 from engine.refreshes import MAIN_MODELS, Refreshes, arrive_at_first, arrive_then, events_that_count
 from engine.wire import Answer, Send, changes, told
 from reference.identity import persons
@@ -21,6 +25,7 @@ REPLICATED = re.compile(r"Replicated(\w*MergeTree)\('([^']*)', '([^']*)'\)")
 DISTRIBUTED = re.compile(rf"as (\S+) engine = Distributed\('{CLUSTER}', '(\w+)', '(\w+)', (.+)\)$")
 PER_SHARD = ("/clickhouse/tables/{uuid}/{shard}", "{replica}")
 WHOLE = ("/clickhouse/tables/{uuid}/whole", "{shard}-{replica}")
+COHORT = "kind: cohort\ndescription: d\nstatic: true\nwho: [{listed: chosen}]\n"
 OF_PERSONS = {
     *("fct_events", "fct_sessions", "dim_persons", "agg_first_seen", "fct_trait_changes"),
     *("int_events_stale", "int_persons_numbered"),
@@ -58,14 +63,23 @@ def shard() -> OneShard:
 
 
 @pytest.fixture(scope="module")
-def refreshed(runtime: Instance, client: Client, shard: OneShard) -> Iterator[Refreshes]:
+def refreshed(
+    runtime: Instance, client: Client, shard: OneShard, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Refreshes]:
     """Make all models of a small history, and then what changes with the rest of it."""
-    with landing(runtime, client) as made:
+    project = tmp_path_factory.mktemp("cluster") / "project"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    (project / LISTS).mkdir()
+    (project / LISTS / "chosen.csv").write_text("project_id,user_id\n1,u1\n1,u2\n1,u3\n2,u3\n")
+    (project / DEFINITIONS / "cohort_kept.yml").write_text(COHORT)
+    assert write_marts(project)[1] == []
+    with landing(runtime, client) as given:
+        made = dataclasses.replace(given, project=project, directory=project.parent)
         refreshes = Refreshes(made)
         arrive_at_first(made)
         assert refreshes.heard_by(shard, *MODELS, RADIXINSIGHT_DBT_CLUSTER=CLUSTER) == ""
         arrive_then(made)
-        assert refreshes.heard_by(shard, "run", *MAIN_MODELS, RADIXINSIGHT_DBT_CLUSTER=CLUSTER) == ""
+        assert refreshes.heard_by(shard, "run", *MAIN_MODELS, "cohort_kept", RADIXINSIGHT_DBT_CLUSTER=CLUSTER) == ""
         yield refreshes
 
 
@@ -96,6 +110,7 @@ def test_every_table_is_replicated_and_one_of_a_model_is_distributed_by_its_key(
     assert {name for name, engine in engines.items() if engine == PER_SHARD} >= {f"{name}_local" for name in OF_PERSONS}
     assert {engine for name, engine in engines.items() if name.endswith("_local")} == {PER_SHARD}
     assert {engine for name, engine in engines.items() if not name.endswith("_local")} == {WHOLE}
+    assert (engines["chosen"], engines["cohort_kept_local"]) == (WHOLE, PER_SHARD)
     assert {name.removesuffix("_local") for name in engines if name.endswith("_local")} <= set(keys)
     assert {keys[name] for name in OF_PERSONS} == {"cityHash64(project_id, person_number)"}
     assert keys["stg_collector__events"] == "cityHash64(project_id, message_id)"
@@ -117,3 +132,13 @@ def test_a_cluster_of_one_shard_counts_each_event_once_for_the_person_the_refere
     assert set(rows) == wanted
     counted = refreshed.made.rows("select project_id, sum(events) from {marts}.agg_events_daily group by 1 order by 1")
     assert counted == [(1, len(events)), (2, len(events))]
+
+
+def test_a_static_cohort_of_a_cluster_keeps_who_is_still_there(refreshed: Refreshes, shard: OneShard) -> None:
+    commented = [statement for statement in shard.heard if re.search("cohort_kept_local.* modify comment", statement)]
+    assert len(commented) == 2
+    # u2 was merged into u1, and u3 erased.
+    rows = refreshed.made.rows(
+        "select project_id, user_id from {marts}.cohort_kept left join {marts}.dim_persons using (project_id, person_number)"
+    )
+    assert rows == [(1, "u1")]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core import warehouse
+from core.insights.lists import LISTS
 from core.insights.marts import DEFINITIONS, write_marts
 from engine.landing import MODELS, PROJECT, Landing, landing
 from runtime.instance import Instance
@@ -100,6 +101,22 @@ DEFINED = {
         description: Who bought in the last second.
         who: [{did: {event: buy, within: 1s}}, {none: [{cohort: cohort_paying}]}]
     """,
+    "cohort_came_back": """
+        kind: cohort
+        description: Who viewed the pro plan and then looked again, within two hours.
+        who: [{did_in_order: {steps: [{event: view, where: [{property: plan, value: pro}]}, view], window: 2h}}]
+    """,
+    "cohort_chosen": """
+        kind: cohort
+        description: Who is on a list.
+        who: [{listed: chosen}]
+    """,
+    "cohort_kept": """
+        kind: cohort
+        description: Who had bought when it was computed.
+        static: true
+        who: [{cohort: cohort_buyers}]
+    """,
     "funnel_of_buyers": """
         kind: funnel
         description: Of those who buy.
@@ -111,6 +128,12 @@ DEFINED = {
         by: [{name: plan, property: plan}]
         sums: [{name: total, property: total}]
     """,
+}
+
+# Ids that look like numbers, one that was merged, one that nobody has, one of another project.
+LISTS_OF_USERS = {
+    "chosen": 'project_id,user_id\n1,007\n1,cathy\n1,nobody\n2,ann\n1,"o\'neil, ""x"""\n',
+    "nobody": "project_id,user_id\n",
 }
 
 
@@ -144,6 +167,8 @@ EVENTS = [
     sent("cat", "gift", 3, cart="4", total=0.5),
     # No number, whatever it reads as.
     sent("cat", "view", 4, plan="free", total="nan"),
+    sent("cat", "$alias", 5) | {"type": "alias", "previous_id": "cathy"},
+    *(sent(user, "browse") for user in ("007", "7", 'o\'neil, "x"')),
 ]
 
 
@@ -154,7 +179,10 @@ def made(runtime: Instance, tmp_path_factory: pytest.TempPathFactory) -> Generat
     shutil.copytree(PROJECT, root / "project", ignore=shutil.ignore_patterns("target", "logs"))
     for name, text in DEFINED.items():
         (root / "project" / DEFINITIONS / f"{name}.yml").write_text(text)
-    write_marts(root / "project")
+    (root / "project" / LISTS).mkdir()
+    for name, text in LISTS_OF_USERS.items():
+        (root / "project" / LISTS / f"{name}.csv").write_text(text)
+    assert write_marts(root / "project")[1] == []
     with warehouse.connect(runtime.clickhouse_url) as client, landing(runtime, client) as given:
         landed = dataclasses.replace(given, project=root / "project", directory=root)
         landed.set_project(1, timezone="UTC")
@@ -223,6 +251,13 @@ def test_a_cohort_holds_who_did_and_did_not(made: Landing) -> None:
     assert people(made, "cohort_nobody") == set()
     # The first views are more than two days old: only cat saw two things.
     assert people(made, "cohort_twice") == {"cat"}
+    assert people(made, "cohort_came_back") == {"cat"}
+
+
+def test_a_list_is_of_users_whatever_their_ids_look_like(made: Landing) -> None:
+    assert people(made, "cohort_chosen") == {"007", "cat", 'o\'neil, "x"'}
+    assert rows(made, "project_id, user_id", "chosen", "1, 2")[:2] == [(1, "007"), (1, "cathy")]
+    assert rows(made, "*", "nobody", "1") == []
 
 
 def test_events_are_chosen_by_the_cohort_of_their_persons(made: Landing) -> None:
@@ -233,7 +268,9 @@ def test_a_rollup_is_repaired_where_late_events_came(made: Landing) -> None:
     columns, order = "event, event_date, plan, events, bitmapCardinality(persons), total_sum", "1, 2, 3"
     next_day = DAY + timedelta(days=1)
     wanted: list[tuple[object, ...]] = [
+        ("$alias", DAY, "", 1, 1, 0),
         ("$identify", DAY, "", 2, 2, 0),
+        ("browse", DAY, "", 3, 3, 0),
         ("buy", DAY, "", 1, 1, 5),
         ("buy", next_day, "", 1, 1, 10),
         ("gift", DAY, "", 1, 1, 0.5),
@@ -249,3 +286,32 @@ def test_a_rollup_is_repaired_where_late_events_came(made: Landing) -> None:
 
 def test_every_data_test_of_the_marts_holds(made: Landing) -> None:
     made.dbt("test", "--select", *DEFINED, "--exclude-resource-type", "unit_test")
+
+
+def test_a_static_cohort_keeps_who_was_in_it_until_its_definition_changes(made: Landing) -> None:
+    def computed() -> set[object]:
+        return {row[0] for row in rows(made, "computed_at", "cohort_kept", "1")}
+
+    def refresh(*options: str) -> None:
+        made.dbt("run", "--select", "+cohort_buyers", "+cohort_kept", *options)
+
+    at_first = computed()
+    assert people(made, "cohort_kept") == {"ann", "bob", "cat"}
+    then = {"inserted_at": "2026-01-02 00:00:00.000"}
+    made.land(sent("dan", "buy") | then, sent("ann", "$alias", 6) | {"type": "alias", "previous_id": "cat"} | then)
+    made.erase(1, "bob")
+    refresh()
+    assert people(made, "cohort_buyers") == {"ann", "dan"}
+    assert people(made, "cohort_kept") == {"ann"}
+    assert rows(made, "count()", "cohort_kept", "1") == [(1,)]
+    refresh("--full-refresh")
+    assert (people(made, "cohort_kept"), computed()) == ({"ann"}, at_first)
+    file = made.project / DEFINITIONS / "cohort_kept.yml"
+    file.write_text(DEFINED["cohort_kept"].replace("cohort: cohort_buyers", "did: buy"))
+    write_marts(made.project)
+    refresh()
+    assert people(made, "cohort_kept") == {"ann", "dan"}
+    assert len(computed()) == 1 and computed() != at_first
+    made.client.command(f"drop table {made.table('marts.cohort_kept')}")
+    refresh()
+    assert people(made, "cohort_kept") == {"ann", "dan"}

@@ -1,14 +1,17 @@
 import json
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from core.insights.lists import LISTS
 from engine.landing import PROJECT
 from orchestration import dbt_manifest
 from orchestration.dbt_manifest import DbtProjectError, connection_variables, prepare, run_directory
+from orchestration.defs.models.assets import build_model_assets
 from orchestration.defs.models.checks import insight_definitions
 from orchestration.settings import OrchestrationSettings
 
@@ -66,8 +69,21 @@ def test_the_models_of_definitions_are_written_before_a_project_is_parsed(tmp_pa
     project = tmp_path / "project"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     (project / "insights" / "funnel_mine.yml").write_text(FUNNEL)
+    (project / "insights" / "cohort_mine.yml").write_text("kind: cohort\ndescription: d\nwho: [{listed: chosen}]\n")
+    (project / LISTS).mkdir()
+    (project / LISTS / "chosen.csv").write_text("project_id,user_id\n")
     parsed = prepare(project, tmp_path / "state")
     assert "model.radixinsight.funnel_mine" in json.loads((parsed / "manifest.json").read_bytes())["nodes"]
+    # A list is an asset like another, made before what is made of it.
+    assets = build_model_assets(parsed, stale_after=timedelta(hours=1))
+    chosen, cohort = dg.AssetKey(["marts", "chosen"]), dg.AssetKey(["marts", "cohort_mine"])
+    assert chosen in assets.keys
+    assert assets.asset_deps[cohort] == {
+        chosen,
+        *(dg.AssetKey(["marts", name]) for name in ("dim_persons", "fct_merges")),
+    }
+    assert assets.group_names_by_key[chosen] == "lists"
+    assert assets.descriptions_by_key[chosen].startswith("One row per ")
 
 
 def test_a_wrong_definition_leaves_the_models_as_they_were_and_is_named_by_a_check(

@@ -1,11 +1,14 @@
 """Definitions as files, and where in them something is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from core.insights.files import scan_definitions
+from core.insights.lists import LISTS
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "insights" / "definitions.md"
 FUNNEL = "kind: funnel\ndescription: From search to purchase.\nsteps: [search, purchase]\n"
 TEXT_FOR_A_NUMBER = """\
 kind: funnel
@@ -27,6 +30,13 @@ def problems(tmp_path: Path, text: str, name: str = "funnel_x.yml") -> list[str]
     return [str(problem) for problem in wrong]
 
 
+def lists(tmp_path: Path, **texts: str) -> None:
+    """Put lists beside the directory of definitions."""
+    (tmp_path / LISTS).mkdir(parents=True)
+    for name, text in texts.items():
+        (tmp_path / LISTS / f"{name}.csv").write_text(text)
+
+
 def test_a_definition_is_read_with_its_defaults(tmp_path: Path) -> None:
     (tmp_path / "funnel_x.yml").write_text(FUNNEL)
     [found], _ = scan_definitions(tmp_path)
@@ -42,6 +52,18 @@ def test_dates_stay_text(tmp_path: Path) -> None:
     [found], _ = scan_definitions(tmp_path)
     assert found.definition.kind == "funnel"
     assert found.definition.steps[0].where[0].model_dump()["value"] == "2025-01-01"
+
+
+def test_the_examples_in_the_documentation_can_be_read(tmp_path: Path) -> None:
+    examples = re.findall(r"```yaml\n# dbt_project/insights/(\w+)\.yml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    [users] = re.findall(r"```csv\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    lists(tmp_path, pilot_customers=users)
+    (tmp_path / "insights").mkdir()
+    for name, text in examples:
+        (tmp_path / "insights" / f"{name}.yml").write_text(text)
+    found, wrong = scan_definitions(tmp_path / "insights")
+    assert ({insight.name for insight in found}, wrong) == ({name for name, _ in examples}, [])
+    assert {insight.definition.kind for insight in found} >= {"funnel", "trend", "rollup", "cohort"}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +100,24 @@ def test_dates_stay_text(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named_by_file_line_and_key(tmp_path: Path, text: str, expected: str) -> None:
     [problem] = problems(tmp_path, text)
     assert problem.startswith(f"insights/funnel_x.yml:{expected}")
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ("[{did_in_order: [a]}]", "3: who.0.did_in_order: there have to be at least 2"),
+        ("[{did_in_order: [a, {evnt: b}]}]", "3: who.0.did_in_order.1.evnt: there is no such key here"),
+        ("[{did_in_order: {steps: [a, b], windw: 3d}}]", "3: who.0.did_in_order.windw: there is no such key here"),
+        ("[{did_in_order: {steps: [a, b], window: 3}}]", "3: who.0.did_in_order.window: '3' is not a length of time"),
+        (f"[{{did_in_order: [{', '.join('a' * 21)}]}}]", "3: who.0.did_in_order: tuple should have at most 20 items"),
+        ("[{listed: Customers}]", "3: who.0.listed: string should match pattern"),
+        ("[{listed: [a, b]}]", "3: who.0.listed: input should be a valid string"),
+        ("[{property: plan, value: pro}]", "3: who.0: persons are chosen by a trait"),
+    ],
+)
+def test_what_is_wrong_with_a_criterion_is_named_too(tmp_path: Path, who: str, expected: str) -> None:
+    [problem] = problems(tmp_path, f"kind: cohort\ndescription: d\nwho: {who}\n", "cohort_x.yml")
+    assert problem.startswith(f"insights/cohort_x.yml:{expected}")
 
 
 def test_a_formula_that_cannot_be_read_says_where(tmp_path: Path) -> None:
@@ -183,3 +223,78 @@ def test_a_cohort_that_is_missing_or_made_of_itself_is_named(tmp_path: Path) -> 
         ("cohort_d.yml", "there is no cohort_e, or it cannot be read"),
         ("funnel_a.yml", "there is no cohort_x, or it cannot be read"),
     }
+
+
+LISTED = "kind: cohort\ndescription: d\nwho: [{any: [{listed: customers}]}]\n"
+UNREADABLE = "insights/cohort_x.yml:1: there is no list customers in seeds/lists, or it cannot be read"
+
+
+def test_a_list_may_have_what_csv_allows_and_nobody_on_it(tmp_path: Path) -> None:
+    lists(
+        tmp_path,
+        customers='\ufeffproject_id,user_id\r\n1,007\r\n4294967295,"a, ""b"""\r\n',
+        nobody="project_id,user_id\n",
+    )
+    (tmp_path / "insights").mkdir()
+    (tmp_path / "insights" / "cohort_x.yml").write_text(LISTED.replace("who: [", "who: [{listed: nobody}, "))
+    found, wrong = scan_definitions(tmp_path / "insights")
+    assert ([insight.name for insight in found], wrong) == (["cohort_x"], [])
+
+
+def test_a_list_that_is_not_there_is_named_with_the_cohort_that_wants_it(tmp_path: Path) -> None:
+    assert problems(tmp_path, LISTED, "cohort_x.yml") == [UNREADABLE]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "1: the first line has to be project_id,user_id, not empty"),
+        ("user_id,project_id\n1,1\n", "1: the first line has to be project_id,user_id, not user_id,project_id"),
+        ("1,ann\n", "1: the first line has to be project_id,user_id, not 1,ann"),
+        ("project_id,user_id,name\n", "1: the first line has to be project_id,user_id, not project_id,user_id,name"),
+        ("project_id,user_id\n1,ann\n1\n", "3: there have to be 2 values, not 1"),
+        ("project_id,user_id\nshop,ann\n", "2: 'shop' is not the id of a project"),
+        ("project_id,user_id\n4294967296,ann\n", "2: '4294967296' is not the id of a project"),
+        ("project_id,user_id\n1,\n", "2: the user's id is missing"),
+        ('project_id,user_id\n1,"ann\n', "2: it is no CSV: "),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_named_by_its_line(tmp_path: Path, text: str, expected: str) -> None:
+    lists(tmp_path, customers=text)
+    of_list, of_cohort = problems(tmp_path, LISTED, "cohort_x.yml")
+    assert of_list.startswith(f"lists/customers.csv:{expected}")
+    assert of_cohort == UNREADABLE
+
+
+@pytest.mark.parametrize("name", ["Customers", "my customers", "my-customers", "my__customers", "1st", "c" * 51])
+def test_the_name_of_a_list_has_to_do_for_a_table(tmp_path: Path, name: str) -> None:
+    lists(tmp_path, **{name: "project_id,user_id\n"})
+    _, [problem] = scan_definitions(tmp_path / "insights")
+    assert str(problem).startswith(f"lists/{name}.csv:1: the file's name is the list's: ")
+
+
+def test_a_list_that_is_no_text_is_named(tmp_path: Path) -> None:
+    lists(tmp_path)
+    (tmp_path / LISTS / "customers.csv").write_bytes(b"project_id,user_id\n1,\xff\n")
+    (tmp_path / LISTS / "gone.csv").symlink_to(tmp_path / "nothing")
+    _, wrong = scan_definitions(tmp_path / "insights")
+    assert [str(problem) for problem in wrong] == [
+        "lists/customers.csv:1: it is no UTF-8: invalid start byte",
+        "lists/gone.csv:1: it cannot be read: No such file or directory",
+    ]
+
+
+def test_a_definition_is_another_one_when_it_says_something_else(tmp_path: Path) -> None:
+    cohort = "kind: cohort\ndescription: d\nwho: [{did: a}]\n"
+    same = [cohort, cohort + "static: false\n", cohort.replace("did: a", "did: {event: a, at_least: 1}")]
+    others = [
+        cohort + "static: true\n",
+        cohort.replace("did: a", "did: b"),
+        cohort.replace("description: d", "description: e"),
+    ]
+    for number, text in enumerate([*same, *others]):
+        (tmp_path / f"cohort_{number}.yml").write_text(text)
+    found, _ = scan_definitions(tmp_path)
+    versions = [insight.version for insight in found]
+    assert len(set(versions[: len(same)])) == 1
+    assert len(set(versions)) == 1 + len(others)

@@ -11,7 +11,8 @@ import yaml
 
 from core.insights.binding import literal
 from core.insights.files import scan_definitions
-from core.insights.marts import DEFINITIONS, MODELS, render_mart, unwritten, write_marts
+from core.insights.lists import LISTS
+from core.insights.marts import DEFINITIONS, MODELS, read_project, render_mart, unwritten, write_marts
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
 ODD = 'it\'s "odd" {{ project }} {% raw %} -- \\ \\n %} 💶'
@@ -20,8 +21,11 @@ LINES = "a\u2028b\x0bc\x85d\x1ee\nf"
 
 
 def project(tmp_path: Path, **definitions: str) -> Path:
-    """Return a project with nothing but definitions, by name."""
+    """Return a project with nothing but definitions, by name, and two models to read."""
     (tmp_path / DEFINITIONS).mkdir()
+    (tmp_path / "models").mkdir()
+    for name in ("fct_events", "dim_persons"):
+        (tmp_path / "models" / f"{name}.sql").touch()
     for name, text in definitions.items():
         (tmp_path / DEFINITIONS / f"{name}.yml").write_text(text)
     return tmp_path
@@ -89,6 +93,35 @@ def test_a_wrong_definition_keeps_the_model_that_it_had_and_stops_no_other(tmp_p
     assert unwritten(root) == []
 
 
+def test_a_model_goes_when_the_cohort_or_list_that_it_reads_is_gone_and_comes_back_with_it(tmp_path: Path) -> None:
+    def cohort(who: str) -> str:
+        return f"kind: cohort\ndescription: d\nwho: [{who}]\n"
+
+    root = project(
+        tmp_path,
+        cohort_a=cohort("{trait: plan, value: pro}"),
+        cohort_b=cohort("{listed: chosen}, {did: a}"),
+        cohort_c=cohort("{cohort: cohort_b}"),
+        funnel_d=funnel({"event": "a", "where": [{"cohort": "cohort_c"}]}, "b"),
+    )
+    (root / "models" / "fct_merges.sql").touch()
+    (root / LISTS).mkdir(parents=True)
+    (root / LISTS / "chosen.csv").write_text("project_id,user_id\n")
+    write_marts(root)
+    everything = {file.name: file.read_text() for file in (root / MODELS).iterdir()}
+    assert len(everything) == 8
+    # A wrong one is still there to be read.
+    (root / LISTS / "chosen.csv").write_text("user_id\n")
+    assert write_marts(root)[0] == []
+    (root / LISTS / "chosen.csv").unlink()
+    changed, problems = write_marts(root)
+    assert {file.name for file in (root / MODELS).iterdir()} == {"cohort_a.sql", "cohort_a.yml"}
+    assert (len(changed), len(problems)) == (6, 3)
+    (root / LISTS / "chosen.csv").write_text("project_id,user_id\n")
+    write_marts(root)
+    assert {file.name: file.read_text() for file in (root / MODELS).iterdir()} == everything
+
+
 def test_a_definition_takes_no_name_that_a_model_has(tmp_path: Path) -> None:
     root = project(tmp_path, funnel_mine=funnel("a", "b"), agg_days="kind: rollup\ndescription: d\n")
     for file in (root / MODELS / "funnel_mine.sql", root / "models" / "marts" / "events" / "agg_days.sql"):
@@ -99,6 +132,27 @@ def test_a_definition_takes_no_name_that_a_model_has(tmp_path: Path) -> None:
     assert {problem.message for problem in problems} == {"there is a model of that name already"}
     assert len(problems) == 2
     assert (root / MODELS / "funnel_mine.sql").read_text() == "select 1"
+
+
+def test_a_list_takes_no_name_that_is_or_may_be_a_models_table(tmp_path: Path) -> None:
+    root = project(tmp_path, cohort_a="kind: cohort\ndescription: d\nwho: [{did: a}]\n")
+    (root / "models" / "marts").mkdir(parents=True)
+    (root / "models" / "marts" / "fct_days.sql").write_text("select 1")
+    (root / LISTS).mkdir(parents=True)
+    for folder, names in (
+        (root / "seeds", ["sources"]),
+        (root / LISTS, ["fct", "fct_days", "fct_days_touched", "sources"]),
+    ):
+        for name in names:
+            (folder / f"{name}.csv").write_text("project_id,user_id\n")
+    found, problems = read_project(root)
+    assert [insight.name for insight in found] == ["cohort_a"]
+    assert [str(problem) for problem in problems] == [
+        f"lists/{name}.csv:1: there is a model of that name already"
+        for name in ("fct_days", "fct_days_touched", "sources")
+    ]
+    (root / LISTS / "cohort_a.csv").write_text("project_id,user_id\n")
+    assert [problem.file for problem in read_project(root)[1]][:2] == ["insights/cohort_a.yml", "lists/cohort_a.csv"]
 
 
 def test_no_value_means_anything_to_jinja_or_ends_its_literal(tmp_path: Path) -> None:
