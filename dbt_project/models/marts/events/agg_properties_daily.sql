@@ -31,6 +31,19 @@ with events as (
     {%- endif %}
 ),
 
+parts as (
+    select
+        project_id,
+        received_date,
+        timestamp,
+        type,
+        event_name,
+        kind_of_group,
+        group_id,
+        arrayJoin([(1, properties), (2, traits), (3, traits_once), (4, traits_increment)]) as part
+    from events
+),
+
 -- Traits are the same whichever event brings them: only for properties its name is told apart. A group's traits are
 -- those that are set by an event which names one.
 objects as (
@@ -38,12 +51,12 @@ objects as (
         project_id,
         received_date,
         timestamp,
+        part.1 as number,
+        part.2 as object,
         toLowCardinality(multiIf(number = 1, 'event', type = 'group', 'group', 'person')) as source,
         toLowCardinality(if(source = 'group', toString(kind_of_group), '')) as group_type,
-        toLowCardinality(if(source = 'event', toString(event_name), '')) as event,
-        object
-    from events
-    array join [properties, traits, traits_once, traits_increment] as object, [1, 2, 3, 4] as number
+        toLowCardinality(if(source = 'event', toString(event_name), '')) as event
+    from parts
     where
         object != ''
         and (number = 1 or type != 'group' or (number = 2 and kind_of_group != '' and group_id != ''))
