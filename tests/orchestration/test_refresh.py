@@ -189,6 +189,19 @@ def test_columns_can_be_followed_to_where_they_come_from(pipeline: Pipeline) -> 
     lineage = latest_metadata(pipeline, "marts/fct_events")["dagster/column_lineage"].value
     origins = {(dep.asset_key.to_user_string(), dep.column_name) for dep in lineage.deps_by_column["timestamp"]}
     assert {column for _, column in origins} == {"timestamp"}
+    models = {
+        key.to_user_string()
+        for key in pipeline.definitions.resolve_asset_graph().materializable_asset_keys
+        if key.path[0] in LAYERS and key.path[-1] != "traffic_sources"
+    }
+    assert len(models) > 40
+    # What insights make of events is more than the parser follows.
+    assert {model for model in models if "dagster/column_lineage" not in latest_metadata(pipeline, model)} == {
+        "marts/funnel_checkout",
+        "marts/retention_daily",
+        "marts/retention_weekly",
+        "intermediate/int_enrichments_merged",
+    }
 
 
 def test_bad_landing_data_fails_its_check_and_stops_nobody(
