@@ -69,6 +69,7 @@ class ApiSettings(Settings):
     landing_listed_events: int = Field(
         default=500,
         ge=0,
+        le=2_000,
         description="Up to how many of them are looked up once and then handed to each statement as values, which is "
         "faster; of more, each statement looks them up.",
     )

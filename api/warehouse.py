@@ -69,40 +69,6 @@ where
     )
 """
 
-# The refresh says how many deliveries of the last minutes it has seen: an insert may become visible late. One of the
-# last seconds may still be under way: two looks by one statement must see the same.
-_LANDING_SPAN = """
-with
-    settled as (
-        select
-            inserted_minute,
-            landed
-        from marts.fct_events_settled_minutes
-    )
-
-select tuple(
-    minOrNull(toDateTime64(inserted_minute, 3, 'UTC')), now64(3, 'UTC') - toIntervalSecond(2)
-) as span
-from (
-    select inserted_minute
-    from (
-        select
-            toStartOfMinute(inserted_at) as inserted_minute,
-            toInt64(count()) as landed
-        from raw.events
-        where inserted_at >= (select toDateTime64(max(inserted_minute), 3, 'UTC') - toIntervalMinute(9) from settled)
-        group by inserted_minute
-        union all
-        select
-            inserted_minute,
-            -toInt64(landed) as landed
-        from settled
-    ) as minutes
-    group by inserted_minute
-    having sum(landed) != 0
-) as others
-"""
-
 _COMMENT = "select any(comment) from system.tables where database = {database:String} and name = {table:String}"
 
 _DAY_STARTS = """
@@ -222,19 +188,6 @@ class Warehouse:
             self._version_read_at = float("-inf")
             self._zones.clear()
         return found
-
-    async def landing_span(self) -> tuple[datetime, datetime] | None:
-        """Return the UTC instants between which events were inserted that may not be modelled yet, `[since, until)`.
-
-        None before the first refresh, and when nothing landed since the last one. `until` lies two seconds back.
-        """
-        settings = self._settings
-        sql = _LANDING_SPAN.replace("marts.", f"{settings.marts_database}.")
-        try:
-            since, until = await self._unscoped(sql.replace("raw.", f"{settings.landing_database}."), {})
-        except NotModelledYetError:
-            return None
-        return None if since is None else (since, until)
 
     async def comment(self, table: str) -> str:
         """Return the comment of a table of the marts, empty where there is no such table."""

@@ -77,7 +77,7 @@ class Answers:
     async def _is_unchanged(self, project: Project, generation: str, counted: Unmodelled | None) -> bool:
         if await self._warehouse.generation() != generation:
             return False
-        return counted is None or await self._unmodelled.is_as_found(project.id, counted)
+        return counted is None or await self._unmodelled.is_as_found(project.id, project.timezone, counted)
 
     async def _read(
         self,

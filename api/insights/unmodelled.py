@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -18,6 +18,8 @@ from api.warehouse import Warehouse
 from core.warehouse import ProjectScope
 
 _logger = structlog.get_logger()
+
+_FAILURES = (QueryFailedError, QueryTimeoutError, QueryTooLargeError)
 
 _PROJECT = "{project_id:UInt32}"
 _TIMEZONE = "{timezone:String}"
@@ -36,6 +38,52 @@ _MOST_REPEATED = 1_000
 # Of the minute in which the refresh looked most deliveries are modelled. Where more landed than this many times as many
 # as may be listed, it is not tried.
 _MOST_MODELLED = 20
+
+
+# In one parameter of a request: ClickHouse takes 128 KiB of each, and quotes double what they stand before.
+_MOST_BYTES = 60_000
+_MOST_KNOWN = 1_000
+
+# The refresh says how many deliveries of the last minutes it has seen: an insert may become visible late. One of the
+# last seconds may still be under way: two looks by one statement must see the same.
+_SPAN = """
+with
+    settled as (
+        select
+            project_id,
+            inserted_minute,
+            landed
+        from marts.fct_events_settled_minutes
+    )
+
+select
+    minOrNull(toDateTime64(inserted_minute, 3, 'UTC')) as since,
+    now64(3, 'UTC') - toIntervalSecond(2) as until
+from (
+    select inserted_minute
+    from (
+        select
+            toStartOfMinute(inserted_at) as inserted_minute,
+            toInt64(count()) as landed
+        from raw.events
+        where
+            project_id = {project_id:UInt32}
+            and inserted_at >= (
+                select toDateTime64(max(inserted_minute), 3, 'UTC') - toIntervalMinute(9)
+                from settled
+            )
+        group by inserted_minute
+        union all
+        select
+            inserted_minute,
+            -toInt64(landed) as landed
+        from settled
+        where project_id = {project_id:UInt32}
+    ) as minutes
+    group by inserted_minute
+    having sum(landed) != 0
+) as others
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +123,8 @@ class _Known:
     looked_at: float = float("-inf")
     landed: Unmodelled | None = None
     found: Unmodelled | None = None
+    is_long: bool = False
+    """There were too many to list, and there are only more of them until the next refresh."""
 
 
 class UnmodelledSql:
@@ -85,14 +135,15 @@ class UnmodelledSql:
         marts, intermediate = settings.marts_database, settings.intermediate_database
         self._facts = f"{marts}.fct_events"
         self.landing = f"{settings.landing_database}.events"
+        self.span = _SPAN.replace("marts.", f"{marts}.").replace("raw.", f"{settings.landing_database}.")
         self._ids = f"{settings.staging_database}.stg_collector__events_ids"
-        self._span = {
+        self._landing = {
             "project": _PROJECT,
             "since": "{landed_since:DateTime64(3, 'UTC')}",
             "until": "{landed_until:DateTime64(3, 'UTC')}",
             "landing": self.landing,
-            "facts": self._facts,
         }
+        self._span = self._landing | {"facts": self._facts}
         self._persons = {
             "merged_users": f"{intermediate}.int_users_merged",
             "linked_devices": f"{intermediate}.int_devices_linked",
@@ -100,9 +151,13 @@ class UnmodelledSql:
         }
 
     def landed(self) -> str:
-        """Rows: deliveries, inserted_until, has_identifies, has_merges. One row."""
-        arguments = {name: value for name, value in self._span.items() if name != "facts"}
-        return self._macros.render("landed_in_span", merged_users=self._persons["merged_users"], **arguments)
+        """Rows: deliveries, inserted_until, has_identifies. One row."""
+        return self._macros.render("landed_in_span", **self._landing)
+
+    def merges(self) -> str:
+        """Rows: has_merges. One row."""
+        merged_users = self._persons["merged_users"]
+        return self._macros.render("merges_in_span", merged_users=merged_users, **self._landing)
 
     def counted(self, landed: Unmodelled) -> str:
         """Rows: events, received_until (null without any). One row."""
@@ -163,67 +218,90 @@ class UnmodelledEvents:
 
         Looked up anew with every `generation` of the tables and every `landing_seconds`.
         """
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
         known = self._known[project_id, timezone]
         async with known.turn.taken():
             is_other = generation != known.generation
             if is_other or time.monotonic() - known.looked_at >= self._settings.landing_seconds:
+                known.is_long = known.is_long and not is_other
                 landed = await self._landed(project_id)
                 # The same answers come from the cache until something lands.
                 if is_other or landed != known.landed:
-                    known.found = landed and await self._count(project_id, timezone, landed)
+                    known.found = landed and await self._count(project_id, timezone, landed, known)
                 known.generation, known.landed, known.looked_at = generation, landed, time.monotonic()
             return known.found
 
-    async def is_as_found(self, project_id: int, found: Unmodelled) -> bool:
-        """Say whether no delivery of the span has become visible or gone since."""
+    async def is_as_found(self, project_id: int, timezone: str, found: Unmodelled) -> bool:
+        """Say whether no delivery of the span has become visible or gone since; if one has, the next look is anew.
+
+        To a statement that brings the events along it makes no difference.
+        """
+        if found.listed:
+            return True
         bounds = _bounds(found.since, found.until)
         answer = await self._warehouse.query(ProjectScope(project_id), self._sql.landed(), bounds)
-        return answer.rows[0]["deliveries"] == found.deliveries
+        is_same = answer.rows[0]["deliveries"] == found.deliveries
+        if not is_same:
+            self._known[project_id, timezone].looked_at = float("-inf")
+        return is_same
 
     async def _landed(self, project_id: int) -> Unmodelled | None:
-        span = await self._warehouse.landing_span()
-        if span is None:
+        scope, until = ProjectScope(project_id), datetime.now(UTC)
+        try:
+            span = (await self._warehouse.query(scope, self._sql.span, {})).rows[0]
+            if span["since"] is None:
+                return None
+            since, until = span["since"], span["until"]
+            row = (await self._warehouse.query(scope, self._sql.landed(), _bounds(since, until))).rows[0]
+        except NotModelledYetError:
+            # Before the first refresh, and of an older version's.
             return None
-        answer = await self._warehouse.query(ProjectScope(project_id), self._sql.landed(), _bounds(*span))
-        row = answer.rows[0]
+        except _FAILURES as error:
+            _logger.warning("landing_not_looked_at", project_id=project_id, code=error.code)
+            return Unmodelled(until, until, 0)
         if not row["deliveries"]:
             return None
-        return Unmodelled(
-            since=span[0],
-            until=row["inserted_until"],
-            deliveries=row["deliveries"],
-            has_identifies=bool(row["has_identifies"]),
-            has_merges=bool(row["has_merges"]),
-        )
+        return Unmodelled(since, row["inserted_until"], row["deliveries"], bool(row["has_identifies"]))
 
-    async def _count(self, project_id: int, timezone: str, landed: Unmodelled) -> Unmodelled | None:
-        if landed.deliveries > self._settings.landing_max_events:
+    async def _count(self, project_id: int, timezone: str, landed: Unmodelled, known: _Known) -> Unmodelled | None:
+        if not 0 < landed.deliveries <= self._settings.landing_max_events:
             return landed
         try:
-            return await self._look_up(ProjectScope(project_id), timezone, landed)
+            return await self._look_up(ProjectScope(project_id), timezone, landed, known)
         except NotModelledYetError:
             # An older version's models keep no ids.
             return None
-        except (QueryFailedError, QueryTimeoutError, QueryTooLargeError) as error:
+        except _FAILURES as error:
             _logger.warning("unmodelled_events_not_counted", project_id=project_id, code=error.code)
             return landed
 
-    async def _look_up(self, scope: ProjectScope, timezone: str, landed: Unmodelled) -> Unmodelled | None:
+    async def _look_up(
+        self, scope: ProjectScope, timezone: str, landed: Unmodelled, known: _Known
+    ) -> Unmodelled | None:
         repeats = (await self._warehouse.query(scope, self._sql.repeated(), landed.parameters())).rows
         if len(repeats) > _MOST_REPEATED:
             return landed
-        landed = replace(landed, repeated=tuple(row["message_id"] for row in repeats))
+        merges = (await self._warehouse.query(scope, self._sql.merges(), landed.parameters())).rows[0]
+        repeated = tuple(row["message_id"] for row in repeats)
+        landed = replace(landed, repeated=repeated, has_merges=bool(merges["has_merges"]))
         parameters = landed.parameters() | {"timezone": timezone}
         most = self._settings.landing_listed_events
-        if landed.deliveries <= most * _MOST_MODELLED:
+        if not known.is_long and landed.deliveries <= most * _MOST_MODELLED:
             bound = parameters | {"most": most + 1}
             events = (await self._warehouse.query(scope, self._sql.listed(landed), bound)).rows
-            if len(events) <= most:
+            if len(events) <= most and _is_short(events):
                 return with_events(landed, events)
+            known.is_long = True
         counted = (await self._warehouse.query(scope, self._sql.counted(landed), parameters)).rows[0]
         if counted["events"] == 0:
             return None
         return replace(landed, events=counted["events"], received_until=counted["received_until"])
+
+
+def _is_short(events: Sequence[Mapping[str, Any]]) -> bool:
+    texts = ("message_id", "event")
+    return all(sum(len(event[name].encode()) for event in events) <= _MOST_BYTES for name in texts)
 
 
 def with_events(landed: Unmodelled, events: Sequence[Mapping[str, Any]]) -> Unmodelled | None:

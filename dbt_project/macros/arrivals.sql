@@ -11,7 +11,7 @@
 {#-
     Where the numbers of the last run that succeeded are kept (settled), those of the run that is under way (landed), the
     minutes that it has to read (unsettled), the ids of which a delivery that counted is no longer there (erased), and those
-    of all events (ids).
+    of all events (ids). Of the last minutes the same numbers by project (recent, settled_recent).
 -#}
 {% macro arrivals_table(kind, model=none) -%}
     {{ (model or this).schema }}.{{ (model or this).name }}_{{ kind }}
@@ -33,6 +33,25 @@
         count() as landed
     from {{ source('raw', 'events') }}
     group by inserted_minute
+    {% endcall %}
+{%- endmacro %}
+
+{#-
+    The last minutes, by project: for who answers from what is modelled and from what landed since. Before all else is
+    counted, so that whatever is in here is read.
+-#}
+{% macro count_recent() %}
+    {% call replace_whole(arrivals_table('recent'), '(project_id, inserted_minute)') %}
+    select
+        project_id,
+        toStartOfMinute(inserted_at) as inserted_minute,
+        count() as landed
+    from {{ source('raw', 'events') }}
+    where inserted_at >= (
+        select toStartOfMinute(max(inserted_at)) - toIntervalMinute(9)
+        from {{ source('raw', 'events') }}
+    )
+    group by project_id, inserted_minute
     {% endcall %}
 {%- endmacro %}
 
@@ -166,6 +185,16 @@
     left join (
         {{ staged_by_minute() }}
     ) as staged on landed.inserted_minute = staged.inserted_minute
+    {% endcall %}
+{%- endmacro %}
+
+{% macro settle_recent() -%}
+    {% call replace_whole(arrivals_table('settled_recent'), '(project_id, inserted_minute)') %}
+    select
+        project_id,
+        inserted_minute,
+        landed
+    from {{ arrivals_table('recent') }}
     {% endcall %}
 {%- endmacro %}
 

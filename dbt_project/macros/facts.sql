@@ -109,17 +109,16 @@
 {%- endmacro %}
 
 {#-
-    How many deliveries of the last minutes are modelled. Who answers from here and from what landed since looks at minutes
-    that have another number now: what was inserted some minutes ago may have become visible later.
+    How many deliveries of the last minutes are modelled, by project. Who answers from here and from what landed since looks
+    at minutes that have another number now: what was inserted some minutes ago may have become visible later.
 -#}
 {% macro settle_minutes() -%}
-    {%- set settled = arrivals_table('settled', ref('stg_collector__events')) -%}
-    {% call replace_whole(facts_table('settled_minutes'), 'inserted_minute') %}
+    {% call replace_whole(facts_table('settled_minutes'), '(project_id, inserted_minute)') %}
     select
+        project_id,
         inserted_minute,
         landed
-    from {{ settled }}
-    where inserted_minute > (select max(inserted_minute) from {{ settled }}) - toIntervalMinute(10)
+    from {{ arrivals_table('settled_recent', ref('stg_collector__events')) }}
     {% endcall %}
 {%- endmacro %}
 

@@ -14,11 +14,13 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from sqlalchemy.orm import Session
 
+from api.insights.macros import InsightMacros
 from api.insights.unmodelled import Unmodelled, UnmodelledEvents, UnmodelledSql
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core import metadata, warehouse
 from core.metadata import projects
+from core.warehouse import ProjectScope
 from engine.landing import MODELS, Landing, landing
 from reference.events import Event
 from runtime.instance import Instance
@@ -168,7 +170,7 @@ async def test_answers_before_a_refresh_and_in_the_midst_of_it_are_those_after_i
     # What was inserted in the last two seconds is not looked at yet, and only every second.
     await asyncio.sleep(3.1)
     stages: list[dict[tuple[int, str], Any]] = []
-    async with serve(own_settings.model_copy(update={"landing_listed_events": 0})) as (client, _):
+    async with serve(own_settings.model_copy(update={"landing_listed_events": 10})) as (client, _):
         looked_up = await _ask_all(client, keys)
     async with serve(own_settings) as (client, _):
         stages.append(await _ask_all(client, keys))
@@ -199,8 +201,15 @@ async def test_answers_before_a_refresh_and_in_the_midst_of_it_are_those_after_i
         assert sources == expected
 
 
-async def test_what_landed_counts_for_its_own_project_alone(serve: Any, own_settings: ApiSettings, landed: Any) -> None:
+LISTED = pytest.mark.parametrize("listed", [500, 0], ids=["listed", "looked up"])
+
+
+@LISTED
+async def test_what_landed_counts_for_its_own_project_alone(
+    serve: Any, own_settings: ApiSettings, landed: Any, listed: int
+) -> None:
     place, _, keys = landed
+    own_settings = own_settings.model_copy(update={"landing_listed_events": listed})
     (first, key), (second, other_key) = list(keys.items())[:2]
     question = f"insights/timeseries?{RANGE}&measure=persons&event=fresh"
     await _land(place, first, "own", "fresh")
@@ -213,12 +222,15 @@ async def test_what_landed_counts_for_its_own_project_alone(serve: Any, own_sett
     assert sessions["meta"]["unmodelled"] | {"until": ""} == {"events": 1, "until": "", "is_counted": False}
 
 
+@LISTED
 async def test_a_refresh_that_exchanges_the_facts_midway_makes_the_question_new(
-    serve: Any, own_settings: ApiSettings, landed: Any, monkeypatch: pytest.MonkeyPatch
+    serve: Any, own_settings: ApiSettings, landed: Any, monkeypatch: pytest.MonkeyPatch, listed: int
 ) -> None:
     place, _, keys = landed
+    own_settings = own_settings.model_copy(update={"landing_listed_events": listed})
     project_id, key = list(keys.items())[-1]
-    await _land(place, project_id, "midway", "midway")
+    event = f"midway {listed}"
+    await _land(place, project_id, event, event)
     find, runs = UnmodelledEvents.find, [1]
 
     async def find_after_the_exchange(self: UnmodelledEvents, *asked: Any) -> Unmodelled | None:
@@ -231,7 +243,7 @@ async def test_a_refresh_that_exchanges_the_facts_midway_makes_the_question_new(
     monkeypatch.setattr(UnmodelledEvents, "find", find_after_the_exchange)
     async with serve(own_settings) as (client, _):
         answer = await _ask(client, project_id, key, f"event-names?{RANGE}")
-    assert [row["events"] for row in answer["data"] if row["event"] == "midway"] == [1]
+    assert [row["events"] for row in answer["data"] if row["event"] == event] == [1]
     assert answer["meta"]["sources"] == [f"{own_settings.marts_database}.fct_events"]
 
 
@@ -240,6 +252,7 @@ async def test_what_becomes_visible_while_it_is_counted_makes_the_question_new(
 ) -> None:
     place, _, keys = landed
     project_id, key = list(keys.items())[-1]
+    own_settings = own_settings.model_copy(update={"landing_listed_events": 0})
     await _land(place, project_id, "early", "early")
     find, lands = UnmodelledEvents.find, [1]
 
@@ -320,8 +333,8 @@ def minutes(runtime: Instance) -> Generator[tuple[Client, str]]:
         client.command(f"create database {database}")
         client.command(f"create table {database}.events as raw.events")
         client.command(
-            f"create table {database}.fct_events_settled_minutes (inserted_minute DateTime('UTC'), landed UInt64)"
-            " engine = Memory"
+            f"create table {database}.fct_events_settled_minutes (project_id UInt32, inserted_minute DateTime('UTC'),"
+            " landed UInt64) engine = Memory"
         )
         yield client, database
         client.command(f"drop database {database}")
@@ -361,7 +374,7 @@ async def test_all_that_landed_is_looked_at_where_the_refresh_had_nothing(
 ) -> None:
     client, database = minutes
     assert (await _span(runtime, database)) is None
-    client.command(f"insert into {database}.events (inserted_at) values ('2025-03-03 12:00:30')")
+    client.command(f"insert into {database}.events (inserted_at, project_id) select '2025-03-03 12:00:30', 1")
     assert (await _span(runtime, database)) == "12:00"
 
 
@@ -376,9 +389,10 @@ async def _span(runtime: Instance, database: str) -> str | None:
             "marts_database": database,
         }
     )
+    sql = UnmodelledSql(InsightMacros(settings.macros_dir / "events", settings.macros_dir / "insights"), settings)
     asked = Warehouse(settings)
     try:
-        span = await asked.landing_span()
+        (row,) = (await asked.query(ProjectScope(1), sql.span, {})).rows
     finally:
         await asked.close()
-    return None if span is None else span[0].strftime("%H:%M")
+    return None if row["since"] is None else row["since"].strftime("%H:%M")

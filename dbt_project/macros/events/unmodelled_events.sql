@@ -267,28 +267,26 @@ where
 {%- endmacro -%}
 
 {#-
-    What landed in the span. One row: deliveries, inserted_until (just after the last one, null without any), has_identifies,
-    has_merges (see unmodelled_events).
+    What landed in the span. One row: deliveries, inserted_until (just after the last one, null without any), has_identifies
+    (see unmodelled_events).
 -#}
-{%- macro landed_in_span(project, since, until, landing, merged_users) -%}
+{%- macro landed_in_span(project, since, until, landing) -%}
 {{ landed_deliveries(project, since, until, landing, [
     'count() as deliveries',
     'maxOrNull(inserted_at) + toIntervalMillisecond(1) as inserted_until',
     "countIf(type = 'identify') > 0 as has_identifies",
-    'countIf(' ~ is_merged_user(project, since, until, landing, merged_users) ~ ') > 0 as has_merges',
 ]) }}
 {%- endmacro -%}
 
-{%- macro is_merged_user(project, since, until, landing, merged_users) -%}
-user_id in (
-    select user_id
-    from {{ merged_users }}
-    where
-        project_id = {{ project }}
-        and user_id in (
-            {{ landed_deliveries(project, since, until, landing, ['user_id']) | indent(12) }}
-        )
-)
+{#- Whether there are users in the span who were merged into others. One row: has_merges. -#}
+{%- macro merges_in_span(project, since, until, landing, merged_users) -%}
+select count() > 0 as has_merges
+from {{ merged_users }}
+where
+    project_id = {{ project }}
+    and user_id in (
+        {{ landed_deliveries(project, since, until, landing, ['user_id']) | indent(8) }}
+    )
 {%- endmacro -%}
 
 {#- Deliveries of the span; more conditions may follow. -#}
@@ -314,8 +312,8 @@ where
     and (event, timestamp) in (
         {{ landed_deliveries(project, since, until, landing, ['event', 'timestamp']) | indent(8) }}
     )
-    and message_id in (
-        {{ landed_deliveries(project, since, until, landing, ['message_id']) | indent(8) }}
+    and (event, timestamp, message_id) in (
+        {{ landed_deliveries(project, since, until, landing, ['event', 'timestamp', 'message_id']) | indent(8) }}
     )
 {%- endmacro -%}
 

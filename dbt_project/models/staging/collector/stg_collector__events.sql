@@ -10,6 +10,7 @@
         pre_hook=[
             '{{ keep_settled() }}',
             '{{ keep_erased() }}',
+            '{{ count_recent() }}',
             '{{ count_arrivals() }}',
             '{{ list_unsettled() }}',
             '{{ list_erased() }}',
@@ -20,6 +21,7 @@
             '{{ reread_contexts() }}',
             '{{ keep_ids() }}',
             '{{ settle_arrivals() }}',
+            '{{ settle_recent() }}',
             '{{ forget_erased() }}',
         ],
     )
