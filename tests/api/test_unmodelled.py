@@ -363,9 +363,8 @@ async def test_minutes_that_the_refresh_has_seen_are_not_looked_at_again(
         row = f"'2025-03-03 {minute}:30', 1, 'm', '2025-03-03' from numbers({deliveries})"
         client.command(f"insert into {database}.events (inserted_at, project_id, message_id, received_at) select {row}")
     for minute, deliveries in MINUTES.items():
-        client.command(
-            f"insert into {database}.fct_events_settled_minutes values ('2025-03-03 {minute}', {deliveries})"
-        )
+        seen = f"'2025-03-03 {minute}:00', {deliveries}"
+        client.command(f"insert into {database}.fct_events_settled_minutes values (1, {seen}), (2, {seen})")
     assert (await _span(runtime, database)) == since
 
 
