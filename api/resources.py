@@ -12,7 +12,8 @@ from api.insights.macros import InsightMacros
 from api.insights.queries import InsightSql
 from api.insights.results import Results
 from api.insights.service import Insights
-from api.insights.unmodelled import UnmodelledEvents, UnmodelledSql
+from api.insights.unmodelled import UnmodelledEvents
+from api.insights.unmodelled_sql import UnmodelledSql
 from api.keys.service import ApiKeys
 from api.metrics import Metrics
 from api.settings import ApiSettings

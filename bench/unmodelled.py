@@ -28,7 +28,7 @@ from instance import build_models, engines
 from api.insights.macros import InsightMacros
 from api.insights.queries import InsightSql, Statement, Window
 from api.insights.schemas import FunnelQuery, RetentionQuery, TimeseriesQuery
-from api.insights.unmodelled import Unmodelled, UnmodelledSql, with_events
+from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql, with_events
 from api.settings import ApiSettings
 from core.warehouse import ProjectScope
 

@@ -12,7 +12,8 @@ from api.insights.moments import cut_to_ms, is_in_reach
 from api.insights.queries import Statement, Window
 from api.insights.results import Computed, DataChangedError, Results
 from api.insights.schemas import Meta, RangeQuery
-from api.insights.unmodelled import Unmodelled, UnmodelledEvents
+from api.insights.unmodelled import UnmodelledEvents
+from api.insights.unmodelled_sql import Unmodelled
 from api.warehouse import Warehouse
 from core.metadata import Project
 from core.problem import InvalidRequestError

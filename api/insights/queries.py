@@ -7,7 +7,7 @@ from typing import Any
 from api.insights.macros import Argument, InsightMacros
 from api.insights.moments import literal
 from api.insights.schemas import FunnelQuery, RetentionQuery, TimeseriesQuery
-from api.insights.unmodelled import Unmodelled, UnmodelledSql
+from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql
 from core.insights.durations import duration_ms
 
 _PROJECT = "{project_id:UInt32}"

@@ -15,7 +15,8 @@ from clickhouse_connect.driver.client import Client
 from sqlalchemy.orm import Session
 
 from api.insights.macros import InsightMacros
-from api.insights.unmodelled import Unmodelled, UnmodelledEvents, UnmodelledSql
+from api.insights.unmodelled import UnmodelledEvents
+from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core import metadata, warehouse
