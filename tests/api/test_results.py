@@ -9,6 +9,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.insights.schemas import Meta
+from api.insights.unmodelled import UnmodelledEvents
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core import warehouse
@@ -202,9 +203,13 @@ async def test_a_query_ends_when_its_last_caller_has_left(
             ended.append(True)
             raise
 
+    async def all_is_modelled(*_: Any) -> None:
+        """Ask nothing before."""
+
     async with serve(own_settings) as (client, _):
         with monkeypatch.context() as patched:
             patched.setattr(Warehouse, "query", never)
+            patched.setattr(UnmodelledEvents, "find", all_is_modelled)
             callers = [asyncio.create_task(_ask(client, modelled.berlin, QUESTIONS[2])) for _ in range(2)]
             # The figures' query and the one for how fresh they are.
             await waiting.acquire()
