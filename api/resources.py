@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.insights.answers import Answers
 from api.insights.defined import DefinedInsights
-from api.insights.macros import InsightMacros
+from api.insights.macros import InsightMacros, MacrosMissingError
 from api.insights.queries import InsightSql
 from api.insights.results import Results
 from api.insights.service import Insights
@@ -20,6 +21,8 @@ from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core.cache import Cache
 from core.metadata import connect_async
+
+_logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,11 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     )
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
     macros = InsightMacros(settings.macros_dir / "events", settings.macros_dir / "insights")
+    try:
+        macros.compile()
+    except MacrosMissingError as error:
+        # Questions are answered with it until the files are mended; the rest of the API needs none of them.
+        _logger.warning("macros_missing", error=str(error))
     unmodelled_sql = UnmodelledSql(macros, settings)
     sql = InsightSql(macros, settings.marts_database, unmodelled_sql)
     unmodelled = UnmodelledEvents(settings, warehouse, unmodelled_sql)

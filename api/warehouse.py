@@ -100,6 +100,8 @@ class Warehouse:
         self._version_read_at = float("-inf")
         self._version_reading = Turn()
         self._generation = ""
+        self._generation_read_at = float("-inf")
+        self._generation_reading = Turn()
         self._days: dict[tuple[str, date], datetime] = {}
         self._zones: dict[int, str | None] = {}
 
@@ -179,15 +181,20 @@ class Warehouse:
     async def generation(self) -> str:
         """Return a token that changes whenever a refresh exchanges a table of events or a rollup.
 
-        Read anew each time. Unlike the version it stays as it is when parts are merged or other tables change.
+        Read after it is asked for; one look answers all who ask before it begins. Unlike the version it stays as it is
+        when parts are merged or other tables change.
         """
-        found = str(await self._unscoped(_GENERATION, {"database": self._settings.marts_database}))
-        if found != self._generation:
-            # What is believed for a second may be of the tables before.
-            self._generation = found
-            self._version_read_at = float("-inf")
-            self._zones.clear()
-        return found
+        asked_at = time.monotonic()
+        async with self._generation_reading.taken():
+            if self._generation_read_at < asked_at:
+                read_at = time.monotonic()
+                found = str(await self._unscoped(_GENERATION, {"database": self._settings.marts_database}))
+                if found != self._generation:
+                    # What is believed for a second may be of the tables before.
+                    self._version_read_at = float("-inf")
+                    self._zones.clear()
+                self._generation, self._generation_read_at = found, read_at
+            return self._generation
 
     async def comment(self, table: str) -> str:
         """Return the comment of a table of the marts, empty where there is no such table."""

@@ -40,6 +40,10 @@ class InsightMacros:
         self._read_state: tuple[tuple[str, int], ...] = ()
         self._template: Template | None = None
 
+    def compile(self) -> None:
+        """Do now what the first question would wait half a second for; raises `MacrosMissingError`."""
+        _ = self._current().module
+
     def render(self, macro: str, **arguments: Argument) -> str:
         """Return the SQL of one macro; raises `MacrosMissingError`."""
         module = self._current().module

@@ -1,5 +1,6 @@
 """Events that landed and that no refresh has modelled yet: how many there are, and how an answer takes them in."""
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -119,12 +120,14 @@ class UnmodelledEvents:
     async def _look_up(
         self, scope: ProjectScope, timezone: str, landed: Unmodelled, known: _Known
     ) -> Unmodelled | None:
-        repeats = (await self._warehouse.query(scope, self._sql.repeated(), landed.parameters())).rows
-        if len(repeats) > _MOST_REPEATED:
+        repeats, merges = await asyncio.gather(
+            self._warehouse.query(scope, self._sql.repeated(), landed.parameters()),
+            self._warehouse.query(scope, self._sql.merges(), landed.parameters()),
+        )
+        if len(repeats.rows) > _MOST_REPEATED:
             return landed
-        merges = (await self._warehouse.query(scope, self._sql.merges(), landed.parameters())).rows[0]
-        repeated = tuple(row["message_id"] for row in repeats)
-        landed = replace(landed, repeated=repeated, has_merges=bool(merges["has_merges"]))
+        repeated = tuple(row["message_id"] for row in repeats.rows)
+        landed = replace(landed, repeated=repeated, has_merges=bool(merges.rows[0]["has_merges"]))
         parameters = landed.parameters() | {"timezone": timezone}
         most = self._settings.landing_listed_events
         if not known.is_long and landed.deliveries <= most * _MOST_MODELLED:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,6 +128,15 @@ async def test_before_the_first_model_run_the_answer_says_so(serve: Any, setting
     async with serve(settings.model_copy(update={"marts_database": "never_built"})) as (client, _):
         answer = await _ask(client, modelled.berlin)
     assert (answer.status_code, answer.json()["code"]) == (503, "not_modelled_yet")
+
+
+async def test_without_macros_the_api_starts_and_its_answers_say_what_is_missing(
+    serve: Any, settings: ApiSettings, modelled: Any, tmp_path: Path
+) -> None:
+    async with serve(settings.model_copy(update={"macros_dir": tmp_path})) as (client, _):
+        assert (await client.get("/v1/projects", headers=modelled.berlin.headers)).status_code == 200
+        answer = await _ask(client, modelled.berlin)
+    assert (answer.status_code, answer.json()["code"]) == (500, "macros_missing")
 
 
 @pytest.mark.parametrize(

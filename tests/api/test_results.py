@@ -178,6 +178,30 @@ async def test_equal_questions_at_the_same_time_are_computed_once(
     assert all(answer["data"] == answers[0]["data"] for answer in answers)
 
 
+async def test_one_look_at_the_generation_answers_all_who_asked_before_it(
+    settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[asyncio.Future[str]] = []
+
+    async def look(*_: Any) -> str:
+        looks.append(asyncio.get_running_loop().create_future())
+        return await looks[-1]
+
+    monkeypatch.setattr(Warehouse, "_unscoped", look)
+    asked = Warehouse(settings)
+    first = asyncio.ensure_future(asked.generation())
+    await asyncio.sleep(0.01)
+    # The look that is under way may see the tables as they were before these ask.
+    others = [asyncio.ensure_future(asked.generation()) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    looks[0].set_result("before")
+    await asyncio.sleep(0.01)
+    assert await first == "before"
+    looks[1].set_result("after")
+    assert await asyncio.gather(*others) == ["after"] * 5
+    assert len(looks) == 2
+
+
 async def test_a_caller_that_leaves_does_not_take_the_answer_from_the_others(
     serve: Any, own_settings: ApiSettings, modelled: Any
 ) -> None:
