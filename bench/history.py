@@ -49,7 +49,9 @@ select
     concat('device-', toString(person)) as anonymous_id,
     if(person % 2 = 0 and (name = 'identify' or is_known), concat('user-', toString(person)), '') as user_id,
     moment as timestamp,
-    moment + toIntervalMillisecond(sipHash64(8, n) % 3000) as received_at,
+    -- What is late was sent on its day and is received with the rest of its batch.
+    moment + toIntervalDay(if({is_batch:Bool}, {days:UInt32} - day, 0)) + toIntervalMillisecond(sipHash64(8, n) % 3000)
+        as received_at,
     toUInt32(n % 100) as sequence,
     multiIf(
         name in ('product_view', 'add_to_cart', 'purchase'),
@@ -83,6 +85,16 @@ from numbers({events:UInt64})
 """
 
 
+_REPEAT_EVENTS = """
+insert into raw.events
+select * replace (received_at + toIntervalSecond(3600) as received_at, toDateTime64('2026-06-01 00:01:00', 3) as inserted_at)
+from raw.events
+where received_at >= toDateTime64('2025-01-01', 3) + toIntervalDay({days:UInt32} - 7) and inserted_at < '2026-06-01'
+order by sipHash64(message_id)
+limit {events:UInt64}
+"""
+
+
 def make_history(client: Client, *, events: int) -> None:
     """Land a project's first year."""
     _make(client, first=0, events=events, persons=events // PER_PERSON, is_batch=False)
@@ -93,8 +105,9 @@ def make_history(client: Client, *, events: int) -> None:
 
 
 def make_batch(client: Client, *, known: int, events: int) -> None:
-    """Land what came since the `known` events: of the day after, and one in twenty late."""
+    """Land what came since the `known` events: of the day after, one in twenty late; and repeat one for each 200."""
     _make(client, first=known, events=events, persons=known // PER_PERSON, is_batch=True)
+    client.command(_REPEAT_EVENTS, parameters={"days": DAYS, "events": events // 200})
 
 
 def _make(client: Client, *, first: int, events: int, persons: int, is_batch: bool) -> None:

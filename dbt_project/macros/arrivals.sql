@@ -149,14 +149,14 @@
 {%- endmacro %}
 
 {#-
-    The ids of all events that were ever staged, as hashes: who has to know whether an event is new looks here first, and
-    not through all history. Written before the numbers are settled: of a run that dies in between, the next one reads the
-    same minutes. Ids of erased events stay until all is made anew.
+    The ids of all events that were ever staged, as hashes, with the day of receipt: who has to know whether an event is new
+    looks here first, and not through all history. Written before the numbers are settled: of a run that dies in between,
+    the next one reads the same minutes. Ids of erased events stay until all is made anew.
 -#}
 {% macro keep_ids() -%}
     {%- set ids = arrivals_table('ids') -%}
-    {%- if execute and is_incremental() and existing_table(ids) is not none -%}
-    insert into {{ ids }}
+    {%- if execute and is_incremental() and has_ids() -%}
+    insert into {{ ids }} (project_id, id_hash, received_date)
     {{ staged_ids() }}
     where toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
     {%- else -%}
@@ -170,8 +170,35 @@
 {% macro staged_ids() -%}
     select
         project_id,
-        {{ message_id_hash('message_id') }} as id_hash
+        {{ message_id_hash('message_id') }} as id_hash,
+        toDate(received_at) as received_date
     from {{ this }}
+{%- endmacro %}
+
+{#- An older version's have no day. -#}
+{% macro has_ids() -%}
+    {%- if not execute -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set ids = existing_table(arrivals_table('ids')) -%}
+    {{ return(ids is not none and 'received_date' in adapter.get_columns_in_relation(ids) | map(attribute='name')) }}
+{%- endmacro %}
+
+{#-
+    On which days staged events were received whose ids are among those of a relation, by project; another id may have the
+    same hash.
+-#}
+{% macro days_of_known(relation) -%}
+    select
+        project_id,
+        received_date
+    from {{ arrivals_table('ids') }}
+    where (project_id, id_hash) in (
+        select
+            project_id,
+            {{ message_id_hash('message_id') }} as id_hash
+        from {{ relation }}
+    )
 {%- endmacro %}
 
 {#- After the model's rows are in. -#}

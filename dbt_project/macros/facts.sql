@@ -35,7 +35,7 @@
 {% macro facts_rules() -%}
     {%- set checksums = [context_rules() | trim] -%}
     {%- for name in [
-        'stg_collector__events', 'int_aliases_ranked', 'int_users_merged', 'int_devices_linked', 'int_events_identified',
+        'stg_collector__events', 'int_events_linking', 'int_aliases_ranked', 'int_users_merged', 'int_devices_linked', 'int_events_identified',
         'int_events_enriched', 'int_sdk_sessions', 'int_sessions_derived', 'fct_events',
     ] -%}
         {%- do checksums.append(graph.nodes['model.radixinsight.' ~ name].checksum.checksum) -%}
@@ -138,6 +138,39 @@
         state
     from {{ ref('int_keys_hashed') }}
     {% endcall %}
+{%- endmacro %}
+
+{% macro changed_events(columns) -%}
+    select {{ columns | join(', ') }}
+    from {{ ref('int_events_changed') }}
+{%- endmacro %}
+
+{% macro events_that_stay(columns) -%}
+    {{ changed_events(columns) }}
+    where not is_removed
+{%- endmacro %}
+
+{#- Of an event of staging: whether it says that two ids are one person's. -#}
+{% macro links_persons() -%}
+    (type = 'alias' or (type = 'identify' and anonymous_id != '' and user_id != ''))
+{%- endmacro %}
+
+{% macro loads_with_other_links(columns) -%}
+    select {{ columns | join(', ') }}
+    from (
+        select
+            loaded_at,
+            toInt64(1) as events
+        from {{ ref('stg_collector__events') }}
+        where {{ links_persons() }}
+        union all
+        select
+            loaded_at,
+            toInt64(-1) as events
+        from {{ this }}
+    ) as counted
+    group by loaded_at
+    having sum(events) != 0
 {%- endmacro %}
 
 {#- The sessions of an SDK of which an event came or went. -#}

@@ -48,7 +48,7 @@
         (select max(run) from {{ touched_log() }}) + 1 as run,
         true as is_rebuild
     {%- elif execute -%}
-    {{ log_touched(this, '(project_id, message_id) in (' ~ stale_events(['project_id', 'message_id']) ~ ')') }}
+    {{ log_touched(this, is_among(stale_events, ['project_id', 'message_id'], ['project_id', 'timestamp'])) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -70,13 +70,17 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The events whose rows this run replaces or removes. -#}
-{% macro stale_events(columns) -%}
+{#- The events whose rows this run makes. -#}
+{% macro events_to_make(columns) -%}
     select {{ columns | join(', ') }}
     from {{ ref('int_events_stale') }}
+{%- endmacro %}
+
+{#- The events whose rows this run replaces or removes. -#}
+{% macro stale_events(columns) -%}
+    {{ events_to_make(columns) }}
     union all
-    select {{ columns | join(', ') }}
-    from {{ ref('int_events_changed') }}
+    {{ changed_events(columns) }}
     where is_removed
 {%- endmacro %}
 

@@ -157,7 +157,7 @@ class Refreshes:
             elif name.endswith("_ids"):
                 # It may know more than there is, and some of it twice.
                 staged = self.made.table("staging.stg_collector__events")
-                known = f"(project_id, {_ID_HASH}) in {address}"
+                known = f"(project_id, {_ID_HASH}, toDate(received_at)) in {address}"
                 found[address] = self._rows(f"select countIf(not {known}) from {staged}")
             elif name not in _HANDED_ON:
                 found[address] = self._rows(f"select {self._columns(address)} from {address}")

@@ -4,7 +4,8 @@
     and a run that dies leaves it as it was. The copy shares the files of what stays (CREATE … CLONE AS).
 
     Configuration: `unique_key`, the columns of the keys, and `stale_keys`, the name of the macro that says which keys
-    changed; it gets those columns. `before_exchange` is the name of a macro whose statement is the last one before the
+    changed; it gets those columns. `found_by` are columns of the sort key, which it gets too, where the keys alone would be
+    looked for in all of the table. `before_exchange` is the name of a macro whose statement is the last one before the
     copy, which it gets, takes the table's place. All of the table is made anew when there is none, and when the macro named
     by `all_stale` says so; without that name it is `repairs_all`.
 -#}
@@ -29,11 +30,10 @@
         {{ get_create_table_as_sql(False, copy, sql) }}
     {% endcall %}
     {%- else %}
-    {%- set stale_keys = context[config.require('stale_keys')](keys) -%}
     {% call statement('copy') %}
         {{ copy_table(copy, existing) }}
     {% endcall %}
-    {%- set is_stale = '(' ~ keys | join(', ') ~ ') in (' ~ stale_keys ~ ')' -%}
+    {%- set is_stale = is_among(context[config.require('stale_keys')], keys, config.get('found_by')) -%}
     {%- if has_rows(copy, is_stale) %}
     {% call statement('forget') %}
         delete from {{ stored(copy) }} {{ on_cluster_clause(copy) }}
@@ -64,6 +64,17 @@
     {{ return({'relations': [target]}) }}
 
 {% endmaterialization %}
+
+{#-
+    Whether a row is among those whose columns a macro selects. With `found_by`, columns of the sort key, those of `keys` are
+    read only where a row may lie: message ids take most of the time where all of them are read.
+-#}
+{% macro is_among(selected, keys, found_by=none) -%}
+    {%- if found_by %}
+    ({{ found_by | join(', ') }}) in ({{ selected(found_by) }})
+    and {% endif -%}
+    ({{ keys | join(', ') }}) in ({{ selected(keys) }})
+{%- endmacro %}
 
 {#- Whether a table is there as its contract says, so that rows can be added to it. -#}
 {% macro is_as_described(relation, node) -%}

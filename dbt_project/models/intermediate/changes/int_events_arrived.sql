@@ -9,6 +9,7 @@ select
     '' as message_id,
     toUInt64(0) as sdk_session_key,
     toDateTime64(0, 3, 'UTC') as timestamp,
+    toDateTime64(0, 3, 'UTC') as received_at,
     false as is_removed
 where false
 {%- else %}
@@ -19,6 +20,7 @@ with staged as (
         message_id,
         {{ sdk_session_key('session_id') }} as sdk_session_key,
         timestamp,
+        received_at,
         loaded_at
     from {{ ref('stg_collector__events') }}
     where loaded_at in ({{ unsettled_loads() }}) and (anonymous_id != '' or user_id != '')
@@ -30,6 +32,7 @@ held as (
         message_id,
         multiIf(split_session_key != 0, split_session_key, is_session_derived, 0, session_id) as sdk_session_key,
         timestamp,
+        received_at,
         loaded_at
     from {{ facts() }}
     where loaded_at in ({{ unsettled_loads() }})
@@ -41,6 +44,7 @@ select
     message_id,
     sdk_session_key,
     timestamp,
+    received_at,
     false as is_removed
 from staged
 where (project_id, message_id, loaded_at) not in (
@@ -56,6 +60,7 @@ select
     message_id,
     sdk_session_key,
     timestamp,
+    received_at,
     true as is_removed
 from held
 where (project_id, message_id, loaded_at) not in (

@@ -5,9 +5,16 @@
 -- depends_on: {{ ref('stg_collector__events') }}
 
 {%- set keys = ref('int_keys_changed') %}
+{#- A text by itself is looked up four times as fast as together with its project. -#}
 {%- set conditions = {
-    'device': "(project_id, anonymous_id) in (select project_id, key from " ~ keys ~ " where kind = 'device')",
-    'user': "(project_id, user_id) in (select project_id, key from " ~ keys ~ " where kind = 'user')",
+    'device': "
+        anonymous_id in (select key from " ~ keys ~ " where kind = 'device')
+        and (project_id, anonymous_id) in (select project_id, key from " ~ keys ~ " where kind = 'device')
+    ",
+    'user': "
+        user_id in (select key from " ~ keys ~ " where kind = 'user')
+        and (project_id, user_id) in (select project_id, key from " ~ keys ~ " where kind = 'user')
+    ",
     'session': "(project_id, toString(" ~ sdk_session_key('session_id') ~ ")) in (
         select project_id, key from " ~ keys ~ " where kind = 'session'
     )",
@@ -44,6 +51,8 @@ with arrived as (
     select
         project_id,
         message_id,
+        timestamp,
+        received_at,
         is_removed
     from {{ ref('int_events_arrived') }}
 )
@@ -51,16 +60,20 @@ with arrived as (
 select
     project_id,
     message_id,
-    -- A message id may be removed in one form and new in another: then it is new.
+    timestamp,
+    received_at,
+    -- A message id may be removed in one form and new in another: at one instant, it is new.
     min(is_removed) as is_removed,
     toLowCardinality('arrived') as reason
 from arrived
-group by project_id, message_id
+group by project_id, message_id, timestamp, received_at
 {%- for kind in changed_kinds %}
 union all
 select
     project_id,
     message_id,
+    timestamp,
+    received_at,
     false as is_removed,
     toLowCardinality('{{ kind }}') as reason
 from {{ ref('stg_collector__events') }}

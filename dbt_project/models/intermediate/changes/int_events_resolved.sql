@@ -14,11 +14,5 @@ from {{ ref('int_events_identified') }}
 {%- if rebuilds_facts() %}
 where false
 {%- else %}
-where (project_id, message_id) in (
-    select
-        project_id,
-        message_id
-    from {{ ref('int_events_changed') }}
-    where not is_removed
-)
+where {{ is_among(events_that_stay, ['project_id', 'message_id'], ['project_id', 'received_at']) }}
 {%- endif %}

@@ -13,7 +13,8 @@ select
     '' as message_id,
     toUInt32(0) as person_number,
     toUInt64(0) as sdk_session_key,
-    toDateTime64(0, 3, 'UTC') as timestamp
+    toDateTime64(0, 3, 'UTC') as timestamp,
+    toDateTime64(0, 3, 'UTC') as received_at
 where false
 {%- else %}
 
@@ -60,21 +61,18 @@ resolved as (
         events.message_id as message_id,
         persons.person_number as person_number,
         events.sdk_session_key as sdk_session_key,
-        events.timestamp as timestamp
+        events.timestamp as timestamp,
+        events.received_at as received_at
     from {{ ref('int_events_resolved') }} as events
     inner join persons on events.project_id = persons.project_id and events.person_id = persons.person_id
 ),
 
+-- Instants alone: how far a change reaches is told by them, and the events of that reach are few.
 histories as (
     select
         project_id,
         person_number,
-        groupArray((
-            toUnixTimestamp64Milli(timestamp),
-            message_id,
-            multiIf(split_session_key != 0, split_session_key, is_session_derived, 0, session_id)
-        )) as events,
-        arraySort(arrayDistinct(arrayMap(event -> event.1, events))) as instants_ms
+        arraySort(groupUniqArray(toUnixTimestamp64Milli(timestamp))) as instants_ms
     from {{ facts() }}
     where (project_id, person_number) in (
         select
@@ -91,17 +89,15 @@ reaches as (
     select
         changes.project_id as project_id,
         changes.person_number as person_number,
-        histories.events as events,
+        histories.instants_ms as instants_ms,
         if(projects.session_gap_minutes = 0, 30, projects.session_gap_minutes) * 60000 as gap_ms,
         arrayFilter(
             (instant_ms, previous_ms) -> instant_ms - previous_ms >= gap_ms,
-            histories.instants_ms,
-            arrayPushFront(arrayPopBack(histories.instants_ms), histories.instants_ms[1])
+            instants_ms,
+            arrayPushFront(arrayPopBack(instants_ms), instants_ms[1])
         ) as resumed_ms,
         if(
-            arrayExists(
-                instant_ms -> instant_ms < changes.first_ms and instant_ms > changes.first_ms - gap_ms, histories.instants_ms
-            ),
+            arrayExists(instant_ms -> instant_ms < changes.first_ms and instant_ms > changes.first_ms - gap_ms, instants_ms),
             arrayLast(instant_ms -> instant_ms < changes.first_ms, resumed_ms),
             changes.first_ms
         ) as from_ms,
@@ -112,13 +108,34 @@ reaches as (
     left join projects on changes.project_id = projects.project_id
 ),
 
-neighbours as (
+reached as (
     select
         project_id,
         person_number,
         -- No pause after the change: to the end.
-        arrayJoin(arrayFilter(event -> event.1 >= from_ms and (to_ms = 0 or event.1 < to_ms), events)) as event
+        fromUnixTimestamp64Milli(
+            arrayJoin(arrayFilter(instant_ms -> instant_ms >= from_ms and (to_ms = 0 or instant_ms < to_ms), instants_ms)),
+            'UTC'
+        ) as timestamp
     from reaches
+),
+
+neighbours as (
+    select
+        project_id,
+        message_id,
+        person_number,
+        multiIf(split_session_key != 0, split_session_key, is_session_derived, 0, session_id) as sdk_session_key,
+        timestamp,
+        received_at
+    from {{ facts() }}
+    where (project_id, person_number, timestamp) in (
+        select
+            project_id,
+            person_number,
+            timestamp
+        from reached
+    )
 )
 
 select
@@ -126,15 +143,17 @@ select
     message_id,
     person_number,
     sdk_session_key,
-    timestamp
+    timestamp,
+    received_at
 from resolved
 union all
 select
     project_id,
-    event.2 as message_id,
+    message_id,
     person_number,
-    event.3 as sdk_session_key,
-    fromUnixTimestamp64Milli(event.1, 'UTC') as timestamp
+    sdk_session_key,
+    timestamp,
+    received_at
 from neighbours
 where (project_id, message_id) not in (
     select

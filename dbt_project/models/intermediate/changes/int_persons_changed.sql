@@ -50,12 +50,7 @@ changes as (
         person_number,
         timestamp
     from {{ facts() }}
-    where (project_id, message_id) in (
-        select
-            project_id,
-            message_id
-        from {{ ref('int_events_changed') }}
-    )
+    where {{ is_among(changed_events, ['project_id', 'message_id'], ['project_id', 'timestamp']) | indent(4) }}
 )
 
 select

@@ -1,9 +1,11 @@
 {{ config(order_by='source') }}
 
-with events as (
-    select
-        referrer_host,
-        utm_source
+-- Of each column by itself the engine reads the dictionaries alone.
+with hosts_and_sources as (
+    select distinct referrer_host as name
+    from {{ ref('stg_collector__events') }}
+    union all
+    select distinct utm_source as name
     from {{ ref('stg_collector__events') }}
 ),
 
@@ -44,8 +46,8 @@ brands as (
 ),
 
 named as (
-    select distinct lower(arrayJoin([toString(referrer_host), toString(utm_source)])) as source
-    from events
+    select distinct lower(toString(name)) as source
+    from hosts_and_sources
 ),
 
 read as (

@@ -9,7 +9,7 @@ with events as (
         timestamp,
         received_at,
         sequence
-    from {{ ref('stg_collector__events') }}
+    from {{ ref('int_events_linking') }}
     where type = 'alias'
 ),
 

@@ -9,8 +9,8 @@ with identifies as (
         received_at,
         sequence,
         message_id
-    from {{ ref('stg_collector__events') }}
-    where type = 'identify' and anonymous_id != '' and user_id != ''
+    from {{ ref('int_events_linking') }}
+    where type = 'identify'
 ),
 
 aliases as (

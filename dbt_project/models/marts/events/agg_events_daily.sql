@@ -9,13 +9,14 @@
     )
 }}
 
-with events as (
+with hours as (
     select
         project_id,
         event_date,
         event,
-        person_number
-    from {{ ref('fct_events') }}
+        events,
+        persons
+    from {{ ref('agg_events_hourly') }}
     {%- if not repairs_all() %}
     where (project_id, event_date) in ({{ touched(['project_id', 'event_date']) }})
     {%- endif %}
@@ -25,7 +26,7 @@ select
     project_id,
     event_date,
     event,
-    count() as events,
-    groupBitmapState(person_number) as persons
-from events
+    sum(events) as events,
+    groupBitmapMergeState(persons) as persons
+from hours
 group by project_id, event_date, event

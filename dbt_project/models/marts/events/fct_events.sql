@@ -7,6 +7,7 @@
         materialized='repaired',
         unique_key=['project_id', 'message_id'],
         stale_keys='stale_events',
+        found_by=['project_id', 'timestamp'],
         all_stale='rebuilds_facts',
         order_by='(project_id, event, timestamp, message_id)',
         pre_hook=['{{ keep_touched() }}', '{{ log_replaced() }}'],
@@ -42,12 +43,7 @@ with events as (
         {{ sdk_session_key('session_id') }} as sdk_session_key
     from {{ ref('int_events_enriched') }}
     {%- if not rebuilds_facts() %}
-    where (project_id, message_id) in (
-        select
-            project_id,
-            message_id
-        from {{ ref('int_events_stale') }}
-    )
+    where {{ is_among(events_to_make, ['project_id', 'message_id'], ['project_id', 'received_at']) | indent(4) }}
     {%- endif %}
 ),
 

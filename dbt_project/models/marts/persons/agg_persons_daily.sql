@@ -9,12 +9,13 @@
     )
 }}
 
-with events as (
+with names as (
     select
         project_id,
         event_date,
-        person_number
-    from {{ ref('fct_events') }}
+        events,
+        persons
+    from {{ ref('agg_events_daily') }}
     {%- if not repairs_all() %}
     where (project_id, event_date) in ({{ touched(['project_id', 'event_date']) }})
     {%- endif %}
@@ -23,7 +24,7 @@ with events as (
 select
     project_id,
     event_date,
-    count() as events,
-    groupBitmapState(person_number) as persons
-from events
+    sum(events) as events,
+    groupBitmapMergeState(persons) as persons
+from names
 group by project_id, event_date

@@ -92,12 +92,24 @@ known as (
         message_id,
         {{ delivery_order() | trim }} as delivered
     from {{ this }}
-    where (project_id, message_id) in (
-        select
-            project_id,
-            message_id
-        from deduplicated
-    )
+    where
+        {%- if has_ids() %}
+        (project_id, toDate(received_at)) in (
+            {{ days_of_known('source') | indent(12) }}
+            union all
+            -- Of a run that died before it kept their ids, which read the same deliveries.
+            select
+                project_id,
+                toDate(received_at) as received_date
+            from source
+        )
+        and {% endif -%}
+        (project_id, message_id) in (
+            select
+                project_id,
+                message_id
+            from source
+        )
 ),
 
 changed as (
