@@ -11,6 +11,13 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from core.insights.cohorts import CohortDefinition
 from core.insights.filters import Document, Name, Subject, is_of_person
 from core.insights.formula import MAX_SERIES, FormulaError, formula_sql
+from core.insights.reports import (
+    LifecycleDefinition,
+    PathsDefinition,
+    RevenueDefinition,
+    StickinessDefinition,
+    WebDefinition,
+)
 from core.insights.selections import (
     BaseDefinition,
     Duration,
@@ -232,6 +239,15 @@ def _check_names(names: list[str]) -> None:
 
 
 Definition = Annotated[
-    FunnelDefinition | RetentionDefinition | TrendDefinition | RollupDefinition | CohortDefinition,
+    FunnelDefinition
+    | RetentionDefinition
+    | TrendDefinition
+    | LifecycleDefinition
+    | StickinessDefinition
+    | PathsDefinition
+    | WebDefinition
+    | RevenueDefinition
+    | RollupDefinition
+    | CohortDefinition,
     Field(discriminator="kind"),
 ]
