@@ -6,7 +6,8 @@ from api.errors import InsightNotFoundError
 from api.insights.queries import Statement
 from core.insights.files import DefinedInsight, definition_files, scan_definitions
 from core.insights.lists import list_files
-from core.insights.mart_models import Column, Model, model_of
+from core.insights.mart_models import model_of
+from core.insights.model_text import Column, Model
 
 # A set of persons is shown as their number.
 _SHOWN = {"AggregateFunction(groupBitmap, UInt32)": ("bitmapCardinality({name})", "UInt64")}

@@ -261,7 +261,7 @@ class Defined(BaseModel):
     """An insight that is defined in a file of `dbt_project/insights`."""
 
     name: Annotated[str, Field(description="Its name: of the file, and of the table that holds its figures.")]
-    kind: Annotated[str, Field(description="`funnel`, `retention`, `trend`, `rollup` or `cohort`.")]
+    kind: Annotated[str, Field(description="The kind that its file says, such as `funnel` or `cohort`.")]
     description: str
 
 
@@ -285,7 +285,8 @@ class MartData(Defined):
     definition: Annotated[dict[str, Any], Field(description="What its file says, with the defaults.")]
     columns: list[MartColumn]
     rows: Annotated[
-        list[dict[str, Any]], Field(description="One object per row, in the order of the mart's key; dates as text.")
+        list[dict[str, Any]],
+        Field(description="One object per row, in the order of the mart's key; dates and decimal numbers as text."),
     ]
     is_truncated: Annotated[bool, Field(description="Whether there are more rows than were asked for.")]
 

@@ -11,7 +11,24 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from core.insights.cohorts import CohortDefinition
 from core.insights.filters import Document, Name, Subject, is_of_person
 from core.insights.formula import MAX_SERIES, FormulaError, formula_sql
-from core.insights.selections import BaseDefinition, Duration, Label, Selection, ShortSelection, long_form
+from core.insights.reports import (
+    LifecycleDefinition,
+    PathsDefinition,
+    RevenueDefinition,
+    StickinessDefinition,
+    WebDefinition,
+)
+from core.insights.selections import (
+    BaseDefinition,
+    Duration,
+    Interval,
+    Label,
+    Last,
+    Selection,
+    ShortSelection,
+    Top,
+    long_form,
+)
 
 
 class Step(Selection):
@@ -38,7 +55,7 @@ class Exclusion(Selection):
 class Breakdown(Subject):
     """A value by which figures are told apart; `top` values by volume, the rest is `(other)`."""
 
-    top: Annotated[int, Field(ge=1, le=100)] = 10
+    top: Top = 10
 
 
 class FunnelBreakdown(Breakdown):
@@ -145,10 +162,10 @@ class TrendDefinition(BaseDefinition):
     kind: Literal["trend"]
     series: Annotated[tuple[Series, ...], Field(min_length=1, max_length=MAX_SERIES)]
     formulas: tuple[Formula, ...] = ()
-    interval: Literal["hour", "day", "week", "month"] = "day"
-    last: Annotated[int, Field(ge=1, le=1000, description="How many buckets, up to the present one.")] = 90
+    interval: Interval = "day"
+    last: Last = 90
     breakdown: Annotated[tuple[Subject, ...], Field(max_length=3)] = ()
-    top: Annotated[int, Field(ge=1, le=100)] = 10
+    top: Top = 10
 
     @field_validator("formulas")
     @classmethod
@@ -222,6 +239,15 @@ def _check_names(names: list[str]) -> None:
 
 
 Definition = Annotated[
-    FunnelDefinition | RetentionDefinition | TrendDefinition | RollupDefinition | CohortDefinition,
+    FunnelDefinition
+    | RetentionDefinition
+    | TrendDefinition
+    | LifecycleDefinition
+    | StickinessDefinition
+    | PathsDefinition
+    | WebDefinition
+    | RevenueDefinition
+    | RollupDefinition
+    | CohortDefinition,
     Field(discriminator="kind"),
 ]

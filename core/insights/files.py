@@ -22,7 +22,7 @@ _LONGEST = 100_000
 _DEEPEST = 30
 _MOST_NODES = 5_000
 _DEFINITIONS: TypeAdapter[Any] = TypeAdapter(Definition)
-_KIND = "kind has to be one of funnel, retention, trend, rollup, cohort"
+_KIND = "kind has to be one of funnel, retention, trend, lifecycle, stickiness, paths, web, revenue, rollup, cohort"
 _PREFIXES = {"rollup": "agg"}
 """What the names of marts begin with, where that is not the kind."""
 

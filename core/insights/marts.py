@@ -13,7 +13,8 @@ import yaml
 
 from core.insights.files import DefinedInsight, Problem, definition_files, scan_definitions, shown
 from core.insights.lists import list_files
-from core.insights.mart_models import Column, model_of, without_jinja
+from core.insights.mart_models import model_of
+from core.insights.model_text import Column, without_jinja
 
 DEFINITIONS = Path("insights")
 MODELS = Path("models") / "marts" / "insights"

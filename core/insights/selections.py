@@ -1,7 +1,7 @@
 """Which events a definition is about, and what all definitions share."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
@@ -34,6 +34,11 @@ def _checked_duration(text: Any) -> Any:
 
 
 Duration = Annotated[str, BeforeValidator(_checked_duration)]
+
+
+Interval = Literal["hour", "day", "week", "month"]
+Last = Annotated[int, Field(ge=1, le=1000, description="How many buckets, up to the present one.")]
+Top = Annotated[int, Field(ge=1, le=100, description="How many values are told apart.")]
 
 
 class Selection(Document):

@@ -1,5 +1,8 @@
 """Insights that are defined in files, over HTTP."""
 
+import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,11 @@ import pytest
 
 from api.insights.defined import DefinedInsights
 from api.settings import ApiSettings
+from core import warehouse
+from core.insights.files import scan_definitions
 from core.insights.lists import LISTS
+from core.insights.mart_models import model_of
+from runtime.instance import Instance
 
 # As the project says it, so that the mart that its models made is the one that is defined here.
 FUNNEL = (Path(__file__).parents[2] / "dbt_project" / "insights" / "funnel_checkout.yml").read_text()
@@ -108,3 +115,44 @@ async def test_nobody_reads_another_projects_mart(client: Any, modelled: Any) ->
     address = f"/v1/projects/{modelled.kathmandu.id}/insights/defined/funnel_checkout"
     answer = await client.get(address, headers=modelled.berlin.headers)
     assert (answer.status_code, answer.json()["code"]) == (404, "project_not_found")
+
+
+REPORTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lifecycle": ("", {"bucket_date": "2025-03-01", "dormant_persons": -2}),
+    "stickiness": ("", {"buckets": 3, "persons": 2, "persons_at_least": 5}),
+    "paths": ("", {"position": 1, "name": "a", "next_name": "b", "avg_ms": 0.5, "drop_offs": None}),
+    "web": ("breakdown: [channel]", {"rank": 2, "is_other": True, "breakdown_1": "(other)", "bounce_rate": 0.5}),
+    "revenue": ("orders: buy", {"currency": "EUR", "orders": 3, "revenue": "19.990000", "average_order_value": None}),
+}
+
+
+@pytest.fixture
+def reports(runtime: Instance, modelled: Any, settings: ApiSettings, tmp_path: Path) -> Iterator[ApiSettings]:
+    """Return settings with a definition of each kind of report, and a mart of one row for each."""
+    database = f"reports_{os.urandom(6).hex()}"
+    for kind, (text, _) in REPORTS.items():
+        (tmp_path / f"{kind}_x.yml").write_text(f"kind: {kind}\ndescription: d\n{text}\n")
+    with warehouse.connect(runtime.clickhouse_url) as client:
+        client.command(f"create database {database}")
+        client.command(f"create table {database}.fct_events as {modelled.database}.fct_events")
+        for insight in scan_definitions(tmp_path)[0]:
+            _, key, columns = model_of(insight.definition)
+            described = ", ".join(f"{name} {kind}" for name, kind, _ in columns)
+            client.command(
+                f"create table {database}.{insight.name} ({described}) engine = MergeTree order by ({', '.join(key)})"
+                f" comment '{insight.version}'"
+            )
+            row = {"project_id": modelled.berlin.id} | REPORTS[insight.definition.kind][1]
+            client.raw_insert(f"{database}.{insight.name}", insert_block=json.dumps(row), fmt="JSONEachRow")
+        yield settings.model_copy(update={"insights_dir": tmp_path, "marts_database": database})
+        client.command(f"drop database {database}")
+
+
+async def test_every_kind_of_report_is_served_with_its_columns(serve: Any, reports: Any, modelled: Any) -> None:
+    async with serve(reports) as (client, _):
+        for kind, (_, row) in REPORTS.items():
+            answer = (await _get(client, modelled.berlin, f"/{kind}_x")).json()["data"]
+            assert answer["kind"] == kind
+            assert [column["name"] for column in answer["columns"]] == list(answer["rows"][0])
+            assert answer["rows"][0].items() >= row.items()
+            assert (await _get(client, modelled.kathmandu, f"/{kind}_x")).json()["data"]["rows"] == []

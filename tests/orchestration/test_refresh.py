@@ -198,6 +198,7 @@ def test_columns_can_be_followed_to_where_they_come_from(pipeline: Pipeline) -> 
     # What insights make of events is more than the parser follows.
     assert {model for model in models if "dagster/column_lineage" not in latest_metadata(pipeline, model)} == {
         "marts/funnel_checkout",
+        "marts/lifecycle_weekly",
         "marts/retention_daily",
         "marts/retention_weekly",
         "intermediate/int_enrichments_merged",

@@ -250,7 +250,7 @@ export interface components {
             name: string;
             /**
              * Kind
-             * @description `funnel`, `retention`, `trend`, `rollup` or `cohort`.
+             * @description The kind that its file says, such as `funnel` or `cohort`.
              */
             kind: string;
             /** Description */
@@ -409,7 +409,7 @@ export interface components {
             name: string;
             /**
              * Kind
-             * @description `funnel`, `retention`, `trend`, `rollup` or `cohort`.
+             * @description The kind that its file says, such as `funnel` or `cohort`.
              */
             kind: string;
             /** Description */
@@ -425,7 +425,7 @@ export interface components {
             columns: components["schemas"]["MartColumn"][];
             /**
              * Rows
-             * @description One object per row, in the order of the mart's key; dates as text.
+             * @description One object per row, in the order of the mart's key; dates and decimal numbers as text.
              */
             rows: {
                 [key: string]: unknown;

@@ -36,12 +36,20 @@ if(
     code of three to five letters, so that a client which writes something else there makes no thousand currencies.
 -#}
 {%- macro insights_revenue_currency(properties) -%}
+{%- set named -%}
+coalesce(
+    nullIf(JSONExtractString({{ properties }}, 'currency'), ''),
+    JSONExtractString({{ properties }}, '$currency')
+)
+{%- endset -%}
+{{ insights_revenue_currency_of(named) }}
+{%- endmacro -%}
+
+{#- The same of a text that names it, String or Nullable(String). -#}
+{%- macro insights_revenue_currency_of(named) -%}
 arrayMap(
     code -> multiIf(code = '', '', match(code, '^[A-Z]{3,5}$'), code, '(other)'),
-    [upper(trimBoth(coalesce(
-        nullIf(JSONExtractString({{ properties }}, 'currency'), ''),
-        JSONExtractString({{ properties }}, '$currency')
-    )))]
+    [upper(trimBoth(ifNull({{ named }}, '')))]
 )[1]
 {%- endmacro -%}
 
@@ -50,8 +58,18 @@ arrayMap(
     so that neither a product nor a sum can overflow.
 -#}
 {%- macro insights_revenue_number(properties, name, digits) -%}
+{{ insights_revenue_decimal("JSONExtract(" ~ properties ~ ", '" ~ name ~ "', 'Nullable(String)')", digits) }}
+{%- endmacro -%}
+
+{#- The amount that a text of one's own says, Nullable(Decimal(38, 6)), rounded in the same way. -#}
+{%- macro insights_revenue_amount_of(text) -%}
+CAST(round({{ insights_revenue_decimal(text, 15) }}, 6), 'Nullable(Decimal(38, 6))')
+{%- endmacro -%}
+
+{#- The number that a text says, Nullable(Decimal(76, 18)). -#}
+{%- macro insights_revenue_decimal(text, digits) -%}
 toDecimal256OrNull(extract(
-    ifNull(JSONExtract({{ properties }}, '{{ name }}', 'Nullable(String)'), ''),
+    ifNull({{ text }}, ''),
     '^[-+]?(?:[0-9]{1,{{ digits }}}(?:[.][0-9]*)?|[.][0-9]+)(?:[eE]-[0-9]{1,2})?$'
 ), 18)
 {%- endmacro -%}

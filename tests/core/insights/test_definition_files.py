@@ -120,6 +120,61 @@ def test_what_is_wrong_with_a_criterion_is_named_too(tmp_path: Path, who: str, e
     assert problem.startswith(f"insights/cohort_x.yml:{expected}")
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("lifecycle", "intervall: week", "3: intervall: there is no such key here"),
+        ("lifecycle", "interval: year", "3: interval: input should be 'hour', 'day', 'week' or 'month'"),
+        ("lifecycle", "events: {evnt: a}", "3: events.evnt: there is no such key here"),
+        ("stickiness", "last: 0", "3: last: input should be greater than or equal to 1"),
+        ("stickiness", "events: [a, b]", "3: events: input should be a valid dictionary"),
+        ("paths", "nodes: screens", "3: nodes: input should be 'event' or 'page_path'"),
+        ("paths", "window: 30", "3: window: '30' is not a length of time"),
+        ("paths", "exclude:\n- a\n- {event: b, whre: []}", "5: exclude.1.whre: there is no such key here"),
+        ("paths", "groups: ['']", "3: groups.0: string should have at least 1 character"),
+        ("paths", "start_point: ''", "3: start_point: string should have at least 1 character"),
+        ("paths", "end_point: [a]", "3: end_point: input should be a valid string"),
+        ("paths", "max_steps: 51", "3: max_steps: input should be less than or equal to 50"),
+        ("paths", "min_sequences: 0", "3: min_sequences: input should be greater than or equal to 1"),
+        ("web", "breakdown: [plan]", "3: breakdown.0: input should be 'channel', 'referrer_type', 'referrer_name'"),
+        (
+            "web",
+            "breakdown: [page_path, entry_path]",
+            "3: breakdown: page_path is of a view and entry_path of a session",
+        ),
+        ("web", "top: 101", "3: top: input should be less than or equal to 100"),
+        ("web", "total: 3", "3: total: input should be a valid boolean"),
+        (
+            "web",
+            "where:\n- {column: page_path, value: /}",
+            "3: where: number 1 is about page_path: sessions know traits",
+        ),
+        (
+            "web",
+            "breakdown: [country]\nwhere: [{trait: a, value: b}, {none: [{property: c, value: d}]}]",
+            "4: where: number 2 is about a property: sessions know traits",
+        ),
+        ("revenue", "last: 5", "1: orders: it has to be there"),
+        ("revenue", "orders: a\namount: {column: country}", "4: amount: it has to be a property of the event"),
+        ("revenue", "orders: a\ncurrency: {trait: unit}", "4: currency: it has to be a property of the event"),
+        ("revenue", "orders: a\ndefault_currency: eur", "4: default_currency: string should match pattern"),
+        ("revenue", "orders: a\nin_currency: €", "4: in_currency: string should match pattern"),
+        ("revenue", "orders: a\nwhere: [{property: p, operator: gt, value: much}]", "4: where.0: gt wants a number"),
+        ("revenue", "orders: a\nbreakdown: [{column: plan}]", "4: breakdown.0.column: input should be 'type'"),
+    ],
+)
+def test_what_is_wrong_with_a_report_is_named_too(tmp_path: Path, kind: str, text: str, expected: str) -> None:
+    [problem] = problems(tmp_path, f"kind: {kind}\ndescription: d\n{text}\n", f"{kind}_x.yml")
+    assert problem.startswith(f"insights/{kind}_x.yml:{expected}")
+
+
+def test_only_views_are_chosen_by_what_a_session_does_not_know(tmp_path: Path) -> None:
+    text = "kind: web\ndescription: d\nbreakdown: [page_path]\nwhere: [{property: plan, value: pro}]\n"
+    (tmp_path / "web_x.yml").write_text(text)
+    [found], wrong = scan_definitions(tmp_path)
+    assert (found.name, wrong) == ("web_x", [])
+
+
 def test_a_formula_that_cannot_be_read_says_where(tmp_path: Path) -> None:
     text = (
         "kind: trend\ndescription: d\nseries: [{name: buyers, event: purchase, measure: persons}]\n"

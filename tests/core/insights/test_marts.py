@@ -22,7 +22,7 @@ LINES = "a\u2028b\x0bc\x85d\x1ee\nf"
 
 def project(tmp_path: Path, **definitions: str) -> Path:
     """Return a project with nothing but definitions, by name, and two models to read."""
-    (tmp_path / DEFINITIONS).mkdir()
+    (tmp_path / DEFINITIONS).mkdir(parents=True)
     (tmp_path / "models").mkdir()
     for name in ("fct_events", "dim_persons"):
         (tmp_path / "models" / f"{name}.sql").touch()
@@ -35,9 +35,9 @@ def funnel(*steps: Any, **more: Any) -> str:
     return yaml.safe_dump({"kind": "funnel", "description": "d", "steps": list(steps)} | more, allow_unicode=True)
 
 
-def rendered(tmp_path: Path, text: str) -> dict[str, Any]:
-    """Return what the one model of a definition hands to insights_funnel."""
-    [insight], _ = scan_definitions(project(tmp_path, funnel_x=text) / DEFINITIONS)
+def rendered(tmp_path: Path, text: str, kind: str = "funnel", macro: str = "insights_funnel") -> dict[str, Any]:
+    """Return what the one model of a definition hands to its macro."""
+    [insight], _ = scan_definitions(project(tmp_path, **{f"{kind}_x": text}) / DEFINITIONS)
     handed: dict[str, Any] = {}
 
     def config(**_: Any) -> str:
@@ -46,12 +46,16 @@ def rendered(tmp_path: Path, text: str) -> dict[str, Any]:
     def ref(name: str) -> str:
         return f"marts.{name}"
 
-    def insights_funnel(**arguments: Any) -> str:
+    def hand(**arguments: Any) -> str:
         handed.update(arguments)
         return "select 1"
 
-    functions = {"config": config, "ref": ref, "insights_funnel": insights_funnel}
-    source = render_mart(insight)["funnel_x.sql"]
+    def of_text(text: str) -> str:
+        return text
+
+    functions = {"config": config, "ref": ref, macro: hand}
+    functions |= {f"insights_revenue_{name}_of": of_text for name in ("amount", "currency")}
+    source = render_mart(insight)[f"{kind}_x.sql"]
     handed["sql"] = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(source).render(functions)  # noqa: S701
     return handed
 
@@ -162,6 +166,22 @@ def test_no_value_means_anything_to_jinja_or_ends_its_literal(tmp_path: Path) ->
     assert handed["steps"][0].startswith(f"event = {text} and (")
     assert handed["steps"][0].count(text) == 3
     assert f"{text}][step]" in handed["sql"]
+
+
+def test_no_value_of_a_report_means_anything_to_jinja_or_ends_its_literal(tmp_path: Path) -> None:
+    text = literal(ODD, "String")
+    asked = {"description": ODD, "groups": [ODD], "start_point": ODD, "end_point": ODD, "exclude": [ODD]}
+    paths = yaml.safe_dump({"kind": "paths"} | asked, allow_unicode=True)
+    handed = rendered(tmp_path / "paths", paths, "paths", "paths_mart")
+    assert (handed["groups"], handed["start_point"], handed["end_point"]) == ([text], text, text)
+    assert handed["exclude"] == f"(event = {text})"
+    of_order = {name: {"property": ODD} for name in ("amount", "currency")}
+    asked = {"description": "d", "orders": ODD, "default_currency": "EUR", "breakdown": [{"property": ODD}]} | of_order
+    revenue = yaml.safe_dump({"kind": "revenue"} | asked, allow_unicode=True)
+    handed = rendered(tmp_path / "revenue", revenue, "revenue", "revenue_mart")
+    value = f"nullIf(JSONExtract(properties, {text}, 'Nullable(String)'), '')"
+    assert (handed["condition"], handed["amount"], handed["breakdown"]) == (f"event = {text}", value, [value])
+    assert handed["currency"] == f"ifNull(nullIf({value}, ''), 'EUR')"
 
 
 def test_a_value_of_several_lines_stays_what_it_is(tmp_path: Path) -> None:

@@ -5,6 +5,14 @@
 -- depends_on: {{ ref('stg_collector__projects') }}
 
 {{ retention_mart(
+    columns={
+        "project_id": "UInt32",
+        "cohort_date": "Date32",
+        "period_index": "UInt32",
+        "persons": "UInt64",
+        "cohort_size": "UInt64",
+        "is_complete": "Bool",
+    },
     relation=ref('agg_persons_daily'),
     period="day",
     periods=14,

@@ -1,0 +1,299 @@
+"""The dbt models of what is asked of the last so many buckets, each project's in its own calendar."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core.insights.binding import literal
+from core.insights.definitions import TrendDefinition
+from core.insights.durations import duration_ms
+from core.insights.filters import conjunction
+from core.insights.formula import formula_sql
+from core.insights.model_text import (
+    PROJECT,
+    SCOPE,
+    Column,
+    Expression,
+    Model,
+    activity_rollup,
+    both,
+    call,
+    events_for,
+    jinja_of,
+    number_of,
+    of_projects,
+    table,
+    text_of,
+    without_jinja,
+)
+from core.insights.reports import (
+    LifecycleDefinition,
+    PathsDefinition,
+    RevenueDefinition,
+    StickinessDefinition,
+    WebDefinition,
+)
+from core.insights.selections import Interval
+
+
+def _trend(trend: TrendDefinition) -> Model:
+    measures = {"persons": "actors", "events_per_person": "events_per_actor", "sum_per_person": "sum_per_actor"}
+    series = [
+        {
+            "condition": each.sql(SCOPE),
+            "measure": measures.get(each.measure, each.measure),
+            **({} if each.of is None else {"of": number_of(each.of)}),
+        }
+        for each in trend.series
+    ]
+    letters = [chr(ord("a") + place) for place in range(len(series))]
+    names = {each.name: letter for each, letter in zip(trend.series, letters, strict=True)}
+    names |= {each.name: f"formula_{place}" for place, each in enumerate(trend.formulas, start=1)}
+    arguments: dict[str, Any] = {
+        "relation": events_for(*trend.breakdown, *(each.of for each in trend.series)),
+        "series": series,
+        "interval": trend.interval,
+        "last": trend.last,
+        "names": names,
+        "formulas": [formula_sql(each.formula, len(series)) for each in trend.formulas],
+        "where": of_projects(trend.projects),
+        "breakdown": [text_of(subject) for subject in trend.breakdown],
+        "top": trend.top,
+    }
+    columns: list[Column] = [
+        PROJECT,
+        *_bucket(trend.interval),
+        *_values("events", len(trend.breakdown)),
+        *(
+            (each.name, "Nullable(Float64)", without_jinja(f"{each.measure} of {each.label()}."))
+            for each in trend.series
+        ),
+        *(
+            (each.name, "Nullable(Float64)", f"{each.formula}; null where it cannot be divided.")
+            for each in trend.formulas
+        ),
+    ]
+    return call("trend_mart", _key(trend.breakdown), columns, arguments, "fct_events")
+
+
+def _lifecycle(lifecycle: LifecycleDefinition) -> Model:
+    columns: list[Column] = [
+        PROJECT,
+        *_bucket(lifecycle.interval),
+        ("new_persons", "UInt64", "How many persons were active for the first time ever."),
+        ("returning_persons", "UInt64", f"How many were active, and in the {lifecycle.interval} before too."),
+        (
+            "resurrecting_persons",
+            "UInt64",
+            f"How many were active, and before, but not in the {lifecycle.interval} before.",
+        ),
+        (
+            "dormant_persons",
+            "Int64",
+            f"How many were active in the {lifecycle.interval} before and no longer, as a negative number.",
+        ),
+        ("active_persons", "UInt64", "How many were active: the new, the returning and the resurrecting ones."),
+        ("is_complete", "Bool", "It had ended when the table was built; before that, dormant persons may still come."),
+    ]
+    return _of_activity("lifecycle_mart", ["project_id", "bucket_at"], columns, lifecycle)
+
+
+def _stickiness(stickiness: StickinessDefinition) -> Model:
+    columns: list[Column] = [
+        PROJECT,
+        ("buckets", "UInt32", f"In how many of the last {stickiness.last}, each one {stickiness.interval} long."),
+        ("persons", "UInt64", "How many persons were active in exactly so many."),
+        ("persons_at_least", "UInt64", "How many persons were active in so many or more."),
+    ]
+    return _of_activity("stickiness_mart", ["project_id", "buckets"], columns, stickiness)
+
+
+def _of_activity(
+    macro: str, key: list[str], columns: list[Column], asked: LifecycleDefinition | StickinessDefinition
+) -> Model:
+    # What a set of persons for each day and event cannot say, the events say.
+    of_days = not asked.events.where and asked.interval != "hour"
+    reads = activity_rollup(asked.events) if of_days else "fct_events"
+    arguments: dict[str, Any] = {
+        "relation": table(reads),
+        "condition": asked.events.sql(SCOPE),
+        "interval": asked.interval,
+        "last": asked.last,
+        "where": of_projects(asked.projects),
+        "of_days": of_days,
+    }
+    return call(macro, key, columns, arguments, reads)
+
+
+def _paths(paths: PathsDefinition) -> Model:
+    is_view = "type = 'page'" if paths.nodes == "page_path" else "true"
+    excluded = [f"({selection.sql(SCOPE)})" for selection in paths.exclude]
+    arguments: dict[str, Any] = {
+        "relation": table("fct_events"),
+        "node": paths.nodes,
+        "interval": paths.interval,
+        "last": paths.last,
+        "where": both(is_view, paths.events.sql(SCOPE), of_projects(paths.projects)),
+        "exclude": " or ".join(excluded) or "false",
+        "groups": [literal(pattern, "String") for pattern in paths.groups],
+        "window_ms": None if paths.window is None else duration_ms(paths.window),
+        "start_point": None if paths.start_point is None else literal(paths.start_point, "String"),
+        "end_point": None if paths.end_point is None else literal(paths.end_point, "String"),
+        "max_steps": paths.max_steps,
+        "min_sequences": paths.min_sequences,
+    }
+    columns: list[Column] = [
+        PROJECT,
+        ("position", "UInt32", "Place of the node in its sequences, from 1."),
+        ("name", "String", "Name of the node."),
+        ("next_name", "String", "Name of the node to which the edge leads; empty in the row of the node itself."),
+        ("node", "String", "The node with its place, such as `2 /pricing`."),
+        ("next_node", "String", "The next node with its place; empty in the row of the node itself."),
+        ("sequences", "UInt64", "How many sequences come to the node, or take the edge."),
+        ("avg_ms", "Nullable(Float64)", "Average time between the two nodes, in milliseconds; null in a node's row."),
+        ("drop_offs", "Nullable(UInt64)", "How many sequences end at the node; null in the row of an edge."),
+    ]
+    return call("paths_mart", ["project_id", "position", "name", "next_name"], columns, arguments, "fct_events")
+
+
+# By which the sessions of a day are counted already.
+_ROLLED = {(), ("channel",), ("country",), ("device_type",), ("browser",), ("os",)}
+_OF_VIEWS: list[Column] = [
+    ("visitors", "UInt64", "How many persons viewed a page or screen."),
+    ("views", "UInt64", "How many page and screen views."),
+    ("sessions", "UInt64", "In how many sessions they were."),
+]
+_OF_SESSIONS: list[Column] = [
+    ("visitors", "UInt64", "How many persons had a session with a page or screen view."),
+    ("sessions", "UInt64", "How many such sessions started."),
+    ("views", "UInt64", "How many page and screen views they have."),
+    ("bounces", "UInt64", "How many of them have one view and no track event."),
+    ("bounce_rate", "Nullable(Float64)", "Bounces for each session, from 0 to 1; null without sessions."),
+    ("avg_duration_ms", "Nullable(Float64)", "Average duration, in milliseconds; null without sessions."),
+    ("views_per_session", "Nullable(Float64)", "Views for each session; null without sessions."),
+]
+
+
+def _web(web: WebDefinition) -> Model:
+    rolled = web.breakdown in _ROLLED and not web.where and web.interval != "hour"
+    reads = "fct_events" if web.is_of_views else "agg_sessions_daily" if rolled else "fct_sessions"
+    arguments: dict[str, Any] = {
+        "relation": table(reads),
+        "interval": web.interval,
+        "last": web.last,
+        "total": web.total,
+        "where": both(conjunction(web.where, SCOPE), of_projects(web.projects)),
+        "breakdown": list(web.breakdown),
+        "top": web.top,
+        "of_views": web.is_of_views,
+        "rolled": rolled,
+    }
+    columns = [
+        PROJECT,
+        *_bucket(web.interval, total=web.total),
+        *_values("views" if web.is_of_views else "sessions", len(web.breakdown)),
+        *(_OF_VIEWS if web.is_of_views else _OF_SESSIONS),
+    ]
+    return call("web_mart", _key(web.breakdown), columns, arguments, reads)
+
+
+def _revenue(revenue: RevenueDefinition) -> Model:
+    rolled = revenue.interval != "hour" and not (
+        revenue.amount or revenue.currency or revenue.default_currency or revenue.orders.where or revenue.where
+        or revenue.breakdown
+    )  # fmt: skip
+    relation = table("agg_revenue_daily") if rolled else events_for(*revenue.breakdown)
+    arguments: dict[str, Any] = {
+        "relation": relation,
+        "condition": revenue.orders.sql(SCOPE),
+        "interval": revenue.interval,
+        "last": revenue.last,
+        "total": revenue.total,
+        "in_currency": None if revenue.in_currency is None else literal(revenue.in_currency, "String"),
+        "where": both(conjunction(revenue.where, SCOPE), of_projects(revenue.projects)),
+    }
+    if rolled:
+        arguments["active"] = table("agg_persons_daily")
+    else:
+        arguments |= {
+            "amount": _amount(revenue),
+            "currency": _currency(revenue),
+            "breakdown": [text_of(subject) for subject in revenue.breakdown],
+            "top": revenue.top,
+        }
+    columns: list[Column] = [PROJECT]
+    unit = revenue.in_currency or "units of the currency"
+    key = _key(revenue.breakdown)
+    if revenue.in_currency is None:
+        columns.append(("currency", "String", "The currency, in capitals; `(none)` where orders name none."))
+        key.insert(1, "currency")
+    columns += [
+        *_bucket(revenue.interval, total=revenue.total),
+        *_values("orders", len(revenue.breakdown)),
+        ("revenue", "Decimal(38, 6)", f"Sum of the amounts, refunds taken off, in {unit}."),
+        ("orders", "UInt64", "How many events have an amount of 0 or more."),
+        ("buyers", "UInt64", "How many persons have an order."),
+        ("active_persons", "UInt64", "How many persons have any event."),
+        ("average_order_value", "Nullable(Float64)", f"Revenue for each order, in {unit}; null without orders."),
+        ("revenue_per_buyer", "Nullable(Float64)", f"Revenue for each buyer, in {unit}; null without buyers."),
+        (
+            "revenue_per_active_person",
+            "Nullable(Float64)",
+            f"Revenue for each active person, in {unit}; null without active persons.",
+        ),
+    ]
+    reads = ("agg_revenue_daily", "agg_persons_daily") if rolled else ("fct_events",)
+    return call("revenue_mart", key, columns, arguments, *reads)
+
+
+def _amount(revenue: RevenueDefinition) -> Expression:
+    if revenue.amount is None:
+        return Expression("insights_revenue_amount('event', 'properties')")
+    return Expression(f"insights_revenue_amount_of({jinja_of(text_of(revenue.amount))})")
+
+
+def _currency(revenue: RevenueDefinition) -> Expression:
+    found = (
+        "insights_revenue_currency('properties')"
+        if revenue.currency is None
+        else f"insights_revenue_currency_of({jinja_of(text_of(revenue.currency))})"
+    )
+    if revenue.default_currency is None:
+        return Expression(found)
+    default = jinja_of(f", ''), {literal(revenue.default_currency, 'String')})")
+    return Expression(f"'ifNull(nullIf(' ~ {found} ~ {default}")
+
+
+def _bucket(interval: Interval, *, total: bool = False) -> list[Column]:
+    what = "range" if total else interval
+    return [
+        ("bucket_at", "DateTime64(0, 'UTC')", f"Instant at which the {what} began. UTC."),
+        ("bucket_date", "Date32", "Day on which it began, in the project's time zone."),
+    ]
+
+
+def _values(ranked_by: str, count: int) -> list[Column]:
+    """Return the columns of a breakdown by so many values."""
+    if not count:
+        return []
+    return [
+        ("rank", "UInt32", f"Place of the values by {ranked_by}, from 1; the last is the rest of them."),
+        ("is_other", "Bool", "These are the rest of the values."),
+        *(
+            (f"breakdown_{place}", "String", "The value; `(none)` where it is missing, `(other)` for the rest.")
+            for place in range(1, count + 1)
+        ),
+    ]
+
+
+def _key(breakdown: tuple[object, ...]) -> list[str]:
+    return ["project_id", *(["rank"] if breakdown else []), "bucket_at"]
+
+
+REPORT_MODELS: Mapping[str, Callable[[Any], Model]] = {
+    "trend": _trend,
+    "lifecycle": _lifecycle,
+    "stickiness": _stickiness,
+    "paths": _paths,
+    "web": _web,
+    "revenue": _revenue,
+}

@@ -1,0 +1,48 @@
+{#-
+    The activity of a calendar's projects, see activity.sql: `relation` are events or, with `of_days`, a rollup of them by
+    day; `span` are the buckets, and activity before `start` is left out where that is given.
+-#}
+{% macro activity_of_calendar(relation, calendar, span, condition, where, of_days, start=none) -%}
+{%- set activity = insights_activity_of_days if of_days else insights_activity -%}
+{{ activity(
+    relation=events_of_calendar(relation, ref('stg_collector__projects'), calendar),
+    project='project_id',
+    condition=condition,
+    interval=span['interval'],
+    timezone=span['timezone'],
+    start=start,
+    week_start=span['week_start'],
+    where=where,
+    keys=['project_id'],
+) }}
+{%- endmacro %}
+
+{#-
+    A lifecycle of all projects, each in its own calendar: the last `last` buckets of `interval`, the present one included.
+    Its columns are those of insights_lifecycle. Grain: one row per project and bucket in which somebody is active or dormant.
+-#}
+{% macro lifecycle_mart(columns, relation, condition, interval, last, where, of_days) -%}
+{% call(calendar) mart_of_calendars(columns, relation) -%}
+{%- set span = last_buckets(calendar, interval, last) -%}
+{{ insights_lifecycle(
+    activity=activity_of_calendar(relation, calendar, span, condition, where, of_days),
+    keys=['project_id'],
+    **span
+) }}
+{%- endcall %}
+{%- endmacro %}
+
+{#-
+    A stickiness of all projects over the same buckets. Its columns are those of insights_stickiness. Grain: one row per
+    project and number of buckets, up to the largest in which somebody was active.
+-#}
+{% macro stickiness_mart(columns, relation, condition, interval, last, where, of_days) -%}
+{% call(calendar) mart_of_calendars(columns, relation) -%}
+{%- set span = last_buckets(calendar, interval, last) -%}
+{{ insights_stickiness(
+    activity=activity_of_calendar(relation, calendar, span, condition, where, of_days, start=span['start']),
+    keys=['project_id'],
+    **span
+) }}
+{%- endcall %}
+{%- endmacro %}
