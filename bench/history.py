@@ -87,7 +87,11 @@ from numbers({events:UInt64})
 
 _REPEAT_EVENTS = """
 insert into raw.events
-select * replace (received_at + toIntervalSecond(3600) as received_at, toDateTime64('2026-06-01 00:01:00', 3) as inserted_at)
+select
+    * replace (
+        received_at + toIntervalHour(1) as received_at,
+        toDateTime64('2026-06-01 00:01:00', 3) as inserted_at
+    )
 from raw.events
 where received_at >= toDateTime64('2025-01-01', 3) + toIntervalDay({days:UInt32} - 7) and inserted_at < '2026-06-01'
 order by sipHash64(message_id)
