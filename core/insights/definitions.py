@@ -107,7 +107,7 @@ class RetentionDefinition(BaseDefinition):
     kind: Literal["retention"]
     start: ShortSelection = Selection()
     returning: ShortSelection = Selection()
-    period: Literal["day", "week", "month"] = "week"
+    period: Interval = "week"
     periods: Annotated[int, Field(ge=1, le=366)] = 12
     cohort: Literal["first_time", "recurring"] = "first_time"
     clock: Literal["calendar", "rolling"] = "calendar"

@@ -121,8 +121,13 @@ from funnel
 
 def _retention(retention: RetentionDefinition) -> Model:
     # What a set of persons for each day and event cannot say, the events say.
+    is_hourly = retention.period == "hour"
     of_events = bool(
-        retention.start.where or retention.returning.where or retention.clock == "rolling" or retention.breakdown
+        is_hourly
+        or retention.start.where
+        or retention.returning.where
+        or retention.clock == "rolling"
+        or retention.breakdown
     )
     arguments: dict[str, Any] = {
         "period": retention.period,
@@ -135,7 +140,8 @@ def _retention(retention: RetentionDefinition) -> Model:
         "brackets": str([list(bracket) for bracket in retention.brackets]),
     }
     columns: list[Column] = [PROJECT]
-    key = ["project_id", "cohort_date", "period_index"]
+    cohort = "cohort_at" if is_hourly else "cohort_date"
+    key = ["project_id", cohort, "period_index"]
     needs = activity_rollup(retention.start, retention.returning)
     if of_events:
         needs = "fct_events"
@@ -143,10 +149,12 @@ def _retention(retention: RetentionDefinition) -> Model:
         if retention.breakdown is not None:
             arguments |= {"breakdown": text_of(retention.breakdown), "top": retention.breakdown.top}
             columns += [*_BREAKDOWN, ("breakdown_rank", "UInt32", "Place of the value by entries, from 1.")]
-            key = ["project_id", "breakdown_rank", "cohort_date", "period_index"]
+            key = ["project_id", "breakdown_rank", cohort, "period_index"]
     macro = "retention_mart_of_events" if of_events else "retention_mart"
     relation = events_for(retention.breakdown) if of_events else table(needs)
     arguments = {"relation": relation} | arguments
+    if is_hourly:
+        columns.append(("cohort_at", "DateTime64(0, 'UTC')", "Instant at which the cohort's hour began. UTC."))
     columns += [
         ("cohort_date", "Date32", "First day of the cohort's period, in the project's time zone."),
         ("period_index", "UInt32", "How many periods later, 0 being the cohort itself; or the number of the bracket."),

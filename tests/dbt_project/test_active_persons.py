@@ -81,9 +81,7 @@ def test_a_day_is_complete_when_it_has_ended(table: EventTable) -> None:
 def test_groups_are_counted_exactly_by_numbers_made_for_the_question(table: EventTable) -> None:
     question = days(count=1)
     history = [
-        Counted(
-            message_id=f"m{number}", event="a", person=person, group=group, timestamp=START, received_at=START
-        )
+        Counted(message_id=f"m{number}", event="a", person=person, group=group, timestamp=START, received_at=START)
         for number, (person, group) in enumerate([("ann", "acme"), ("bob", "acme"), ("cat", "bolt"), ("dan", "")])
     ]
     project = table.put(history)

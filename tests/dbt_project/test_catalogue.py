@@ -83,4 +83,6 @@ def test_a_run_reads_only_days_that_are_others_now_and_forgets_what_was_erased(m
     assert [str(day) for (day,) in made.rows(days)] == ["2026-01-01"]
     made.dbt(*RUN, "--full-refresh")
     assert [str(day) for (day,) in made.rows(days)] == ["2026-01-01", "2026-01-02"]
-    assert made.rows("select count() from {marts}.dim_properties where event = 'secret' or has(examples, 'x')") == [(0,)]
+    assert made.rows("select count() from {marts}.dim_properties where event = 'secret' or has(examples, 'x')") == [
+        (0,)
+    ]

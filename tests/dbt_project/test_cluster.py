@@ -48,7 +48,9 @@ class OneShard:
         if self.heard[-1].lower().startswith("system sync replica"):
             return send("select 1")
         plain = REPLICATED.sub(r"\1", ON_CLUSTER.sub(" ", statement))
-        plain = plain.replace(f'clusterAllReplicas("{CLUSTER}", system.tables)', "(select *, 1 as _shard_num from system.tables)")
+        plain = plain.replace(
+            f'clusterAllReplicas("{CLUSTER}", system.tables)', "(select *, 1 as _shard_num from system.tables)"
+        )
         if distributed := DISTRIBUTED.search(self.heard[-1]):
             alias = f"engine = Alias('{distributed[2]}', '{distributed[3]}')"
             named = self.heard[-1][: distributed.start()]

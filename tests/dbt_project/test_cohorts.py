@@ -41,7 +41,13 @@ class Tables:
         self._insert(
             "dim_persons",
             [
-                (project, number, person_ids[person], users.get(person, ""), json.dumps(population.traits.get(person, {})))
+                (
+                    project,
+                    number,
+                    person_ids[person],
+                    users.get(person, ""),
+                    json.dumps(population.traits.get(person, {})),
+                )
                 for number, person in enumerate(persons)
             ],
         )
@@ -219,7 +225,10 @@ def chosen(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStr
 
 behaviours = st.one_of(st.sampled_from("abc"), chosen({}, at_least=st.integers(1, 3), within=lengths))
 steps = st.lists(selections, min_size=2, max_size=4)
-sequences = st.one_of(steps, st.fixed_dictionaries({"steps": steps}, optional={"window": st.sampled_from(["1min", "2min"]), "within": lengths}))
+sequences = st.one_of(
+    steps,
+    st.fixed_dictionaries({"steps": steps}, optional={"window": st.sampled_from(["1min", "2min"]), "within": lengths}),
+)
 criteria: st.SearchStrategy[dict[str, Any]] = st.recursive(
     st.one_of(
         st.fixed_dictionaries({"did_in_order": sequences}),

@@ -56,6 +56,13 @@ DEFINED = {
         clock: rolling
         breakdown: {property: plan}
     """,
+    "retention_hourly": """
+        kind: retention
+        description: Who does anything within hours of the first view.
+        start: view
+        period: hour
+        periods: 2
+    """,
     "trend_revenue": """
         kind: trend
         description: What purchases bring.
@@ -217,6 +224,12 @@ def test_retention_of_named_events_is_read_off_the_rollup(made: Landing) -> None
 def test_rolling_retention_is_asked_of_events(made: Landing) -> None:
     found = rows(made, "breakdown, cohort_date, period_index, persons, cohort_size", "retention_rolling", "2, 3")
     assert found == [("pro", DAY, 0, 3, 3), ("pro", DAY, 1, 1, 3)]
+
+
+def test_retention_by_hours_tells_the_hours_of_a_day_apart(made: Landing) -> None:
+    found = rows(made, "cohort_at, cohort_date, period_index, persons, cohort_size", "retention_hourly", "1, 3")
+    # Of ann, bob and cat, who view within the same hour, bob buys in the next one, and cat views in the one after it.
+    assert found == [(NOON, DAY, 0, 3, 3), (NOON, DAY, 1, 1, 3), (NOON, DAY, 2, 1, 3)]
 
 
 def test_a_trend_has_its_series_and_formulas_by_name(made: Landing) -> None:

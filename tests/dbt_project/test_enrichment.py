@@ -94,7 +94,9 @@ def test_a_table_that_was_made_before_there_was_enrichment_is_filled(made: Landi
     table = made.table("staging.stg_collector__events")
     columns = [
         name
-        for (name,) in made.client.query(f"select name from system.columns where database || '.' || table = '{table}'").result_rows
+        for (name,) in made.client.query(
+            f"select name from system.columns where database || '.' || table = '{table}'"
+        ).result_rows
     ]
     known = {"project_id", "message_id", "context", "properties", "type"}
     added = columns[columns.index("page_url") : columns.index("loaded_at")] + ["country"]

@@ -14,9 +14,7 @@ RECEIVED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.slow
-def test_an_event_of_1970_lies_on_its_own_day_and_in_its_own_week(
-    runtime: Instance, client: Client
-) -> None:
+def test_an_event_of_1970_lies_on_its_own_day_and_in_its_own_week(runtime: Instance, client: Client) -> None:
     with landing(runtime, client) as made:
         made.set_project(1, timezone="America/New_York")
         made.set_project(2, timezone="UTC")

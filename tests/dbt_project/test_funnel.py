@@ -24,9 +24,7 @@ def reached(table: EventTable, events: list[Counted], *steps: str, **question: A
 
 def by_value(table: EventTable, events: list[Counted], *steps: str, **question: Any) -> dict[str, list[int]]:
     """Return the persons at each step by shown value of the plan and its kind."""
-    asked = rows(
-        table, "insights_funnel_actors", events, Question(steps=steps, breakdown="plan", **question), step=1
-    )
+    asked = rows(table, "insights_funnel_actors", events, Question(steps=steps, breakdown="plan", **question), step=1)
     found: dict[str, list[Any]] = {}
     for row in asked:
         found.setdefault(f"{row['breakdown']} {row['breakdown_kind']}", []).append(row["steps_ms"])
@@ -188,9 +186,7 @@ def test_the_conversion_window_starts_at_the_entry_and_a_later_entry_has_its_own
     assert reached(table, events, "a", "b", "c", window=60, end=120) == [1, 1, 1]
 
 
-@pytest.mark.parametrize(
-    ("names", "wanted"), [("abcde", [1] * 5), ("abxcde", [1] * 5), ("abce", [1, 1, 1, 0, 0])]
-)
+@pytest.mark.parametrize(("names", "wanted"), [("abcde", [1] * 5), ("abxcde", [1] * 5), ("abce", [1, 1, 1, 0, 0])])
 def test_other_events_may_come_between_ordered_steps(table: EventTable, names: str, wanted: list[int]) -> None:
     """Mixpanel's three examples of loose ordering, where F comes between and where D is left out.
 

@@ -17,7 +17,9 @@ START = datetime(2024, 5, 6, tzinfo=UTC)
 STATUSES = ["new", "returning", "resurrecting", "dormant", "active"]
 
 
-def rows(table: EventTable, question: Asked, project: int, *, rolled: bool = False, **more: Any) -> list[dict[str, Any]]:
+def rows(
+    table: EventTable, question: Asked, project: int, *, rolled: bool = False, **more: Any
+) -> list[dict[str, Any]]:
     def arguments(bind: Bind) -> dict[str, Any]:
         calendar = question.of_macro(bind)
         source = activity(bind, table, project, question.event, calendar, rolled=rolled, end=calendar["end"])

@@ -51,7 +51,15 @@ PROPERTIES = [
     '{"$price":1.1,"$quantity":3}',
     '{"revenue":"many"}',
 ]
-TRAITS = ["", "", "", '{"plan":"free"}', '{"plan":"pro","seats":2}', '{"seats":"many"}', '{"plan":null,"seats":7,"far":1e999}']
+TRAITS = [
+    "",
+    "",
+    "",
+    '{"plan":"free"}',
+    '{"plan":"pro","seats":2}',
+    '{"seats":"many"}',
+    '{"plan":null,"seats":7,"far":1e999}',
+]
 TRAITS_ONCE = ["", "", '{"plan":"first","source":"ads"}', '{"source":null,"seats":1}', '{"source":"mail"}']
 TRAITS_INCREMENT = ["", "", '{"seats":1}', '{"seats":0.5,"logins":1}']
 
@@ -210,9 +218,7 @@ def a_start_that_comes_late() -> History:
 
 
 @pytest.fixture(scope="module")
-def modelled(
-    runtime: Instance, client: Client, made_histories: dict[int, History]
-) -> Iterator[Landing]:
+def modelled(runtime: Instance, client: Client, made_histories: dict[int, History]) -> Iterator[Landing]:
     """Model the histories in as many runs as there are deliveries.
 
     Late events, identifies and merges are among them, erasures, and projects that change their zone and pause.
@@ -356,9 +362,7 @@ def test_everyone_who_was_active_on_a_day_is_counted_once(
         days: defaultdict[object, list[Counted]] = defaultdict(list)
         for event in history.counted:
             days[event.timestamp.astimezone(history.zone).date()].append(event)
-        wanted |= {
-            (project, day, len(events), len({event.person for event in events})) for day, events in days.items()
-        }
+        wanted |= {(project, day, len(events), len({event.person for event in events})) for day, events in days.items()}
     rows = modelled.rows(
         "select project_id, event_date, sum(events), groupBitmapMerge(persons)"
         " from {marts}.agg_persons_daily group by project_id, event_date"
@@ -451,7 +455,9 @@ def test_the_checkout_funnel_of_every_project_equals_the_reference(
 ) -> None:
     wanted: set[tuple[object, ...]] = set()
     for project, history in made_histories.items():
-        steps = ordered_funnel(history.counted, [is_event(name) for name in STEPS], EARLIEST, LATEST, timedelta(days=14))
+        steps = ordered_funnel(
+            history.counted, [is_event(name) for name in STEPS], EARLIEST, LATEST, timedelta(days=14)
+        )
         wanted |= {(project, each.step, STEPS[each.step - 1], each.persons, each.median_ms) for each in steps}
     rows = modelled.rows("select project_id, step, step_name, persons, median_ms from {marts}.funnel_checkout")
     # A project in which nobody entered has no rows.
@@ -522,7 +528,9 @@ def test_the_history_of_every_trait_equals_the_reference_and_its_end_is_what_the
         changes = person_changes(history.events, named)
         wanted |= {(project, *trait, *dataclasses.astuple(each)) for trait, steps in changes.items() for each in steps}
         for person in set(named.values()):
-            traits = {name: json.loads(steps[-1].value_after) for (owner, name), steps in changes.items() if owner == person}
+            traits = {
+                name: json.loads(steps[-1].value_after) for (owner, name), steps in changes.items() if owner == person
+            }
             current.add((project, person, json.dumps(traits, sort_keys=True, separators=(",", ":"))))
     rows = modelled.rows(
         "select project_id, person_id, trait_name, valid_from, valid_to, operation, value_before, value_after, message_id"
@@ -534,9 +542,7 @@ def test_the_history_of_every_trait_equals_the_reference_and_its_end_is_what_the
     assert {row[5] for row in rows} == {"set", "set_once", "increment"}
 
 
-def test_the_history_of_every_group_equals_the_reference(
-    modelled: Landing, made_histories: dict[int, History]
-) -> None:
+def test_the_history_of_every_group_equals_the_reference(modelled: Landing, made_histories: dict[int, History]) -> None:
     wanted = {
         (project, kind, *trait, each.valid_from, each.valid_to, each.value_before, each.value_after, each.message_id)
         for project, history in made_histories.items()

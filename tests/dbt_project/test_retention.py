@@ -169,12 +169,8 @@ def test_every_breakdown_equals_the_one_that_is_counted_value_by_value(
     table: EventTable, question: Question, top: int, nullable: bool
 ) -> None:
     asked = question.of_reference()
-    series = retention_by_value(
-        question.history, asked, lambda event: str(event.properties.get("plan", "")), top
-    )
-    wanted = [
-        (each.text, each.kind, each.rank, cell) for each in series for cell in each.cells if cell.cohort_size > 0
-    ]
+    series = retention_by_value(question.history, asked, lambda event: str(event.properties.get("plan", "")), top)
+    wanted = [(each.text, each.kind, each.rank, cell) for each in series for cell in each.cells if cell.cohort_size > 0]
     plan = f"nullIf({PLAN}, '')" if nullable else PLAN
     found = rows(table, question, table.put(question.history), breakdown=plan, top=str(top))
     kinds = [(row["breakdown"], row["breakdown_kind"], row["breakdown_rank"]) for row in found]
@@ -202,12 +198,12 @@ def test_every_list_holds_the_persons_that_its_cell_counts(
     assert persons(table, question, table.put(question.history), at, column, **more) == sorted(wanted)
 
 
-@given(
-    sizes=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans(), st.integers(0, 2)), max_size=12)
-)
+@given(sizes=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans(), st.integers(0, 2)), max_size=12))
 def test_averages_leave_out_what_is_not_complete(table: EventTable, sizes: list[tuple[int, int, bool, int]]) -> None:
     drawn = [RetentionCell(START, index, min(back, size), size, done) for back, size, done, index in sizes]
-    values = ", ".join(f"({cell.period_index}, {cell.persons}, {cell.cohort_size}, {cell.is_complete})" for cell in drawn)
+    values = ", ".join(
+        f"({cell.period_index}, {cell.persons}, {cell.cohort_size}, {cell.is_complete})" for cell in drawn
+    )
     structure = "period_index UInt32, persons UInt64, cohort_size UInt64, is_complete Bool"
     grid = f"select * from values('{structure}', {values or '(0, 0, 0, false)'})"
     found = table.client.query(render("insights_retention_averages", grid=grid)).named_results()

@@ -179,7 +179,11 @@ def test_large_sums_keep_their_cents(table: EventTable) -> None:
 
 def test_currencies_are_never_added_up(table: EventTable) -> None:
     history = orders(("ann", 10, "EUR"), ("bob", 20, "usd"), ("bob", 30, ""))
-    assert [(row.currency, row.revenue) for row in of_a_day(table, history)] == [("(none)", 30), ("EUR", 10), ("USD", 20)]
+    assert [(row.currency, row.revenue) for row in of_a_day(table, history)] == [
+        ("(none)", 30),
+        ("EUR", 10),
+        ("USD", 20),
+    ]
     assert [(row.currency, row.revenue) for row in of_a_day(table, history, currency="USD")] == [("USD", 20)]
 
 

@@ -37,7 +37,9 @@ def rows(table: EventTable, question: Asked, project: int, *, rolled: bool = Fal
     def arguments(bind: Bind) -> dict[str, Any]:
         calendar = question.of_macro(bind)
         bounds = {name: calendar[name] for name in ("start", "end")}
-        return calendar | {"activity": activity(bind, table, project, question.event, calendar, rolled=rolled, **bounds)}
+        return calendar | {
+            "activity": activity(bind, table, project, question.event, calendar, rolled=rolled, **bounds)
+        }
 
     return ask(table.client, "insights_stickiness", arguments)
 
@@ -100,9 +102,7 @@ def test_every_count_equals_the_one_that_is_made_person_by_person(
     assert [(row["buckets"], row["persons"]) for row in found] == [
         (count, len(persons)) for count, persons in enumerate(wanted, start=1)
     ]
-    assert [row["persons_at_least"] for row in found] == [
-        sum(map(len, wanted[count:])) for count in range(len(wanted))
-    ]
+    assert [row["persons_at_least"] for row in found] == [sum(map(len, wanted[count:])) for count in range(len(wanted))]
     if wanted:
         count = place % min(len(wanted), 6) + 1
         chosen = set().union(*wanted[count - 1 :]) if at_least else wanted[count - 1]

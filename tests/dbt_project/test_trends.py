@@ -246,9 +246,7 @@ def test_every_trend_of_whole_days_is_read_off_a_rollup_as_it_is_counted(
     compare_with_reference(client, table, drawn)
 
 
-def compare_with_reference(
-    client: Client, table: EventTable, drawn: tuple[list[Counted], dict[str, Any]]
-) -> None:
+def compare_with_reference(client: Client, table: EventTable, drawn: tuple[list[Counted], dict[str, Any]]) -> None:
     history, asked = drawn
     got = points(client, table, table.put(history), asked)
     wanted = expected(history, asked)

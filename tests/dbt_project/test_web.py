@@ -63,12 +63,16 @@ def found(table: EventTable, macro: str, project: int, asked: dict[str, Any], **
         relation = table.name if macro == "insights_web_pages" else sessions(table)
         relation = rollup(table, calendar["timezone"]) if others.get("rolled") else relation
         top = bind(asked["top"], "UInt32")
-        return calendar | {
-            "relation": relation,
-            "project": bind(project, "UInt32"),
-            "breakdown": asked["breakdown"],
-            "top": top,
-        } | others
+        return (
+            calendar
+            | {
+                "relation": relation,
+                "project": bind(project, "UInt32"),
+                "breakdown": asked["breakdown"],
+                "top": top,
+            }
+            | others
+        )
 
     rows: list[Row] = []
     for row in ask(table.client, macro, arguments):
@@ -188,10 +192,12 @@ def test_the_period_before_stands_beside_each_report(table: EventTable) -> None:
     rows = ask(
         table.client,
         "insights_web",
-        lambda bind: of_macro(
-            bind, {"start": START, "end": START + DAY, "interval": "day", "zone": ZoneInfo("UTC"), "week_start": 1}
-        )
-        | {"relation": sessions(table), "project": bind(project, "UInt32"), "compare": "previous"},
+        lambda bind: (
+            of_macro(
+                bind, {"start": START, "end": START + DAY, "interval": "day", "zone": ZoneInfo("UTC"), "week_start": 1}
+            )
+            | {"relation": sessions(table), "project": bind(project, "UInt32"), "compare": "previous"}
+        ),
     )
     assert [(row["period"], row["bucket_index"], row["bounce_rate"], row["views"]) for row in rows] == [
         ("current", 0, 0, 2),

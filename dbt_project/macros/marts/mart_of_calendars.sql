@@ -2,7 +2,7 @@
     A mart of all projects, each in its own calendar: what the block that calls this gives for a calendar, one under the
     other. `columns` are the mart's, name by name with their types. A column of the query has the name of the mart's, or
     `names` has its expression over `found`; a `bucket` becomes bucket_at (the instant at which it begins) and bucket_date
-    (the day in the project's zone), a `cohort` cohort_date. `relation` has a row of every project that may have any.
+    (the day in the project's zone), a `cohort` cohort_at and cohort_date. `relation` has a row of every project that may have any.
 -#}
 {% macro mart_of_calendars(columns, relation, names={}) -%}
 with marts as (
@@ -16,6 +16,7 @@ with marts as (
     {%- set expressions = {
         'bucket_at': 'found.bucket',
         'bucket_date': 'toDate32(found.bucket, ' ~ timezone ~ ')',
+        'cohort_at': 'found.cohort',
         'cohort_date': 'toDate32(found.cohort, ' ~ timezone ~ ')',
     } %}
     {%- do expressions.update(names) %}
