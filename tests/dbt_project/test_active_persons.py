@@ -123,7 +123,7 @@ def test_with_keys_a_project_has_rows_only_where_somebody_was_active(table: Even
     place=st.integers(0, 20),
 )
 def test_every_window_equals_the_one_that_is_counted_day_by_day(
-    table: EventTable, question: Asked, rolled: bool, trailings: list[int], place: int
+    table: EventTable, *, question: Asked, rolled: bool, trailings: list[int], place: int
 ) -> None:
     project = table.put(question.history)
     wanted = [

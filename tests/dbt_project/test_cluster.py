@@ -1,4 +1,4 @@
-"""The project on a cluster: what dbt says to one, and that the run's logic passes when a cluster of one shard answers."""
+"""The project on a cluster: what dbt says to one, and that a run passes when a cluster of one shard answers."""
 
 import dataclasses
 import re
@@ -87,7 +87,11 @@ def refreshed(
 
 def test_every_change_of_a_table_is_made_on_the_whole_cluster(refreshed: Refreshes, shard: OneShard) -> None:
     # Rows that are inserted go to their shards by way of the Distributed table.
-    made = [statement for statement in shard.heard if changes(statement) and not re.match("insert", statement, re.I)]
+    made = [
+        statement
+        for statement in shard.heard
+        if changes(statement) and not re.match("insert", statement, re.IGNORECASE)
+    ]
     assert refreshed
     assert len(made) > 200
     assert [statement[:200] for statement in made if not ON_CLUSTER.search(statement)] == []
@@ -141,6 +145,7 @@ def test_a_static_cohort_of_a_cluster_keeps_who_is_still_there(refreshed: Refres
     assert len(commented) == 2
     # u2 was merged into u1, and u3 erased.
     rows = refreshed.made.rows(
-        "select project_id, user_id from {marts}.cohort_kept left join {marts}.dim_persons using (project_id, person_number)"
+        "select project_id, user_id from {marts}.cohort_kept"
+        " left join {marts}.dim_persons using (project_id, person_number)"
     )
     assert rows == [(1, "u1")]

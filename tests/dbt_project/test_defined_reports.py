@@ -15,8 +15,8 @@ from clickhouse_connect.driver.client import Client
 
 from api.insights.defined import DefinedInsights
 from core.insights.files import scan_definitions
-from core.insights.marts import DEFINITIONS, write_marts
 from core.insights.mart_models import model_of
+from core.insights.marts import DEFINITIONS, write_marts
 from engine.event_table import json_instant
 from engine.landing import MODELS, PROJECT, Landing, landing
 from reference import paths, revenue, web
@@ -67,7 +67,15 @@ DEFINED = {
         last: 4
     """,
     "web_daily": "kind: web\ndescription: d\nprojects: [1, 2, 3]\nlast: 12\n",
-    "web_devices": "kind: web\ndescription: d\nbreakdown: [device_type]\ntop: 1\ninterval: week\nlast: 4\ntotal: true\n",
+    "web_devices": """
+        kind: web
+        description: d
+        breakdown: [device_type]
+        top: 1
+        interval: week
+        last: 4
+        total: true
+    """,
     "web_entries": """
         kind: web
         description: Where sessions with a telephone begin and end.
@@ -462,7 +470,8 @@ def test_revenue_of_other_properties_is_that_of_the_reference(marts: Marts) -> N
                 event,
                 event="order" if event.event == "buy" and event.properties["plan"] else event.event,
                 properties={
-                    **{"revenue": event.properties["paid"], "currency": event.properties["unit"] or "CHF"},
+                    "revenue": event.properties["paid"],
+                    "currency": event.properties["unit"] or "CHF",
                     **{name: event.properties[name] for name in ("plan", "channel")},
                 },
             )

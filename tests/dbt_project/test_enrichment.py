@@ -99,7 +99,7 @@ def test_a_table_that_was_made_before_there_was_enrichment_is_filled(made: Landi
         ).result_rows
     ]
     known = {"project_id", "message_id", "context", "properties", "type"}
-    added = columns[columns.index("page_url") : columns.index("loaded_at")] + ["country"]
+    added = [*columns[columns.index("page_url") : columns.index("loaded_at")], "country"]
     assert not known & set(added)
     made.client.command(f"alter table {table} " + ", ".join(f"drop column {name}" for name in added))
     made.dbt(*BUILD)

@@ -13,7 +13,7 @@ from reference.funnel_figures import top_values
     history=histories(), question=plain_questions(), lost=st.booleans(), step=st.integers(1, 3), page=st.integers(0, 2)
 )
 def test_the_actors_of_a_step_are_listed_page_by_page(
-    table: EventTable, history: list[Counted], question: Question, lost: bool, step: int, page: int
+    table: EventTable, *, history: list[Counted], question: Question, lost: bool, step: int, page: int
 ) -> None:
     count = len(question.steps)
     step = min(step, count)

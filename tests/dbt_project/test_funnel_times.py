@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +26,7 @@ def test_a_histogram_puts_every_conversion_into_one_bin(
         for row in mine:
             assert row["persons"] == sum(row["from_ms"] <= wait < row["to_ms"] for wait in waits)
         assert sum(row["persons"] for row in mine) == len(waits)
-        assert all(before["to_ms"] == after["from_ms"] for before, after in zip(mine, mine[1:], strict=False))
+        assert all(before["to_ms"] == after["from_ms"] for before, after in itertools.pairwise(mine))
         assert len({row["to_ms"] - row["from_ms"] for row in mine}) <= 1
         assert minutes is not None or len(mine) <= bins
         assert minutes is None or all(row["from_ms"] % int(width or 1) == 0 for row in mine)

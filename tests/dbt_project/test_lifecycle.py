@@ -119,7 +119,7 @@ def test_with_keys_each_project_has_its_own_newcomers_and_no_empty_days(table: E
 
 @given(question=asked(), rolled=st.booleans(), status=st.sampled_from(STATUSES), place=st.integers(0, 50))
 def test_every_status_equals_the_one_that_is_told_person_by_person(
-    table: EventTable, question: Asked, rolled: bool, status: str, place: int
+    table: EventTable, *, question: Asked, rolled: bool, status: str, place: int
 ) -> None:
     project = table.put(question.history)
     wanted = lifecycle(question.history, **question.of_reference())

@@ -36,6 +36,7 @@ START = datetime(2024, 3, 30, 22, tzinfo=UTC)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2026, 1, 1, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/Havana", "Asia/Kathmandu"]
+UNIVERSAL = ZoneInfo("UTC")
 DELIVERIES = 3
 # What events say, as JSON: every type, and texts that look like a number or a date.
 PROPERTIES = [
@@ -77,7 +78,7 @@ class History:
     zone: ZoneInfo
     gap: timedelta
     deliveries: list[list[Event]]
-    zone_at_first: ZoneInfo = ZoneInfo("UTC")
+    zone_at_first: ZoneInfo = UNIVERSAL
     gap_at_first: timedelta = timedelta(minutes=30)
     erased: str = ""
 
@@ -194,7 +195,7 @@ def every_refusal() -> History:
         )
         for number, (previous, user) in enumerate(pairs)
     ]
-    return History(zone=ZoneInfo("UTC"), gap=timedelta(minutes=30), deliveries=[aliases[::2], aliases[1::2], []])
+    return History(zone=UNIVERSAL, gap=timedelta(minutes=30), deliveries=[aliases[::2], aliases[1::2], []])
 
 
 def a_start_that_comes_late() -> History:
@@ -214,7 +215,7 @@ def a_start_that_comes_late() -> History:
         )
         for hours, session in ((0, "s1"), (1, "s2"), (12, "s1"))
     )
-    return History(zone=ZoneInfo("UTC"), gap=timedelta(minutes=30), deliveries=[[between, end], [start], []])
+    return History(zone=UNIVERSAL, gap=timedelta(minutes=30), deliveries=[[between, end], [start], []])
 
 
 @pytest.fixture(scope="module")
@@ -533,7 +534,8 @@ def test_the_history_of_every_trait_equals_the_reference_and_its_end_is_what_the
             }
             current.add((project, person, json.dumps(traits, sort_keys=True, separators=(",", ":"))))
     rows = modelled.rows(
-        "select project_id, person_id, trait_name, valid_from, valid_to, operation, value_before, value_after, message_id"
+        "select project_id, person_id, trait_name, valid_from, valid_to, operation, value_before, value_after,"
+        " message_id"
         " from {marts}.fct_trait_changes inner join {marts}.dim_persons using (project_id, person_number)"
     )
     assert len(rows) == len(wanted)
@@ -551,7 +553,8 @@ def test_the_history_of_every_group_equals_the_reference(modelled: Landing, made
         for each in steps
     }
     rows = modelled.rows(
-        "select project_id, group_type, group_id, trait_name, valid_from, valid_to, value_before, value_after, message_id"
+        "select project_id, group_type, group_id, trait_name, valid_from, valid_to, value_before, value_after,"
+        " message_id"
         " from {marts}.fct_group_trait_changes"
     )
     assert len(rows) == len(wanted)

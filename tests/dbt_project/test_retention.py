@@ -114,8 +114,10 @@ def test_a_rolling_period_is_complete_when_it_has_ended_for_the_last_who_may_ent
 
 
 def test_mixpanels_example_of_ten_users_of_whom_seven_and_six_come_back(table: EventTable) -> None:
-    """The example of https://docs.mixpanel.com/reference/retention-query: 10 entered on 2 January 2012, 7 came back
-    between 24 and 48 hours later and 6 between 48 and 72; those of the first 24 hours are not counted here.
+    """The example of https://docs.mixpanel.com/reference/retention-query.
+
+    10 entered on 2 January 2012, 7 came back between 24 and 48 hours later and 6 between 48 and 72; those of the first
+    24 hours are not counted here.
     """
     people = [f"user {number}" for number in range(10)]
     visits = [("a", person, number / 2) for number, person in enumerate(people)]
@@ -166,7 +168,7 @@ def test_every_grid_equals_the_one_that_is_counted_cell_by_cell(table: EventTabl
 
 @given(question=questions(), top=st.integers(1, 3), nullable=st.booleans())
 def test_every_breakdown_equals_the_one_that_is_counted_value_by_value(
-    table: EventTable, question: Question, top: int, nullable: bool
+    table: EventTable, *, question: Question, top: int, nullable: bool
 ) -> None:
     asked = question.of_reference()
     series = retention_by_value(question.history, asked, lambda event: str(event.properties.get("plan", "")), top)

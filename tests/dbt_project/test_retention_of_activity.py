@@ -59,7 +59,7 @@ def persons(table: EventTable, question: Question, project: int, cohort: datetim
 
 @given(question=questions(clocks=("calendar",), whole=True), rolled=st.booleans())
 def test_every_grid_of_sets_equals_the_one_that_is_counted_cell_by_cell(
-    table: EventTable, question: Question, rolled: bool
+    table: EventTable, *, question: Question, rolled: bool
 ) -> None:
     project = table.put(question.history)
     rolled = rolled and question.period != "hour"

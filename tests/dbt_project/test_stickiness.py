@@ -94,7 +94,7 @@ def test_with_keys_each_project_has_rows_up_to_its_stickiest_person(table: Event
 
 @given(question=asked(), rolled=st.booleans(), at_least=st.booleans(), place=st.integers(0, 20))
 def test_every_count_equals_the_one_that_is_made_person_by_person(
-    table: EventTable, question: Asked, rolled: bool, at_least: bool, place: int
+    table: EventTable, *, question: Asked, rolled: bool, at_least: bool, place: int
 ) -> None:
     project = table.put(question.history)
     wanted = stickiness(question.history, **question.of_reference())

@@ -49,7 +49,8 @@ def rollup(table: EventTable, timezone: str) -> str:
     pairs = ", ".join(["('all', '')", *(f"('{name}', {name})" for name in BREAKDOWNS)])
     return (
         f"(select project_id, toDate32(started_at, {timezone}) as started_date, arrayJoin([{pairs}]) as pair,"
-        " pair.1 as dimension, pair.2 as value, count() as sessions, sum(made.views) as views, sum(is_bounce) as bounces,"
+        " pair.1 as dimension, pair.2 as value, count() as sessions, sum(made.views) as views,"
+        " sum(is_bounce) as bounces,"
         " sum(made.duration_ms) as duration_ms, groupBitmapState(person_number) as persons"
         f" from {sessions(table)} as made where made.views > 0 group by project_id, started_date, pair)"
     )
