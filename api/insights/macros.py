@@ -4,7 +4,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined
+from jinja2.environment import TemplateModule
 from jinja2.exceptions import TemplateError
 
 from core.errors import RadixError
@@ -21,10 +22,11 @@ class MacrosMissingError(RadixError):
 
 
 @lru_cache(maxsize=2)
-def _compiled(source: str) -> Template:
+def _compiled(source: str) -> TemplateModule:
     # SQL is no HTML: escaping would break it, and values are bound, never rendered.
     environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - see above
-    return environment.from_string(source)
+    # What stands outside of macros is run once, here.
+    return environment.from_string(source).module
 
 
 class InsightMacros:
@@ -38,15 +40,15 @@ class InsightMacros:
         self._directories = directories
         self._places = " and ".join(map(str, directories))
         self._read_state: tuple[tuple[str, int], ...] = ()
-        self._template: Template | None = None
+        self._module: TemplateModule | None = None
 
     def compile(self) -> None:
         """Do now what the first question would wait half a second for; raises `MacrosMissingError`."""
-        _ = self._current().module
+        self._current()
 
     def render(self, macro: str, **arguments: Argument) -> str:
         """Return the SQL of one macro; raises `MacrosMissingError`."""
-        module = self._current().module
+        module = self._current()
         if not hasattr(module, macro):
             raise MacrosMissingError(f"There is no macro {macro} in {self._places}.")
         try:
@@ -54,16 +56,15 @@ class InsightMacros:
         except (TemplateError, TypeError) as error:
             raise MacrosMissingError(f"The macro {macro} in {self._places} does not render: {error}") from error
 
-    def _current(self) -> Template:
-        files = [file for directory in self._directories for file in sorted(directory.glob("*.sql"))]
-        state = tuple((str(file), file.stat().st_mtime_ns) for file in files)
-        if not files:
-            raise MacrosMissingError(f"There is no .sql file in {self._places}; set RADIXINSIGHT_API_MACROS_DIR.")
-        if self._template is None or state != self._read_state:
-            source = "\n".join(file.read_text(encoding="utf-8") for file in files)
-            try:
-                self._template = _compiled(source)
-            except TemplateError as error:
-                raise MacrosMissingError(f"The macros in {self._places} do not compile: {error}") from error
-            self._read_state = state
-        return self._template
+    def _current(self) -> TemplateModule:
+        try:
+            files = [file for directory in self._directories for file in sorted(directory.glob("*.sql"))]
+            state = tuple((str(file), file.stat().st_mtime_ns) for file in files)
+            if not files:
+                raise MacrosMissingError(f"There is no .sql file in {self._places}; set RADIXINSIGHT_API_MACROS_DIR.")
+            if self._module is None or state != self._read_state:
+                self._module = _compiled("\n".join(file.read_text(encoding="utf-8") for file in files))
+                self._read_state = state
+        except (TemplateError, TypeError, OSError, UnicodeError) as error:
+            raise MacrosMissingError(f"The macros in {self._places} do not compile: {error}") from error
+        return self._module

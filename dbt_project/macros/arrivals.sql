@@ -158,7 +158,17 @@
     {%- if execute and is_incremental() and has_ids() -%}
     insert into {{ ids }} (project_id, id_hash, received_date)
     {{ staged_ids() }}
-    where toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
+    where
+        toStartOfMinute(inserted_at) in ({{ unsettled_minutes() }})
+        {%- if has_rows(arrivals_table('erased')) %}
+        -- What counts in place of what was erased may have landed in another minute.
+        or (project_id, message_id) in (
+            select
+                project_id,
+                message_id
+            from {{ arrivals_table('erased') }}
+        )
+        {%- endif %}
     {%- else -%}
     {#- Looked up one by one: small granules. #}
     {% call replace_whole(ids, '(project_id, id_hash)', settings='index_granularity = 512') %}

@@ -35,8 +35,8 @@
 {% macro facts_rules() -%}
     {%- set checksums = [context_rules() | trim] -%}
     {%- for name in [
-        'stg_collector__events', 'int_events_linking', 'int_aliases_ranked', 'int_users_merged', 'int_devices_linked', 'int_events_identified',
-        'int_events_enriched', 'int_sdk_sessions', 'int_sessions_derived', 'fct_events',
+        'stg_collector__events', 'int_events_linking', 'int_aliases_ranked', 'int_users_merged', 'int_devices_linked',
+        'int_events_identified', 'int_events_enriched', 'int_sdk_sessions', 'int_sessions_derived', 'fct_events',
     ] -%}
         {%- do checksums.append(graph.nodes['model.radixinsight.' ~ name].checksum.checksum) -%}
     {%- endfor -%}
@@ -140,21 +140,15 @@
     {% endcall %}
 {%- endmacro %}
 
-{% macro changed_events(columns) -%}
-    select {{ columns | join(', ') }}
-    from {{ ref('int_events_changed') }}
+{#- Told by the type alone, so that to count these reads no ids. -#}
+{% macro may_link_persons() -%}
+    type in ('identify', 'alias')
 {%- endmacro %}
 
-{% macro events_that_stay(columns) -%}
-    {{ changed_events(columns) }}
-    where not is_removed
-{%- endmacro %}
-
-{#- Of an event of staging: whether it says that two ids are one person's. -#}
-{% macro links_persons() -%}
-    (type = 'alias' or (type = 'identify' and anonymous_id != '' and user_id != ''))
-{%- endmacro %}
-
+{#-
+    The loads of staging that have another number of linking events than int_events_linking does. A load only shrinks: what
+    replaces an event, or is taken in later, is of another load.
+-#}
 {% macro loads_with_other_links(columns) -%}
     select {{ columns | join(', ') }}
     from (
@@ -162,7 +156,7 @@
             loaded_at,
             toInt64(1) as events
         from {{ ref('stg_collector__events') }}
-        where {{ links_persons() }}
+        where {{ may_link_persons() }}
         union all
         select
             loaded_at,

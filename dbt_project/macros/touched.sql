@@ -70,7 +70,17 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The events whose rows this run makes. -#}
+{#- The events that changed, those of them that stay, those whose rows this run makes. -#}
+{% macro changed_events(columns) -%}
+    select {{ columns | join(', ') }}
+    from {{ ref('int_events_changed') }}
+{%- endmacro %}
+
+{% macro events_that_stay(columns) -%}
+    {{ changed_events(columns) }}
+    where not is_removed
+{%- endmacro %}
+
 {% macro events_to_make(columns) -%}
     select {{ columns | join(', ') }}
     from {{ ref('int_events_stale') }}

@@ -30,12 +30,20 @@ def test_an_edited_macro_is_used_from_the_next_query_on(tmp_path: Path) -> None:
         "{%- macro a(x) -%}{{ y }}{%- endmacro -%}",
         "{%- macro a() -%}",
         "{%- macro a() -%}{%- endmacro -%}",
+        "{{ ref('a') }}",
+        "{% set a = 1 + 'x' %}",
     ],
 )
 def test_a_macro_that_is_missing_or_broken_is_named(tmp_path: Path, source: str) -> None:
     (tmp_path / "a.sql").write_text(source)
     with pytest.raises(MacrosMissingError, match="macro"):
         InsightMacros(tmp_path).render("a", x="1")
+
+
+def test_a_file_that_cannot_be_read_is_told_when_all_are_compiled(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_bytes(b"\xff")
+    with pytest.raises(MacrosMissingError, match="do not compile"):
+        InsightMacros(tmp_path).compile()
 
 
 def test_a_directory_without_macros_is_named(tmp_path: Path) -> None:

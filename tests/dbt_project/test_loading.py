@@ -1,5 +1,6 @@
 """What a run takes in from the landing table, whatever happened to the runs before."""
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from engine.event_table import sql_instant
-from engine.landing import Landing, landing
+from engine.landing import MODELS, Landing, landing
 from reference.events import Event
 from runtime.instance import Instance
 
@@ -30,6 +31,25 @@ def event(message_id: str, *, received_after_s: int) -> Event:
     return Event(
         message_id=message_id, event=f"{received_after_s}", user_id="x", timestamp=START, received_at=received_at
     )
+
+
+def sent(message_id: str, *, day: int, hour: int = 0, user: str = "kept") -> Event:
+    """Return what was received on a day and happened at an hour of the first one."""
+    at = START + timedelta(hours=hour)
+    return Event(message_id=message_id, event="e", user_id=user, timestamp=at, received_at=START + timedelta(days=day))
+
+
+def run_daily(landed: Landing, *arguments: str) -> list[list[tuple[object, ...]]]:
+    """Run the models up to the days, and return what is in some of them."""
+    landed.dbt(*MODELS, *arguments, "--select", "+agg_events_daily")
+    return [
+        landed.rows(sql)
+        for sql in (
+            f"select project_id, message_id, received_at from {{staging}}.{MODEL} order by all",
+            "select project_id, message_id, timestamp, received_at from {marts}.fct_events order by all",
+            "select project_id, event_date, sum(events) from {marts}.agg_events_daily group by all order by all",
+        )
+    ]
 
 
 @pytest.mark.slow
@@ -78,6 +98,58 @@ def test_dropped_duplicates_are_not_read_again(landed: Landing) -> None:
     landed.deliver(1, [event("m", received_after_s=9)], inserted_at=START + timedelta(hours=1))
     landed.dbt("run", "--select", MODEL)
     assert landed.rows(CONTENTS) == []
+
+
+@pytest.mark.slow
+def test_what_counts_in_place_of_what_was_erased_is_known_when_it_comes_again(landed: Landing) -> None:
+    for project in (2, 3):
+        landed.set_project(project, timezone="UTC", session_gap_minutes=30)
+    for project in (1, 2, 3):
+        counted = sent("m", day=1, user="erased")
+        landed.deliver(project, [counted, sent("n", day=1, user="other")], inserted_at=counted.received_at)
+        dropped = sent("m", day=3)
+        landed.deliver(project, [dropped], inserted_at=dropped.received_at)
+    # Another dropped repetition beside somebody who is erased later, so that its minute is read again.
+    beside = sent("m", day=4, hour=5)
+    landed.deliver(3, [beside, sent("q", day=4, user="erased later")], inserted_at=beside.received_at)
+    run_daily(landed)
+    for project in (1, 2, 3):
+        landed.erase(project, "erased")
+    run_daily(landed)
+    for project, hour in ((1, 0), (2, 5)):
+        again = sent("m", day=5, hour=hour)
+        landed.deliver(project, [again], inserted_at=again.received_at)
+    landed.erase(3, "erased later")
+    assert run_daily(landed) == run_daily(landed, "--full-refresh")
+
+
+@pytest.mark.slow
+def test_a_repetition_is_known_whose_id_an_older_version_wrote_down(landed: Landing) -> None:
+    first, again = sent("m", day=1), sent("m", day=5, hour=5)
+    landed.deliver(1, [first], inserted_at=first.received_at)
+    run_daily(landed)
+    landed.client.command(f"alter table {landed.table(f'staging.{MODEL}_ids')} drop column received_date")
+    landed.deliver(1, [again], inserted_at=again.received_at)
+    expected = run_daily(landed)
+    landed.deliver(1, [sent("m", day=6, hour=6)], inserted_at=again.received_at + timedelta(days=1))
+    assert run_daily(landed) == expected
+    assert landed.rows(f"select received_at from {{staging}}.{MODEL}") == [(first.received_at,)]
+
+
+@pytest.mark.slow
+def test_an_identify_that_was_erased_or_taken_in_late_links_no_longer_or_does(landed: Landing) -> None:
+    def link(device: str, day: int) -> Event:
+        return dataclasses.replace(
+            sent(f"{device} {day}", day=day, user="known"), type="identify", event="$identify", anonymous_id=device
+        )
+
+    links = "select anonymous_id from {intermediate}.int_devices_linked order by all"
+    landed.deliver(1, [link("d1", 1), link("d2", 1), link("d3", 1)], inserted_at=START)
+    landed.dbt("run", "--select", "+int_devices_linked")
+    landed.client.command(f"delete from {landed.table('raw.events')} where anonymous_id = 'd1'")
+    landed.deliver(1, [link("d4", 2)], inserted_at=START + timedelta(days=2))
+    landed.dbt("run", "--select", "+int_devices_linked")
+    assert landed.rows(links) == [("d2",), ("d3",), ("d4",)]
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2026, 1, 1, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/Havana", "Asia/Kathmandu"]
 UNIVERSAL = ZoneInfo("UTC")
-DELIVERIES = 3
+DELIVERIES = 4
 # What events say, as JSON: every type, and texts that look like a number or a date.
 PROPERTIES = [
     "",
@@ -72,7 +72,7 @@ ids = st.sampled_from(["x", "y", "z", "w"])
 class History:
     """A project's settings, now and at first, and what arrives for it, delivery by delivery.
 
-    Before the last delivery everything that names one of the ids is erased.
+    Before one of the deliveries everything that names one of the ids is erased.
     """
 
     zone: ZoneInfo
@@ -81,6 +81,7 @@ class History:
     zone_at_first: ZoneInfo = UNIVERSAL
     gap_at_first: timedelta = timedelta(minutes=30)
     erased: str = ""
+    erased_before: int = 1
 
     @property
     def events(self) -> list[Event]:
@@ -89,7 +90,7 @@ class History:
             event
             for number, delivery in enumerate(self.deliveries)
             for event in delivery
-            if number == DELIVERIES - 1 or not self.erased or self.erased not in {event.user_id, event.anonymous_id}
+            if number >= self.erased_before or not self.erased or self.erased not in {event.user_id, event.anonymous_id}
         ]
         return deduplicate(kept)
 
@@ -155,6 +156,7 @@ def histories(draw: st.DrawFn) -> History:
         zone_at_first=ZoneInfo(draw(st.sampled_from(ZONES))),
         gap_at_first=timedelta(minutes=draw(st.sampled_from([10, 30, 60]))),
         erased=draw(st.sampled_from(["", "", "", "x", "y"])),
+        erased_before=draw(st.integers(1, DELIVERIES - 1)),
     )
 
 
@@ -195,7 +197,7 @@ def every_refusal() -> History:
         )
         for number, (previous, user) in enumerate(pairs)
     ]
-    return History(zone=UNIVERSAL, gap=timedelta(minutes=30), deliveries=[aliases[::2], aliases[1::2], []])
+    return History(zone=UNIVERSAL, gap=timedelta(minutes=30), deliveries=[aliases[::2], aliases[1::2], [], []])
 
 
 def a_start_that_comes_late() -> History:
@@ -215,7 +217,7 @@ def a_start_that_comes_late() -> History:
         )
         for hours, session in ((0, "s1"), (1, "s2"), (12, "s1"))
     )
-    return History(zone=UNIVERSAL, gap=timedelta(minutes=30), deliveries=[[between, end], [start], []])
+    return History(zone=UNIVERSAL, gap=timedelta(minutes=30), deliveries=[[between, end], [start], [], []])
 
 
 @pytest.fixture(scope="module")
@@ -235,12 +237,11 @@ def deliver(made: Landing, histories: dict[int, History]) -> None:
         # An hour apart, so that a run has to tell new rows from old ones.
         arrived = datetime(2024, 4, 5, number, tzinfo=UTC)
         for project, history in histories.items():
-            is_first, is_last = number == 0, number == DELIVERIES - 1
-            zone, gap = (history.zone_at_first, history.gap_at_first) if is_first else (history.zone, history.gap)
+            zone, gap = (history.zone, history.gap) if number else (history.zone_at_first, history.gap_at_first)
             if number <= 1:
                 gap_minutes = int(gap / timedelta(minutes=1))
                 made.set_project(project, timezone=zone.key, session_gap_minutes=gap_minutes, updated_at=arrived)
-            if is_last and history.erased:
+            if number == history.erased_before and history.erased:
                 made.erase(project, history.erased)
             made.deliver(project, history.deliveries[number], inserted_at=arrived)
         made.dbt("run" if number else "build")

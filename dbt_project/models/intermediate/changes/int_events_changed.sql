@@ -62,7 +62,7 @@ select
     message_id,
     timestamp,
     received_at,
-    -- A message id may be removed in one form and new in another: at one instant, it is new.
+    -- A delivery that was taken in again is removed in one form and new in another: it is new.
     min(is_removed) as is_removed,
     toLowCardinality('arrived') as reason
 from arrived

@@ -10,7 +10,7 @@ with identifies as (
         sequence,
         message_id
     from {{ ref('int_events_linking') }}
-    where type = 'identify'
+    where type = 'identify' and anonymous_id != '' and user_id != ''
 ),
 
 aliases as (

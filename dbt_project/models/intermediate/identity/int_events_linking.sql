@@ -1,6 +1,6 @@
 {#-
-    Devices and merges follow from a few events in a hundred, and from all of those each time: they are kept apart, or each
-    run would look for them in all history. A load of staging that has another number of them now is read again.
+    Devices and merges follow from a few events in a hundred, and from all of those each time. They are kept apart, so that a
+    run reads only the types of all events, to count them. A load that has another number of them now is read again.
 -#}
 {{
     config(
@@ -29,4 +29,4 @@ select
     sequence,
     loaded_at
 from {{ ref('stg_collector__events') }}
-where {{ links_persons() }} and {{ is_to_read }}
+where {{ may_link_persons() }} and {{ is_to_read }}

@@ -94,14 +94,15 @@ known as (
     from {{ this }}
     where
         {%- if has_ids() %}
-        (project_id, toDate(received_at)) in (
-            {{ days_of_known('source') | indent(12) }}
-            union all
-            -- Of a run that died before it kept their ids, which read the same deliveries.
-            select
-                project_id,
-                toDate(received_at) as received_date
-            from source
+        (
+            (project_id, toDate(received_at)) in ({{ days_of_known('source') | indent(12) }})
+            -- The same deliveries, of a run that died before it kept their ids.
+            or (project_id, received_at) in (
+                select
+                    project_id,
+                    received_at
+                from source
+            )
         )
         and {% endif -%}
         (project_id, message_id) in (
