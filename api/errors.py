@@ -58,7 +58,7 @@ class InsightNotFoundError(RadixError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"No insight {name!r} is defined for this project. GET /v1/projects/{{project_id}}/insights/defined lists "
-            "those that are."
+            "those that are; of a file that cannot be read `radixinsight insights check` says why."
         )
 
 
@@ -107,10 +107,10 @@ class NotModelledYetError(RadixError):
     code: ClassVar[str] = "not_modelled_yet"
     title: ClassVar[str] = "The data has not been modelled yet"
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, missing: str) -> None:
         super().__init__(
-            f"A table of {database} that the answer is read from does not exist yet. It is built by the next model "
-            "run, within 5 minutes; the Dagster page shows its progress.",
+            f"What the answer is read from does not exist yet: {missing}. It is built by the next model run, "
+            "within 5 minutes; the Dagster page shows its progress.",
             headers={"Retry-After": "30"},
         )
 

@@ -82,6 +82,6 @@ UNANSWERABLE = documented(
     503,
     "An engine is away, see `missing`, or no model run has finished yet",
     UnavailableError("clickhouse"),
-    NotModelledYetError("marts"),
+    NotModelledYetError("a table of marts"),
 )
 TIMED_OUT = documented(504, "The query ran longer than one query may", QueryTimeoutError(30))

@@ -282,7 +282,7 @@ class Warehouse:
         if code in _LIMITS:
             return QueryTooLargeError(_LIMITS[code], getattr(settings, _LIMITS[code]))
         if code in _NO_SUCH_TABLE:
-            return NotModelledYetError(settings.marts_database)
+            return NotModelledYetError(f"a table of {settings.marts_database}")
         if code is not None:
             _logger.error("query_failed", clickhouse_code=code, error=str(error))
             return QueryFailedError(

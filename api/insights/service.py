@@ -172,7 +172,7 @@ class Insights:
         """
         insight = self._defined.find(project.id, name)
         if insight.version not in await self._warehouse.comment(insight.name):
-            raise NotModelledYetError(f"{self._settings.marts_database} for {insight.name} as it is defined now")
+            raise NotModelledYetError(f"{insight.name} as it is defined now")
         computed, meta = await self._answers.read(project, self._defined.rows(insight, query.limit))
         data = MartData(
             name=insight.name,

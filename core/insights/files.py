@@ -88,11 +88,11 @@ def scan_definitions(directory: Path) -> tuple[list[DefinedInsight], list[Proble
     problems += wrong_lists
     # Each that goes may leave others without a cohort of theirs.
     while wrong := {
-        name: message
+        name: missing
         for name, insight in found.items()
-        if (message := _misses_list(insight, lists) or _misses_cohort(insight, found)) is not None
+        if (missing := _misses_list(insight, lists) or _misses_cohort(insight, found)) is not None
     }:
-        problems += [Problem(shown(found[name].file), 1, "", message) for name, message in wrong.items()]
+        problems += [_problem_with(found[name].file, *what) for name, what in wrong.items()]
         found = {name: insight for name, insight in found.items() if name not in wrong}
     return list(found.values()), problems
 
@@ -110,22 +110,28 @@ def _lists_beside(directory: Path) -> tuple[set[str], list[Problem]]:
     return sound, [Problem(shown(file), fault[0], "", fault[1]) for file, fault in faults.items() if fault is not None]
 
 
-def _misses_list(insight: DefinedInsight, lists: set[str]) -> str | None:
+def _problem_with(file: Path, name: str, message: str) -> Problem:
+    """Return the problem with a name, at the line where the file has it first; the first one where only others do."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return Problem(shown(file), next((place for place, line in enumerate(lines, 1) if name in line), 1), "", message)
+
+
+def _misses_list(insight: DefinedInsight, lists: set[str]) -> tuple[str, str] | None:
     """Say which list a definition names that is not there: dbt would build nothing at all."""
     missing = min(lists_in(insight.definition) - lists, default=None)
-    return None if missing is None else f"there is no list {missing} in {LISTS}, or it cannot be read"
+    return None if missing is None else (missing, f"there is no list {missing} in {LISTS}, or it cannot be read")
 
 
-def _misses_cohort(insight: DefinedInsight, found: Mapping[str, DefinedInsight]) -> str | None:
+def _misses_cohort(insight: DefinedInsight, found: Mapping[str, DefinedInsight]) -> tuple[str, str] | None:
     """Say which cohort a definition names that is not there, or that itself is made of it."""
     seen: set[str] = set()
     waiting = cohorts_in(insight.definition)
     while waiting:
         name = waiting.pop()
         if name not in found:
-            return f"there is no {name}, or it cannot be read"
+            return name, f"there is no {name}, or it cannot be read"
         if name == insight.name:
-            return f"{name} would be made of itself"
+            return name, f"{name} would be made of itself"
         if name not in seen:
             seen.add(name)
             waiting |= cohorts_in(found[name].definition)
@@ -248,6 +254,8 @@ def _sentence(error: Mapping[str, Any]) -> str:
         "union_tag_not_found": _KIND,
         "union_tag_invalid": _KIND,
         "model_attributes_type": "a definition is a mapping: kind, description and what the kind wants",
+        "tuple_type": "it has to be a list",
+        "model_type": "it has to be a mapping of keys to values",
         "too_short": f"there have to be at least {error.get('ctx', {}).get('min_length')}",
     }
     text = known.get(str(error["type"])) or str(error["msg"]).removeprefix("Value error, ")

@@ -1,10 +1,10 @@
 {#-
     The calendars of all projects with events: one row per time zone and first weekday. The engine wants a zone as a
     constant, so that a model which cuts calendar buckets for all projects renders one part per calendar. A query runs
-    for it; while dbt only parses, there are none.
+    for it; while dbt only parses, or makes documents of models that are not built, there are none.
 -#}
 {% macro calendars(events, projects) -%}
-    {%- if not execute -%}
+    {%- if not execute or load_relation(events) is none -%}
         {{ return([]) }}
     {%- endif -%}
     {%- set query -%}

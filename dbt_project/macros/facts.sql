@@ -20,14 +20,30 @@
     {{ facts() }}_{{ kind }}
 {%- endmacro %}
 
-{#- Whether all events are made anew in this run. -#}
+{#-
+    Whether all events are made anew in this run. Asked of the run and not of the model: the numbers of persons are never made
+    anew, and still have to be given to all who have none.
+-#}
 {% macro rebuilds_facts() -%}
-    {%- if not execute or should_full_refresh() or existing_table(facts_table('settled_rules')) is none -%}
+    {%- if not execute or flags.FULL_REFRESH or existing_table(facts_table('settled_rules')) is none -%}
         {{ return(true) }}
     {%- elif has_rows(facts_table('settled_rules'), "rules != '" ~ facts_rules() ~ "'") -%}
         {{ return(true) }}
     {%- else -%}
         {{ return(not is_as_described(existing_table(facts()), graph.nodes['model.radixinsight.fct_events'])) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- What a run before this one left of persons and sessions is of a few events: all events want all of both. -#}
+{% macro require_whole_inputs() -%}
+    {%- if execute and flags.WHICH in ['run', 'build'] and rebuilds_facts() -%}
+        {%- for name in ['int_persons_numbered', 'int_sessions_derived'] -%}
+            {%- if 'model.radixinsight.' ~ name not in selected_resources -%}
+                {%- do exceptions.raise_compiler_error(
+                    'fct_events is made anew as a whole, which needs ' ~ name ~ ' in the same run: select +fct_events+.'
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
 

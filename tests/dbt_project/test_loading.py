@@ -124,6 +124,18 @@ def test_what_counts_in_place_of_what_was_erased_is_known_when_it_comes_again(la
 
 
 @pytest.mark.slow
+def test_a_full_refresh_counts_who_is_new_and_refuses_to_leave_out_what_it_needs(landed: Landing) -> None:
+    known, new = sent("m", day=1), sent("n", day=2, user="new")
+    landed.deliver(1, [known], inserted_at=known.received_at)
+    run_daily(landed)
+    landed.deliver(1, [new], inserted_at=new.received_at)
+    _, facts, _ = run_daily(landed, "--full-refresh")
+    assert [row[1] for row in facts] == ["m", "n"]
+    with pytest.raises(AssertionError, match=r"select \+fct_events\+"):
+        landed.dbt("run", "--full-refresh", "--select", "fct_events")
+
+
+@pytest.mark.slow
 def test_a_repetition_is_known_whose_id_an_older_version_wrote_down(landed: Landing) -> None:
     first, again = sent("m", day=1), sent("m", day=5, hour=5)
     landed.deliver(1, [first], inserted_at=first.received_at)

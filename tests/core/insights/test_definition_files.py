@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_criterion_is_named_too(tmp_path: Path, who: str, e
         ("lifecycle", "interval: year", "3: interval: input should be 'hour', 'day', 'week' or 'month'"),
         ("lifecycle", "events: {evnt: a}", "3: events.evnt: there is no such key here"),
         ("stickiness", "last: 0", "3: last: input should be greater than or equal to 1"),
-        ("stickiness", "events: [a, b]", "3: events: input should be a valid dictionary"),
+        ("stickiness", "events: [a, b]", "3: events: it has to be a mapping of keys to values"),
         ("paths", "nodes: screens", "3: nodes: input should be 'event' or 'page_path'"),
         ("paths", "window: 30", "3: window: '30' is not a length of time"),
         ("paths", "exclude:\n- a\n- {event: b, whre: []}", "5: exclude.1.whre: there is no such key here"),
@@ -271,17 +271,18 @@ def test_a_cohort_that_is_missing_or_made_of_itself_is_named(tmp_path: Path) -> 
     )
     found, problems = scan_definitions(tmp_path)
     assert found == []
-    assert {(problem.file.partition("/")[2], problem.message) for problem in problems} == {
-        ("cohort_a.yml", "there is no cohort_b, or it cannot be read"),
-        ("cohort_b.yml", "cohort_b would be made of itself"),
-        ("cohort_c.yml", "cohort_c would be made of itself"),
-        ("cohort_d.yml", "there is no cohort_e, or it cannot be read"),
-        ("funnel_a.yml", "there is no cohort_x, or it cannot be read"),
+    # The line is that of the cohort's name, and the first one where another cohort names it.
+    assert {(problem.file.partition("/")[2], problem.line, problem.message) for problem in problems} == {
+        ("cohort_a.yml", 3, "there is no cohort_b, or it cannot be read"),
+        ("cohort_b.yml", 1, "cohort_b would be made of itself"),
+        ("cohort_c.yml", 1, "cohort_c would be made of itself"),
+        ("cohort_d.yml", 3, "there is no cohort_e, or it cannot be read"),
+        ("funnel_a.yml", 3, "there is no cohort_x, or it cannot be read"),
     }
 
 
 LISTED = "kind: cohort\ndescription: d\nwho: [{any: [{listed: customers}]}]\n"
-UNREADABLE = "insights/cohort_x.yml:1: there is no list customers in seeds/lists, or it cannot be read"
+UNREADABLE = "insights/cohort_x.yml:3: there is no list customers in seeds/lists, or it cannot be read"
 
 
 def test_a_list_may_have_what_csv_allows_and_nobody_on_it(tmp_path: Path) -> None:

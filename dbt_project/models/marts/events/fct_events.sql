@@ -26,6 +26,8 @@
 -- depends_on: {{ ref('int_events_changed') }}
 -- depends_on: {{ ref('int_keys_hashed') }}
 
+{{- require_whole_inputs() }}
+
 {%- set passed = [
     'project_id', 'message_id', 'type', 'event', 'timestamp', 'received_at', 'sequence', 'group_type', 'group_id',
     'properties', 'traits', 'traits_once', 'traits_increment', 'page_host', 'page_path', 'page_query',
