@@ -14,6 +14,10 @@ query ($before: Float!) { runsOrError(filter: {
   statuses: [NOT_STARTED, STARTING, STARTED, CANCELING], createdBefore: $before }) {
   ... on Runs { results { runId } } } }
 """
+_ENDED_REFRESHES = """
+query { runsOrError(filter: { pipelineName: "refresh", statuses: [SUCCESS, FAILURE] }, limit: 100) {
+  ... on Runs { results { status endTime } } } }
+"""
 _CANCEL = """
 mutation ($runs: [String!]!) {
   terminateRuns(runIds: $runs, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename } }
@@ -37,6 +41,15 @@ async def daemons_are_at_work(web_port: int, since: float) -> bool:
     health = ((data or {}).get("instance") or {}).get("daemonHealth") or {}
     required = [status for status in health.get("allDaemonStatuses", []) if status["required"]]
     return bool(required) and all((status["lastHeartbeatTime"] or 0) > since for status in required)
+
+
+async def failed_refreshes(web_port: int) -> list[float]:
+    """Return when each refresh since the last one that succeeded failed (seconds since 1970), the newest first."""
+    data = await ask_graphql(web_port, _ENDED_REFRESHES)
+    runs = ((data or {}).get("runsOrError") or {}).get("results", [])
+    statuses = [run["status"] for run in runs]
+    failed = statuses.index("SUCCESS") if "SUCCESS" in statuses else len(statuses)
+    return [run["endTime"] for run in runs[:failed]]
 
 
 async def cancel_abandoned_runs(web_port: int, before: float) -> int:

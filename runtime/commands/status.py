@@ -1,12 +1,15 @@
 """`radixinsight status`: what runs, where, since when, and how much memory it takes."""
 
+import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from runtime import dagster_status
 from runtime.commands.options import DataDirOption, JsonOption, read_settings
 from runtime.directory import DataDirectory
 from runtime.memory import Memory, of_tree
@@ -46,6 +49,7 @@ def describe(directory: DataDirectory) -> dict[str, Any]:
     return {
         "phase": record.phase,
         "events": describe_events(record),
+        "refresh": describe_refresh(record),
         "message": record.message,
         "data_dir": str(directory.root),
         "port_base": record.port_base,
@@ -81,6 +85,15 @@ def describe_events(record: SupervisorRecord) -> dict[str, float]:
         if name is not None:
             shown[name] = max(shown.get(name, 0.0), float(value))
     return shown
+
+
+def describe_refresh(record: SupervisorRecord) -> dict[str, float]:
+    """Return how many refreshes failed since the last one that succeeded, and for how many seconds; empty for none."""
+    web = record.process("dagster-web")
+    if web is None or web.pid is None or not web.address:
+        return {}
+    failed = asyncio.run(dagster_status.failed_refreshes(urlsplit(web.address).port or 0))
+    return {"failed": len(failed), "failing_s": now() - failed[-1]} if failed else {}
 
 
 def of_tree_without(record: SupervisorRecord) -> Memory:
@@ -134,6 +147,8 @@ def _print_table(report: dict[str, Any]) -> None:
     console.print(table)
     if report["events"]:
         console.print(_events_line(report["events"]), highlight=False)
+    if report["refresh"]:
+        console.print(f"[red]{_refresh_line(report)}[/red]", highlight=False)
 
 
 def _events_line(events: dict[str, float]) -> str:
@@ -142,6 +157,13 @@ def _events_line(events: dict[str, float]) -> str:
         if name in events:
             parts.append(f"newest canary in {place} {duration(events[name])}")
     return f"Events: {', '.join(parts)}"
+
+
+def _refresh_line(report: dict[str, Any]) -> str:
+    refresh = report["refresh"]
+    page = next(process["address"] for process in report["processes"] if process["name"] == "dagster-web")
+    times = "once" if refresh["failed"] == 1 else f"{refresh['failed']} times in a row"
+    return f"Refresh: failed {times}, first {duration(refresh['failing_s'])} ago; why: {page}/runs"
 
 
 def _mebibytes(value: int) -> str:
