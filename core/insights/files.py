@@ -111,9 +111,15 @@ def _lists_beside(directory: Path) -> tuple[set[str], list[Problem]]:
 
 
 def _problem_with(file: Path, name: str, message: str) -> Problem:
-    """Return the problem with a name, at the line where the file has it first; the first one where only others do."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return Problem(shown(file), next((place for place, line in enumerate(lines, 1) if name in line), 1), "", message)
+    """Return the problem with a cohort or list, at the line that names it; the first one where only others do."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = re.compile(rf"\b(cohort|listed)\W+{re.escape(name)}\b")
+    return Problem(
+        shown(file), next((place for place, line in enumerate(lines, 1) if names.search(line)), 1), "", message
+    )
 
 
 def _misses_list(insight: DefinedInsight, lists: set[str]) -> tuple[str, str] | None:
@@ -197,10 +203,12 @@ class _Reader:
             raise self._error(
                 node, key, f"it is nested deeper than {_DEEPEST} levels, or has over {_MOST_NODES:,} values"
             )
+        if isinstance(node, yaml.ScalarNode) and not _is_text(node.value):
+            raise self._error(node, key, "it holds half of a character (a lone surrogate)")
         if isinstance(node, yaml.MappingNode):
             found: dict[str, Any] = {}
             for name_node, value_node in node.value:
-                name = str(name_node.value)
+                name = str(self.value(name_node, key, depth + 1))
                 if name in found:
                     raise self._error(name_node, _join(key, name), "the key stands there twice")
                 found[name] = self.value(value_node, _join(key, name), depth + 1)
@@ -265,6 +273,10 @@ def _sentence(error: Mapping[str, Any]) -> str:
 def shown(file: Path) -> str:
     """Return how a file is named to people: `insights/funnel_checkout.yml`."""
     return f"{file.parent.name}/{file.name}"
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _join(key: str, name: str) -> str:

@@ -57,14 +57,17 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Way = Annotated[list[Name], Field(min_length=1)]
+
+
 class Subject(Document):
     """What is looked at: exactly one of a property of the event, a column of `fct_events`, a trait of the person."""
 
     property: Annotated[
-        Name | list[Name] | None, Field(description="Property of the event; a list is the way to a nested one.")
+        Name | Way | None, Field(description="Property of the event; a list is the way to a nested one.")
     ] = None
     column: Annotated[Column | None, Field(description="Column of `fct_events`.")] = None
-    trait: Annotated[Name | list[Name] | None, Field(description="Current trait of the person.")] = None
+    trait: Annotated[Name | Way | None, Field(description="Current trait of the person.")] = None
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:

@@ -157,12 +157,12 @@ def _paths(paths: PathsDefinition) -> Model:
 
 # By which the sessions of a day are counted already.
 _ROLLED = {(), ("channel",), ("country",), ("device_type",), ("browser",), ("os",)}
-_OF_VIEWS: list[Column] = [
+_VIEW_COLUMNS: list[Column] = [
     ("visitors", "UInt64", "How many persons viewed a page or screen."),
     ("views", "UInt64", "How many page and screen views."),
     ("sessions", "UInt64", "In how many sessions they were."),
 ]
-_OF_SESSIONS: list[Column] = [
+_SESSION_COLUMNS: list[Column] = [
     ("visitors", "UInt64", "How many persons had a session with a page or screen view."),
     ("sessions", "UInt64", "How many such sessions started."),
     ("views", "UInt64", "How many page and screen views they have."),
@@ -191,7 +191,7 @@ def _web(web: WebDefinition) -> Model:
         PROJECT,
         *_bucket(web.interval, total=web.total),
         *_values("views" if web.is_of_views else "sessions", len(web.breakdown)),
-        *(_OF_VIEWS if web.is_of_views else _OF_SESSIONS),
+        *(_VIEW_COLUMNS if web.is_of_views else _SESSION_COLUMNS),
     ]
     return call("web_mart", _key(web.breakdown), columns, arguments, reads)
 
@@ -221,7 +221,10 @@ def _revenue(revenue: RevenueDefinition) -> Model:
             "top": revenue.top,
         }
     columns: list[Column] = [PROJECT]
-    unit = revenue.in_currency or "units of the currency"
+    is_one = revenue.in_currency is not None and revenue.in_currency.isalpha()
+    unit = revenue.in_currency if is_one else "units of the currency that orders name"
+    chosen = " that fits the definition's conditions" if revenue.where else ""
+    valued = " and has the value" if revenue.breakdown else ""
     key = _key(revenue.breakdown)
     if revenue.in_currency is None:
         columns.append(("currency", "String", "The currency, in capitals; `(none)` where orders name none."))
@@ -232,7 +235,7 @@ def _revenue(revenue: RevenueDefinition) -> Model:
         ("revenue", "Decimal(38, 6)", f"Sum of the amounts, refunds taken off, in {unit}."),
         ("orders", "UInt64", "How many events have an amount of 0 or more."),
         ("buyers", "UInt64", "How many persons have an order."),
-        ("active_persons", "UInt64", "How many persons have any event."),
+        ("active_persons", "UInt64", f"How many persons have any event{chosen}{valued}."),
         ("average_order_value", "Nullable(Float64)", f"Revenue for each order, in {unit}; null without orders."),
         ("revenue_per_buyer", "Nullable(Float64)", f"Revenue for each buyer, in {unit}; null without buyers."),
         (

@@ -51,6 +51,13 @@ class PathsDefinition(BaseDefinition):
     interval: Interval = "day"
     last: Last = 30
 
+    @field_validator("exclude")
+    @classmethod
+    def _are_some(cls, exclude: tuple[Selection, ...]) -> tuple[Selection, ...]:
+        if any(not selection.names() and not selection.where for selection in exclude):
+            raise ValueError("each has to choose by event or where: any event would leave none")
+        return exclude
+
 
 _Shared = Literal[
     "channel", "referrer_type", "referrer_name", "utm_source", "utm_medium", "utm_campaign", "country", "region",
@@ -82,6 +89,8 @@ class WebDefinition(BaseDefinition):
     @field_validator("breakdown")
     @classmethod
     def _is_of_one(cls, breakdown: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(breakdown)) < len(breakdown):
+            raise ValueError("a column stands there twice")
         view, session = _first(breakdown, _OfViews), _first(breakdown, _OfSessions)
         if view is not None and session is not None:
             raise ValueError(f"{view} is of a view and {session} of a session: choose one of them")

@@ -4,7 +4,7 @@
     for it; while dbt only parses, or makes documents of models that are not built, there are none.
 -#}
 {% macro calendars(events, projects) -%}
-    {%- if not execute or load_relation(events) is none -%}
+    {%- if not execute or (flags.WHICH not in ['run', 'build'] and load_relation(events) is none) -%}
         {{ return([]) }}
     {%- endif -%}
     {%- set query -%}

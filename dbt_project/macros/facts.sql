@@ -40,7 +40,8 @@
         {%- for name in ['int_persons_numbered', 'int_sessions_derived'] -%}
             {%- if 'model.radixinsight.' ~ name not in selected_resources -%}
                 {%- do exceptions.raise_compiler_error(
-                    'fct_events is made anew as a whole, which needs ' ~ name ~ ' in the same run: select +fct_events+.'
+                    'fct_events is made anew as a whole, which needs ' ~ name
+                    ~ ' in the same run (`dbt retry` leaves it out): select +fct_events+.'
                 ) -%}
             {%- endif -%}
         {%- endfor -%}

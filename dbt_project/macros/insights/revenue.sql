@@ -16,8 +16,8 @@
     events in that one; without it, currencies are told apart, and one without an order or refund in what is read has no rows.
     `where` holds for active persons too.
 
-    `rolled`: `relation` is agg_revenue_daily, `active` is agg_persons_daily, `condition` is about `event` alone, `amount` and
-    `currency` and `where` and `breakdown` are left out, and the range consists of whole days of the project's zone, in no
+    `rolled`: `relation` is agg_revenue_daily, `active` is agg_persons_daily, `condition` is about `event` alone, `amount`,
+    `currency` and `breakdown` are left out, `where` is about projects alone, and the range consists of whole days of the project's zone, in no
     smaller buckets: whoever asks sees to it.
 -#}
 {%- macro insights_revenue(

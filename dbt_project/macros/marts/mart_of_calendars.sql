@@ -44,6 +44,10 @@ from marts
 {%- set timezone = "'" ~ calendar['timezone'] ~ "'" -%}
 {%- set present = insights_bucket('now64(3)', interval, timezone, calendar['week_start']) -%}
 {%- set first = insights_bucket_add(present, '-' ~ (last - 1), interval) -%}
+{%- if interval == 'hour' -%}
+{#- A clock that changes by half an hour moves the hours between: the first of them is there as a whole. -#}
+{%- set first = insights_bucket(first, interval, timezone, calendar['week_start']) -%}
+{%- endif -%}
 {{ return({
     'start': insights_bucket_start(first, interval, timezone),
     'end': insights_bucket_end(present, interval, timezone),

@@ -42,7 +42,8 @@
 {%- endmacro %}
 
 {#-
-    The same asked of events, which a rolling clock, a breakdown and conditions on more than an event's name want. With a
+    The same asked of events, which hours (with a column cohort_at too, when the cohort's began), a rolling clock, a breakdown
+    and conditions on more than an event's name want. With a
     `breakdown` (an expression, Nullable(String)) there are columns breakdown, breakdown_kind and breakdown_rank too, and
     a row for each of the `top` values and the rest.
 -#}

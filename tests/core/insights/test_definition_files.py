@@ -235,8 +235,10 @@ def test_only_what_yaml_1_2_calls_a_number_or_boolean_is_one(tmp_path: Path, val
         FUNNEL.replace("search", "{event: a, where: [{property: p, value: " + "9" * 250 + "}]}").replace(
             "9" * 250, "9" * 400
         ),
+        FUNNEL.replace("search", '{event: a, where: [{column: channel, value: "\\ud800"}]}'),
+        FUNNEL.replace("search", '{event: a, "\\udfff": 1}'),
     ],
-    ids=["control", "tag", "deep", "wide", "ring", "long", "instant", "number"],
+    ids=["control", "tag", "deep", "wide", "ring", "long", "instant", "number", "surrogate", "surrogate key"],
 )
 def test_no_file_breaks_more_than_itself(tmp_path: Path, text: str) -> None:
     (tmp_path / "funnel_good.yml").write_text(FUNNEL)

@@ -1,5 +1,6 @@
 """The dbt models that are written from definitions."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from core.insights.binding import literal
 from core.insights.files import scan_definitions
 from core.insights.lists import LISTS
 from core.insights.marts import DEFINITIONS, MODELS, read_project, render_mart, unwritten, write_marts
+from core.insights.reports import WebDefinition
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
 ODD = 'it\'s "odd" {{ project }} {% raw %} -- \\ \\n %} 💶'
@@ -227,3 +229,16 @@ def test_steps_are_told_apart_by_their_names_only_where_they_can_be(
 ) -> None:
     written = [{"event": step} if step else {} for step in steps]
     assert rendered(tmp_path, funnel(*written))["disjoint"] is is_disjoint
+
+
+def test_reports_are_read_off_the_rollup_by_the_dimensions_that_it_has(tmp_path: Path) -> None:
+    rollup = (PROJECT / "models" / "marts" / "events" / "agg_sessions_daily.sql").read_text()
+    [dimensions] = re.findall(r"set dimensions = \[(.*)\]", rollup)
+    has = set(re.findall(r"'(\w+)'", dimensions))
+    schema = WebDefinition.model_json_schema()
+    known = set(schema["properties"]["breakdown"]["items"]["enum"])
+    assert has < known
+    for place, column in enumerate(sorted(known)):
+        text = f"kind: web\ndescription: d\nbreakdown: [{column}]\n"
+        handed = rendered(tmp_path / str(place), text, kind="web", macro="web_mart")
+        assert handed["rolled"] == (column in has), column
