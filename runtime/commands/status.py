@@ -162,8 +162,8 @@ def _events_line(events: dict[str, float]) -> str:
 def _refresh_line(report: dict[str, Any]) -> str:
     refresh = report["refresh"]
     page = next(process["address"] for process in report["processes"] if process["name"] == "dagster-web")
-    times = "once" if refresh["failed"] == 1 else f"{refresh['failed']} times in a row"
-    return f"Refresh: failed {times}, first {duration(refresh['failing_s'])} ago; why: {page}/runs"
+    times = "" if refresh["failed"] == 1 else f"{refresh['failed']} times in a row, first "
+    return f"Refresh: failed {times}{duration(refresh['failing_s'])} ago; why: {page}/runs"
 
 
 def _mebibytes(value: int) -> str:
