@@ -17,8 +17,8 @@
     `where` holds for active persons too.
 
     `rolled`: `relation` is agg_revenue_daily, `active` is agg_persons_daily, `condition` is about `event` alone, `amount`,
-    `currency` and `breakdown` are left out, `where` is about projects alone, and the range consists of whole days of the project's zone, in no
-    smaller buckets: whoever asks sees to it.
+    `currency` and `breakdown` are left out, `where` is about projects alone, and the range consists of whole days of the
+    project's zone, in no smaller buckets: whoever asks sees to it.
 -#}
 {%- macro insights_revenue(
     relation, project, condition, start, end, interval, timezone, amount=none, currency=none, in_currency=none,

@@ -11,8 +11,8 @@
     `relation` is fct_sessions. A session with at least one page or screen view counts, as a whole, when it starts.
     `breakdown` and `where` are about its columns: channel, utm_campaign, entry_path, country …
 
-    `rolled`: `relation` is agg_sessions_daily, `breakdown` is empty or one of its dimensions, `where` is about projects alone, and the
-    range consists of whole days of the project's zone, in no smaller buckets: whoever asks sees to it.
+    `rolled`: `relation` is agg_sessions_daily, `breakdown` is empty or one of its dimensions, `where` is about projects
+    alone, and the range consists of whole days of the project's zone, in no smaller buckets: whoever asks sees to it.
 -#}
 {%- macro insights_web(
     relation, project, start, end, interval, timezone, week_start='1', where='true', breakdown=[], top='10', keys=[],

@@ -2,7 +2,8 @@
     A mart of all projects, each in its own calendar: what the block that calls this gives for a calendar, one under the
     other. `columns` are the mart's, name by name with their types. A column of the query has the name of the mart's, or
     `names` has its expression over `found`; a `bucket` becomes bucket_at (the instant at which it begins) and bucket_date
-    (the day in the project's zone), a `cohort` cohort_at and cohort_date. `relation` has a row of every project that may have any.
+    (the day in the project's zone), a `cohort` cohort_at and cohort_date. `relation` has a row of every project that may
+    have any.
 -#}
 {% macro mart_of_calendars(columns, relation, names={}) -%}
 with marts as (
