@@ -10,13 +10,19 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from api import openapi
+from api.accounts import routes as accounts
+from api.audit import routes as audit
 from api.health import routes as health
 from api.insights import routes as insights
+from api.keys import routes as keys
+from api.mail import routes as mail
 from api.metrics import Metrics, MetricsMiddleware
+from api.organisations import routes as organisations
 from api.pages.headers import SecurityHeadersMiddleware
 from api.pages.routes import add_pages
 from api.projects import routes as projects
 from api.resources import open_resources
+from api.roles import routes as roles
 from api.settings import ApiSettings
 from core import problem
 
@@ -53,9 +59,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.metrics = metrics
     problem.install(app)
-    app.include_router(projects.router)
-    app.include_router(insights.router)
-    app.include_router(health.router)
+    for domain in (accounts, organisations, roles, audit, projects, keys, insights, health):
+        app.include_router(domain.router)
+    if settings.show_mails:
+        app.include_router(mail.router)
     add_pages(app, settings.pages_dir)
     app.openapi = partial(openapi.document, app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)

@@ -1,20 +1,39 @@
-"""What a request is given: the process's resources, and the project that its key may see."""
+"""What a request is given: the process's resources, who asks, and what he may do with the project that he asks for."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from api.errors import ApiKeyInvalidError, ApiKeyMissingError, ProjectNotFoundError
+from api.access.principals import Acting, Client, OrganisationAccess, Principal, ProjectAccess, UserPrincipal
+from api.errors import (
+    AddressNotAllowedError,
+    ApiKeyInvalidError,
+    ApiKeyMissingError,
+    CsrfTokenInvalidError,
+    OrganisationNotFoundError,
+    PermissionMissingError,
+    ProjectNotFoundError,
+    SignInNeededError,
+)
 from api.resources import Resources
 from core.metadata import Project
+from core.metadata.organisations import token_hash
+from core.metadata.permissions import Permission
 
 _bearer = HTTPBearer(
-    scheme_name="ApiKey",
-    bearerFormat="rk_ and 40 letters or digits",
-    description="An API key of the project: `Authorization: Bearer rk_…`.",
+    scheme_name="Bearer",
+    bearerFormat="rk_ and 40 letters or digits, or a JSON Web Token",
+    description="An API key of the project (`Authorization: Bearer rk_…`), or the access token of a program.",
     auto_error=False,
 )
+_cookie = APIKeyCookie(
+    scheme_name="Session", name="radixinsight", description="The cookie that POST /v1/sign-in sets.", auto_error=False
+)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# By these somebody reads data.
+_TRACED: frozenset[Permission] = frozenset({"data:query", "persons:read", "data:export", "sql:query"})
 
 
 def resources(request: Request) -> Resources:
@@ -26,29 +45,111 @@ def resources(request: Request) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(resources)]
 
 
-async def key_project(
+def client(request: Request) -> Client:
+    """Return where the request comes from."""
+    return Client(request.client.host if request.client else None, request.headers.get("user-agent"))
+
+
+ClientDep = Annotated[Client, Depends(client)]
+
+
+async def principal(
     request: Request,
     held: ResourcesDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Project:
-    """Return the project of the request's API key."""
-    if credentials is None:
-        if "authorization" in request.headers:
-            raise ApiKeyInvalidError
+    _: Annotated[str | None, Depends(_cookie)],
+) -> Principal:
+    """Return who asks: an API key, a program by its access token, or whoever's browser sent the session's cookie."""
+    if credentials is not None:
+        if credentials.credentials.startswith(("rk_", "wk_")) or credentials.credentials.count(".") != 2:  # noqa: PLR2004 - the parts of a JSON Web Token
+            return await held.access.of_key(credentials.credentials)
+        return await held.access.of_session(held.secrets.session_of(credentials.credentials))
+    if "authorization" in request.headers:
+        raise ApiKeyInvalidError
+    cookie = request.cookies.get(held.settings.cookie_name)
+    if cookie is None:
         raise ApiKeyMissingError
-    return await held.keys.project_of(credentials.credentials)
+    found = await held.access.of_session(token_hash(cookie))
+    if request.method not in _SAFE:
+        token = request.headers.get("x-csrf-token", "")
+        if not held.secrets.is_csrf_token(token, found.session_id):
+            raise CsrfTokenInvalidError
+    return found
 
 
-KeyProjectDep = Annotated[Project, Depends(key_project)]
+PrincipalDep = Annotated[Principal, Depends(principal)]
 
 
-async def requested_project(
-    project: KeyProjectDep, project_id: Annotated[int, Path(ge=1, le=2**32 - 1, examples=[1])]
-) -> Project:
-    """Return the project of the path, if the key may see it: every other id, real or not, is unknown."""
-    if project.id != project_id:
-        raise ProjectNotFoundError(project_id)
+async def user(found: PrincipalDep) -> UserPrincipal:
+    """Return who is signed in; raises `SignInNeededError` for an API key."""
+    if not isinstance(found, UserPrincipal):
+        raise SignInNeededError("This is a person's: an API key cannot ask for it. Sign in, or POST /v1/tokens.")
+    return found
+
+
+UserDep = Annotated[UserPrincipal, Depends(user)]
+
+
+async def acting(found: UserDep, client: ClientDep) -> Acting:
+    """Return who is signed in, and from where."""
+    return Acting(found, client)
+
+
+ActingDep = Annotated[Acting, Depends(acting)]
+_ProjectId = Annotated[int, Path(ge=1, le=2**32 - 1, examples=[1])]
+_OrganisationId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
+
+
+def project_access_for(permission: Permission) -> Callable[..., Awaitable[ProjectAccess]]:
+    """Return the dependency that gives the project of the path to whoever has a permission in it.
+
+    Every id of a project that he may not see, real or not, is unknown to him. Whoever reads data leaves a trace.
+    """
+
+    async def project_access(
+        request: Request, found: PrincipalDep, held: ResourcesDep, client: ClientDep, project_id: _ProjectId
+    ) -> ProjectAccess:
+        access = found.projects().get(project_id)
+        if access is None:
+            raise ProjectNotFoundError(project_id)
+        _demand(permission, access, client)
+        if permission in _TRACED:
+            held.trail.note(found.actor(client), permission, request, access.project)
+        return access
+
+    return project_access
+
+
+def project_for(permission: Permission) -> Callable[..., Awaitable[Project]]:
+    """Return the dependency that gives the project itself; see `project_access_for`."""
+
+    async def project(access: Annotated[ProjectAccess, Depends(project_access_for(permission))]) -> Project:
+        return access.project
+
     return project
 
 
-ProjectDep = Annotated[Project, Depends(requested_project)]
+def organisation_for(permission: Permission | None) -> Callable[..., Awaitable[OrganisationAccess]]:
+    """Return the dependency that gives the organisation of the path to whoever has a permission in it.
+
+    None: to every member.
+    """
+
+    async def organisation(found: UserDep, client: ClientDep, organisation_id: _OrganisationId) -> OrganisationAccess:
+        access = found.organisations.get(organisation_id)
+        if access is None:
+            raise OrganisationNotFoundError(organisation_id)
+        _demand(permission, access, client)
+        return access
+
+    return organisation
+
+
+ProjectDep = Annotated[Project, Depends(project_for("data:query"))]
+
+
+def _demand(permission: Permission | None, access: ProjectAccess | OrganisationAccess, client: Client) -> None:
+    if not client.is_within(access.allowed_networks):
+        raise AddressNotAllowedError(client.address)
+    if permission is not None and permission not in access.permissions:
+        raise PermissionMissingError(permission)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from api.accounts import examples as accounts
+
 
 def _meta(sql: str, parameters: dict[str, str | int], read_rows: int) -> dict[str, Any]:
     return {
@@ -148,4 +150,5 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "get_defined_insight": MART,
     "get_health": {"status": "ok"},
     "get_readiness": {"status": "ready", "checks": {"clickhouse": "ok", "postgresql": "ok", "valkey": "ok"}},
+    **accounts.BY_OPERATION,
 }

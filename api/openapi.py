@@ -31,7 +31,12 @@ def document(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             tags=[
-                {"name": "projects", "description": "What the API key may see."},
+                {"name": "accounts", "description": "One's own account: signing up and in, sessions, second factors."},
+                {"name": "organisations", "description": "Organisations, their members and invitations."},
+                {"name": "roles", "description": "Who may do what: roles, teams, and grants for single projects."},
+                {"name": "audit", "description": "Who changed or read what, when and from where."},
+                {"name": "projects", "description": "The projects that whoever asks may see."},
+                {"name": "keys", "description": "Keys of a project, for sending events and for reading data."},
                 {"name": "insights", "description": "Figures about one project's events."},
                 {"name": "health", "description": "For supervisors and monitoring; no API key needed."},
             ],
@@ -49,8 +54,9 @@ def _show_examples(schema: dict[str, Any]) -> None:
     # FastAPI strips nulls from examples that stand in the models, and an answer without them breaks its own schema.
     for operations in schema["paths"].values():
         for operation in operations.values():
-            content = operation["responses"]["200"]["content"].get("application/json")
-            if content is not None:
+            answered = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+            content = answered.get("content", {}).get("application/json")
+            if content is not None and content["schema"]:
                 content["example"] = BY_OPERATION[operation["operationId"]]
 
 

@@ -4,16 +4,27 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.accounts.attempts import TooManyAttemptsError
+from api.accounts.second_factor import CodeInvalidError, SecondFactorNeededError
+from api.accounts.service import AccountExistsError, LinkInvalidError, SignInFailedError
 from api.errors import (
+    AddressNotAllowedError,
     ApiKeyMissingError,
+    CsrfTokenInvalidError,
     InsightNotFoundError,
+    NameTakenError,
+    NotFoundError,
     NotModelledYetError,
+    OrganisationNotFoundError,
+    PermissionMissingError,
     ProjectNotFoundError,
     QueryTimeoutError,
     QueryTooLargeError,
-    UnavailableError,
+    SessionEndedError,
+    SignInNeededError,
+    TooPowerfulError,
 )
-from core.errors import RadixError
+from core.errors import RadixError, UnavailableError
 from core.problem import InvalidRequestError
 
 
@@ -63,7 +74,11 @@ _MISSPELT = InvalidRequestError(
     ],
 )
 
-UNAUTHENTICATED = documented(401, "No API key, or one that is not valid", ApiKeyMissingError())
+UNAUTHENTICATED = documented(
+    401, "No API key and no session, or one that is not valid", ApiKeyMissingError(), SessionEndedError()
+) | documented(
+    403, "Not permitted, or not from here", PermissionMissingError("data:query"), AddressNotAllowedError("203.0.113.7")
+)
 UNKNOWN_PROJECT = documented(404, "The key may see no such project", ProjectNotFoundError(7))
 UNKNOWN_INSIGHT = documented(
     404,
@@ -85,3 +100,43 @@ UNANSWERABLE = documented(
     NotModelledYetError("a table of marts"),
 )
 TIMED_OUT = documented(504, "The query ran longer than one query may", QueryTimeoutError(30))
+
+USER = documented(401, "Nobody is signed in", SignInNeededError(), SessionEndedError())
+_WRONG_BODY = documented(422, "The body does not fit", _MISSPELT)
+CHANGE = (
+    USER
+    | _WRONG_BODY
+    | documented(
+        403,
+        "Not permitted, or not from here, or a browser's request that the page did not send",
+        PermissionMissingError("members:manage"),
+        CsrfTokenInvalidError(),
+        AddressNotAllowedError("203.0.113.7"),
+        TooPowerfulError(["organisation:manage"]),
+    )
+)
+ORGANISATION = documented(
+    404,
+    "One is a member of no such organisation, or there is no such thing in it",
+    OrganisationNotFoundError(7),
+    NotFoundError("member", 7),
+) | documented(403, "Not permitted, or not from here", PermissionMissingError("members:read"))
+CONFLICT = documented(409, "It is not in a state in which this can be done", NameTakenError("role", "support"))
+_TOO_OFTEN = documented(429, "Too many attempts, see the header Retry-After", TooManyAttemptsError(60))
+SIGN_IN = (
+    _WRONG_BODY
+    | _TOO_OFTEN
+    | documented(
+        401,
+        "The address or the password is wrong, or a code is needed",
+        SignInFailedError(),
+        SecondFactorNeededError(),
+        CodeInvalidError(),
+    )
+)
+LINK = (
+    _WRONG_BODY
+    | _TOO_OFTEN
+    | documented(404, "The link is not valid", LinkInvalidError())
+    | documented(409, "There is an account already", AccountExistsError())
+)

@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.access.service import Access
+from api.accounts.attempts import Attempts
+from api.accounts.passwords import Passwords
+from api.accounts.second_factor import SecondFactors
+from api.accounts.secrets import Secrets
+from api.accounts.service import Accounts
+from api.accounts.sessions import Sessions
+from api.audit.service import AuditLog
+from api.audit.trail import Trail
 from api.insights.answers import Answers
 from api.insights.defined import DefinedInsights
 from api.insights.macros import InsightMacros, MacrosMissingError
@@ -15,12 +21,16 @@ from api.insights.results import Results
 from api.insights.service import Insights
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import UnmodelledSql
-from api.keys.service import ApiKeys
+from api.keys.service import Keys
+from api.mail.outbox import Outbox
 from api.metrics import Metrics
+from api.organisations.service import Organisations
+from api.projects.service import Projects
+from api.roles.service import Roles
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core.cache import Cache
-from core.metadata import connect_async
+from core.metadata.tenancy import Database
 
 _logger = structlog.get_logger()
 
@@ -32,33 +42,51 @@ class Resources:
     settings: ApiSettings
     metrics: Metrics
     warehouse: Warehouse
-    database: AsyncEngine
+    database: Database
     cache: Cache
-    keys: ApiKeys
+    secrets: Secrets
+    outbox: Outbox
+    access: Access
+    trail: Trail
+    attempts: Attempts
+    sessions: Sessions
+    accounts: Accounts
+    organisations: Organisations
+    roles: Roles
+    projects: Projects
+    keys: Keys
+    audit_log: AuditLog
     insights: Insights
 
-    async def is_database_reachable(self) -> bool:
-        """Say whether PostgreSQL answers."""
-        try:
-            async with self.database.connect() as connection:
-                await connection.execute(text("select 1"))
-        except (SQLAlchemyError, OSError):
-            return False
-        return True
-
     async def close(self) -> None:
-        """Close every connection."""
+        """Finish what goes on by itself, and close every connection."""
+        await self.trail.close()
+        await self.outbox.close()
         await self.warehouse.close()
+        await self.attempts.close()
         await self.cache.close()
-        await self.database.dispose()
+        await self.database.close()
 
 
 def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
-    """Wire the services together, from settings alone."""
+    """Wire the services together, from settings alone, in the event loop in which they are used."""
     warehouse = Warehouse(settings)
-    database = connect_async(
-        settings.database_url.get_secret_value(),
-        connect_args={"connect_timeout": max(1, round(settings.connect_seconds)), "options": "-c timezone=UTC"},
+    database = Database.connect(settings.database_url.get_secret_value(), seconds=settings.connect_seconds)
+    secrets = Secrets(settings)
+    outbox = Outbox(settings)
+    access = Access(settings, database)
+    trail = Trail(database)
+    attempts = Attempts(settings, secrets)
+    sessions = Sessions(database, access)
+    accounts = Accounts(
+        public_url=settings.public_url,
+        database=database,
+        access=access,
+        sessions=sessions,
+        factors=SecondFactors(secrets),
+        passwords=Passwords(),
+        attempts=attempts,
+        outbox=outbox,
     )
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
     macros = InsightMacros(settings.macros_dir / "events", settings.macros_dir / "insights")
@@ -78,6 +106,17 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         warehouse=warehouse,
         database=database,
         cache=cache,
-        keys=ApiKeys(settings, database),
+        secrets=secrets,
+        outbox=outbox,
+        access=access,
+        trail=trail,
+        attempts=attempts,
+        sessions=sessions,
+        accounts=accounts,
+        organisations=Organisations(settings.public_url, database, access, outbox),
+        roles=Roles(database, access),
+        projects=Projects(database, access),
+        keys=Keys(database, access),
+        audit_log=AuditLog(database, trail),
         insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
     )

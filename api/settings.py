@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from core.settings import Settings
@@ -104,8 +104,67 @@ class ApiSettings(Settings):
     key_cache_seconds: float = Field(
         default=5.0,
         ge=0,
-        description="How long a checked API key is believed: the most by which a key may outlive its revocation.",
+        description="How long a checked API key, session or role is believed: the most by which one may outlive its "
+        "revocation.",
     )
     connect_seconds: float = Field(
         default=5.0, gt=0, description="How long to wait for a connection to ClickHouse, PostgreSQL or Valkey."
     )
+    public_url: str = Field(
+        default="http://127.0.0.1:7100",
+        pattern=r"^https?://[^/?#\s]+$",
+        description="Where people reach the page: the beginning of links in mails. With https, cookies are sent over "
+        "https only.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses of proxies, separated by commas, whose X-Forwarded-… are believed.",
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Signs access tokens and encrypts second factors: 32 characters or more, the same for all "
+        "API processes. Left out: one is drawn at the first start and kept in the data directory, as `api-secret-key`.",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Where mails are handed in, as `smtp://user:password@host:587` (STARTTLS where it is offered) or "
+        "`smtps://…:465`. Left out: mails become files in `mail_dir`.",
+    )
+    mail_from: str = Field(
+        default="RadixInsight <radixinsight@localhost>", min_length=3, description="Sender of the mails."
+    )
+    mail_dir: Path | None = Field(
+        default=None,
+        description="Directory of mails that were not handed in, a file each. Left out: `mails` in the data directory.",
+    )
+    show_mails: bool = Field(
+        default=False,
+        description="Show the mails of `mail_dir` at /mails, to whoever can reach the API: for development alone.",
+    )
+    session_idle_days: int = Field(
+        default=14, ge=1, description="A sign-in that is not used for so long ends, a program's refresh token too."
+    )
+    session_max_days: int = Field(default=90, ge=1, description="Every sign-in ends after so long.")
+    access_token_seconds: int = Field(
+        default=600, ge=60, le=86_400, description="How long an access token of a program is good."
+    )
+    sign_in_attempts: int = Field(
+        default=10,
+        ge=1,
+        description="Attempts to sign in with one e-mail address from one network in 15 minutes; five times as many "
+        "from anywhere.",
+    )
+    address_attempts: int = Field(
+        default=100, ge=1, description="Attempts to sign in from one network in 15 minutes, with whatever address."
+    )
+
+    @property
+    def is_https(self) -> bool:
+        """Say whether browsers reach the page over https."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def cookie_name(self) -> str:
+        """Return the name of the session's cookie: over https one that browsers take from no other host or path."""
+        return "__Host-radixinsight" if self.is_https else "radixinsight"

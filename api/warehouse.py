@@ -17,11 +17,10 @@ from api.errors import (
     QueryFailedError,
     QueryTimeoutError,
     QueryTooLargeError,
-    UnavailableError,
 )
 from api.settings import ApiSettings
 from api.turn import Turn
-from core.errors import RadixError
+from core.errors import RadixError, UnavailableError
 from core.warehouse import ProjectScope, connect_async
 
 _logger = structlog.get_logger()

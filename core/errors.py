@@ -33,3 +33,19 @@ class RadixError(Exception):
         if instance is not None:
             body["instance"] = instance
         return body | self.extra
+
+
+class UnavailableError(RadixError):
+    """An engine that the answer needs does not answer; `missing` names it."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "unavailable"
+    title: ClassVar[str] = "A part of the system is away"
+
+    def __init__(self, *missing: str) -> None:
+        super().__init__(
+            f"{' and '.join(missing)} cannot be reached. Try again in some seconds; "
+            "`radixinsight status` shows what runs.",
+            headers={"Retry-After": "5"},
+            missing=list(missing),
+        )

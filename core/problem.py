@@ -51,6 +51,8 @@ def respond(request: Request, error: RadixError, *, status: int | None = None) -
 
 async def _domain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RadixError)  # noqa: S101 - Starlette dispatches by class; this narrows the type
+    if error.status == RadixError.status:
+        _logger.error("request_failed", path=request.url.path, code=error.code, detail=error.detail)
     return respond(request, error)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api.dependencies import ResourcesDep
-from api.errors import UnavailableError
 from api.health.schemas import Alive, Ready
 from api.problems import UNAVAILABLE
+from core.errors import UnavailableError
 
 router = APIRouter(tags=["health"])
 
@@ -35,7 +35,7 @@ async def get_health() -> Alive:
 async def get_readiness(held: ResourcesDep) -> Ready:
     """Ask ClickHouse, PostgreSQL and Valkey for a sign of life. Without Valkey the API is slower, yet ready."""
     clickhouse, postgresql, valkey = await asyncio.gather(
-        held.warehouse.is_reachable(), held.is_database_reachable(), held.cache.is_reachable()
+        held.warehouse.is_reachable(), held.database.is_reachable(), held.cache.is_reachable()
     )
     missing = [name for name, there in (("clickhouse", clickhouse), ("postgresql", postgresql)) if not there]
     if missing:

@@ -1,1 +1,1 @@
-"""API keys: who asks, and for which project."""
+"""The keys of a project: for sending events and for reading data."""

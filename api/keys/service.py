@@ -1,78 +1,114 @@
-"""Checks API keys against PostgreSQL, and remembers the answer for a few seconds."""
+"""The keys of a project, each change with its entry in the audit log."""
 
-import asyncio
-import re
-import time
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import ClassVar
 
-import structlog
-from sqlalchemy import update
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy import select
 
-from api.errors import ApiKeyInvalidError, UnavailableError
-from api.settings import ApiSettings
+from api.access.principals import Acting, ProjectAccess
+from api.access.service import Access
+from api.errors import NotFoundError, TooPowerfulError
 from core.clock import utc_now
-from core.metadata import ApiKey, Project
-from core.metadata.projects import find_project_by_api_key, hash_api_key
-
-_logger = structlog.get_logger()
-
-_SHAPE = re.compile(r"rk_[0-9A-Za-z]{40}")
-_MOST_REMEMBERED = 10_000
-# `last_used_at` tells keys in use from forgotten ones: a minute is fine enough, and spares a write per request.
-_USE_NOTED_SECONDS = 60.0
-
-
-@dataclass(slots=True)
-class _Remembered:
-    project: Project
-    checked_at: float
-    use_noted_at: float
+from core.errors import RadixError
+from core.metadata import ApiKey, Project, WriteKey
+from core.metadata.accounts import AuditEntry
+from core.metadata.audit import Target, entry
+from core.metadata.keys import change_write_key, revoke_key
+from core.metadata.organisations import checked_name, token_hash
+from core.metadata.permissions import Permission
+from core.metadata.projects import create_api_key, create_write_key
+from core.metadata.tenancy import Database
 
 
-class ApiKeys:
-    """Finds the project that a key reads."""
+class ExpiryPastError(RadixError):
+    """A key would have expired before it was made."""
 
-    def __init__(self, settings: ApiSettings, database: AsyncEngine) -> None:
-        self._settings = settings
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "expiry_past"
+    title: ClassVar[str] = "The key would have expired"
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(f"expires_at is {at.isoformat()}, which is past.")
+
+
+class Keys:
+    """Keys, by a member who may manage them. Raises `UnavailableError` without PostgreSQL."""
+
+    def __init__(self, database: Database, access: Access) -> None:
         self._database = database
-        self._remembered: dict[str, _Remembered] = {}
+        self._access = access
 
-    async def project_of(self, key: str) -> Project:
-        """Return the project of a live key; raises `ApiKeyInvalidError`, or `UnavailableError` without PostgreSQL."""
-        if not _SHAPE.fullmatch(key):
-            if key.startswith("wk_"):
-                raise ApiKeyInvalidError("This is a write key, for sending events. Reading takes an API key (rk_…).")
-            raise ApiKeyInvalidError
-        # Keys are looked up by their digest, so the time of a comparison tells nothing about a key.
-        digest = hash_api_key(key)
-        now = time.monotonic()
-        known = self._remembered.get(digest)
-        if known is not None and now - known.checked_at < self._settings.key_cache_seconds:
-            return known.project
-        use_noted_at = now if known is None or now - known.use_noted_at >= _USE_NOTED_SECONDS else known.use_noted_at
-        project = await self._look_up(key, note_use=use_noted_at == now)
-        if project is None:
-            self._remembered.pop(digest, None)
-            raise ApiKeyInvalidError
-        if len(self._remembered) >= _MOST_REMEMBERED:
-            self._remembered.clear()
-        self._remembered[digest] = _Remembered(project, now, use_noted_at)
-        return project
+    async def api_keys(self, of: ProjectAccess) -> Sequence[ApiKey]:
+        """Return the API keys, the oldest first; revoked ones too."""
+        async with self._database.of_project(of.project) as session:
+            return (await session.scalars(select(ApiKey).order_by(ApiKey.id))).all()
 
-    async def _look_up(self, key: str, *, note_use: bool) -> Project | None:
-        try:
-            async with (
-                asyncio.timeout(self._settings.connect_seconds),
-                AsyncSession(self._database, expire_on_commit=False) as session,
-            ):
-                project = await session.run_sync(find_project_by_api_key, key)
-                if project is not None and note_use:
-                    statement = update(ApiKey).where(ApiKey.key_hash == hash_api_key(key))
-                    await session.execute(statement.values(last_used_at=utc_now()))
-                    await session.commit()
-        except (SQLAlchemyError, TimeoutError, OSError) as error:
-            _logger.warning("postgresql_unavailable", error=type(error).__name__)
-            raise UnavailableError("postgresql") from error
-        return project
+    async def create_api_key(
+        self,
+        by: Acting,
+        of: ProjectAccess,
+        name: str,
+        scopes: Collection[Permission],
+        expires_at: datetime | None,
+    ) -> tuple[ApiKey, str]:
+        """Make an API key, and return it with the key itself; raises `TooPowerfulError` or `ExpiryPastError`."""
+        if missing := frozenset(scopes) - of.permissions:
+            raise TooPowerfulError(missing)
+        if expires_at is not None and expires_at <= utc_now():
+            raise ExpiryPastError(expires_at)
+        project, wanted = of.project, sorted(scopes)
+        async with self._database.of_project(project) as session:
+            key = await session.run_sync(
+                create_api_key,
+                project.id,
+                checked_name(name),
+                scopes=wanted,
+                expires_at=expires_at,
+                created_by=by.user.user_id,
+            )
+            made = (await session.scalars(select(ApiKey).where(ApiKey.key_hash == token_hash(key)))).one()
+            said = Target("api_key", made.id, {"name": made.name, "scopes": wanted, "prefix": made.prefix})
+            session.add(_entry(by, "api_key.created", said, project))
+        return made, key
+
+    async def write_keys(self, of: ProjectAccess) -> Sequence[WriteKey]:
+        """Return the write keys, the oldest first; revoked ones too."""
+        async with self._database.of_project(of.project) as session:
+            return (await session.scalars(select(WriteKey).order_by(WriteKey.id))).all()
+
+    async def create_write_key(
+        self,
+        by: Acting,
+        of: ProjectAccess,
+        name: str,
+        allowed_origins: Sequence[str],
+        events_per_second: int | None,
+    ) -> WriteKey:
+        """Make a write key; raises `InvalidOriginError`."""
+        project = of.project
+        async with self._database.of_project(project) as session:
+            key = await session.run_sync(create_write_key, project.id, checked_name(name))
+            made = (await session.scalars(select(WriteKey).where(WriteKey.key == key))).one()
+            change_write_key(made, origins=allowed_origins, events_per_second=events_per_second)
+            said = Target("write_key", made.id, {"name": made.name})
+            session.add(_entry(by, "write_key.created", said, project))
+            return made
+
+    async def revoke(self, by: Acting, of: ProjectAccess, kind: type[ApiKey | WriteKey], key_id: int) -> None:
+        """Revoke a key: it is refused everywhere within seconds. Raises `NotFoundError`; a revoked one stays so."""
+        project = of.project
+        named = "API key" if kind is ApiKey else "write key"
+        async with self._database.of_project(project) as session:
+            found = await session.get(kind, key_id, with_for_update=True)
+            if found is None:
+                raise NotFoundError(named, key_id)
+            if found.revoked_at is None or found.revoked_at > utc_now():
+                revoke_key(found)
+                said = Target(named.lower().replace(" ", "_"), key_id, {"name": found.name})
+                session.add(_entry(by, f"{said.kind}.revoked", said, project))
+        self._access.forget()
+
+
+def _entry(by: Acting, action: str, said: Target, project: Project) -> AuditEntry:
+    return entry(by.actor, action, said, organisation_id=project.organisation_id, project_id=project.id)

@@ -1,1 +1,1 @@
-"""The projects that an API key may see."""
+"""The projects that whoever asks may see, and their settings."""

@@ -33,12 +33,26 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {str: Text, datetime: DateTime(timezone=True)}
 
 
-class Project(Base):
+class OrganisationOwned:
+    """What belongs to one organisation: `core.metadata.tenancy` shows it to nobody else."""
+
+    organisation_id: Mapped[int] = mapped_column()
+
+
+class ProjectOwned:
+    """What belongs to one project, and so to its organisation."""
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+
+
+class Project(OrganisationOwned, Base):
     """One row per project: the unit of isolation. Every event and every query belongs to exactly one."""
 
     __tablename__ = "projects"
+    __table_args__ = (UniqueConstraint("organisation_id", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
     name: Mapped[str]
     timezone: Mapped[str] = mapped_column(server_default="UTC")
     """IANA zone in which days, weeks and months are cut."""
@@ -53,7 +67,7 @@ class Project(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class WriteKey(Base):
+class WriteKey(ProjectOwned, Base):
     """One row per key with which clients send events to a project. Not a secret: it stands in web pages."""
 
     __tablename__ = "write_keys"
@@ -71,14 +85,13 @@ class WriteKey(Base):
     """Most events a second; None: the project's rules say."""
 
 
-class EventSchema(Base):
+class EventSchema(ProjectOwned, Base):
     """One row per version of what an event's properties must look like. The latest that is not retired holds."""
 
     __tablename__ = "event_schemas"
     __table_args__ = (UniqueConstraint("project_id", "event", "version"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     event: Mapped[str]
     version: Mapped[int]
     schema: Mapped[dict[str, Any]] = mapped_column(JSONB)
@@ -87,7 +100,7 @@ class EventSchema(Base):
     retired_at: Mapped[datetime | None]
 
 
-class ApiKey(Base):
+class ApiKey(ProjectOwned, Base):
     """One row per key that reads a project's data. A secret: only its SHA-256 is stored."""
 
     __tablename__ = "api_keys"
@@ -102,3 +115,8 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=FetchedValue())
+    """Which of the permissions it has; left out, all that read data."""
+    expires_at: Mapped[datetime | None]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    """Who made it; None: it was made on the machine itself."""

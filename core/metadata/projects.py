@@ -5,18 +5,21 @@ The functions take a blocking `Session`. From asyncio call the same ones with
 None of them commits: the caller owns the transaction.
 """
 
-import hashlib
 import secrets
 import string
+from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 from zoneinfo import available_timezones
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata.models import ApiKey, Project, WriteKey
+from core.metadata.organisations import first_organisation, random_token, token_hash
+from core.metadata.permissions import READING, Permission
 
 WRITE_KEY_PREFIX = "wk_"
 API_KEY_PREFIX = "rk_"
@@ -35,29 +38,52 @@ class InvalidProjectError(RadixError):
 
 
 def create_project(
-    session: Session, name: str, *, timezone: str = "UTC", week_start: int = 1, session_gap_minutes: int = 30
+    session: Session,
+    name: str,
+    *,
+    timezone: str = "UTC",
+    week_start: int = 1,
+    session_gap_minutes: int = 30,
+    organisation_id: int | None = None,
 ) -> Project:
     """Store a new project and return it with its id.
 
-    `timezone` is an IANA name, `week_start` an ISO weekday (1 Monday … 7 Sunday).
+    `timezone` is an IANA name, `week_start` an ISO weekday (1 Monday … 7 Sunday). Without an organisation it belongs
+    to the oldest one.
     Raises `InvalidProjectError` when one of the values makes no sense.
     """
-    if not name.strip():
-        raise InvalidProjectError("A project needs a name.")
-    if timezone not in time_zones():
-        raise InvalidProjectError(f"{timezone!r} is not an IANA time zone such as 'Europe/Berlin'.")
-    if week_start not in range(1, 8):
-        raise InvalidProjectError(
-            f"week_start is {week_start}; it must be an ISO weekday from 1 (Monday) to 7 (Sunday)."
-        )
-    if session_gap_minutes not in range(1, 24 * 60):
-        raise InvalidProjectError(f"session_gap_minutes is {session_gap_minutes}; it must be between 1 and 1439.")
-    project = Project(
-        name=name.strip(), timezone=timezone, week_start=week_start, session_gap_minutes=session_gap_minutes
+    project = Project(organisation_id=first_organisation(session).id if organisation_id is None else organisation_id)
+    change_project(
+        project, name=name, timezone=timezone, week_start=week_start, session_gap_minutes=session_gap_minutes
     )
     session.add(project)
     session.flush()
     return project
+
+
+def change_project(
+    project: Project,
+    *,
+    name: str | None = None,
+    timezone: str | None = None,
+    week_start: int | None = None,
+    session_gap_minutes: int | None = None,
+) -> None:
+    """Set what is given of a project; raises `InvalidProjectError`, and sets nothing, when a value makes no sense."""
+    if name is not None and not name.strip():
+        raise InvalidProjectError("A project needs a name.")
+    if timezone is not None and timezone not in time_zones():
+        raise InvalidProjectError(f"{timezone!r} is not an IANA time zone such as 'Europe/Berlin'.")
+    if week_start is not None and week_start not in range(1, 8):
+        raise InvalidProjectError(
+            f"week_start is {week_start}; it must be an ISO weekday from 1 (Monday) to 7 (Sunday)."
+        )
+    if session_gap_minutes is not None and session_gap_minutes not in range(1, 24 * 60):
+        raise InvalidProjectError(f"session_gap_minutes is {session_gap_minutes}; it must be between 1 and 1439.")
+    project.name = project.name if name is None else name.strip()
+    project.timezone = project.timezone if timezone is None else timezone
+    project.week_start = project.week_start if week_start is None else week_start
+    project.session_gap_minutes = project.session_gap_minutes if session_gap_minutes is None else session_gap_minutes
 
 
 def demand_new_name(session: Session, name: str) -> None:
@@ -83,7 +109,7 @@ def list_projects(session: Session) -> list[Project]:
 
 def create_write_key(session: Session, project_id: int, name: str) -> str:
     """Store a new write key of the project and return it: `wk_` and 32 base62 characters."""
-    key = WRITE_KEY_PREFIX + _random_base62(32)
+    key = WRITE_KEY_PREFIX + "".join(secrets.choice(_BASE62) for _ in range(32))
     session.add(WriteKey(project_id=project_id, key=key, name=name))
     session.flush()
     return key
@@ -100,14 +126,28 @@ def find_write_key(session: Session, key: str) -> WriteKey | None:
     return session.scalars(select(WriteKey).where(WriteKey.key == key, is_live(WriteKey))).one_or_none()
 
 
-def create_api_key(session: Session, project_id: int, name: str) -> str:
+def create_api_key(
+    session: Session,
+    project_id: int,
+    name: str,
+    *,
+    scopes: Sequence[Permission] = READING,
+    expires_at: datetime | None = None,
+    created_by: int | None = None,
+) -> str:
     """Store the hash of a new API key and return the key itself, `rk_` and 40 base62 characters.
 
-    This is the only moment at which the key can be read.
+    This is the only moment at which the key can be read. `scopes` are what it may do, `created_by` is a user's id.
     """
-    key = API_KEY_PREFIX + _random_base62(40)
+    key = random_token(API_KEY_PREFIX)
     record = ApiKey(
-        project_id=project_id, name=name, key_hash=hash_api_key(key), prefix=key[:_API_KEY_SHOWN_CHARACTERS]
+        project_id=project_id,
+        name=name,
+        key_hash=token_hash(key),
+        prefix=key[:_API_KEY_SHOWN_CHARACTERS],
+        scopes=list(scopes),
+        expires_at=expires_at,
+        created_by=created_by,
     )
     session.add(record)
     session.flush()
@@ -116,7 +156,7 @@ def create_api_key(session: Session, project_id: int, name: str) -> str:
 
 def revoke_api_key(session: Session, key: str) -> bool:
     """Stop an API key from being accepted. False when no live key has that value."""
-    live = (ApiKey.key_hash == hash_api_key(key), is_live(ApiKey))
+    live = (ApiKey.key_hash == token_hash(key), is_live(ApiKey))
     statement = update(ApiKey).where(*live).values(revoked_at=utc_now())
     return session.execute(statement.returning(ApiKey.id)).first() is not None
 
@@ -126,7 +166,7 @@ def find_project_by_api_key(session: Session, key: str) -> Project | None:
     statement = (
         select(Project)
         .join(ApiKey, ApiKey.project_id == Project.id)
-        .where(ApiKey.key_hash == hash_api_key(key), is_live(ApiKey))
+        .where(ApiKey.key_hash == token_hash(key), is_live(ApiKey))
     )
     return session.scalars(statement).one_or_none()
 
@@ -134,13 +174,6 @@ def find_project_by_api_key(session: Session, key: str) -> Project | None:
 def is_live(kind: type[WriteKey | ApiKey]) -> ColumnElement[bool]:
     """Return the condition under which a key is accepted; one that was replaced is for a while yet."""
     # Not now(), which is when the transaction began.
-    return or_(kind.revoked_at.is_(None), kind.revoked_at > func.clock_timestamp())
-
-
-def hash_api_key(key: str) -> str:
-    """Return what is stored of an API key: its SHA-256, hexadecimal."""
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _random_base62(length: int) -> str:
-    return "".join(secrets.choice(_BASE62) for _ in range(length))
+    now = func.clock_timestamp()
+    lives = or_(kind.revoked_at.is_(None), kind.revoked_at > now)
+    return and_(lives, or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now)) if kind is ApiKey else lives

@@ -1,0 +1,102 @@
+"""Who asks, and what each of them may do."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+
+from core.metadata import Project
+from core.metadata.audit import Actor
+from core.metadata.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request comes from."""
+
+    address: str | None
+    user_agent: str | None
+
+    def is_within(self, networks: Collection[str]) -> bool:
+        """Say whether the address is in one of the networks; in any, where there are none."""
+        if not networks:
+            return True
+        try:
+            address = ip_address(self.address or "")
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        return any(mapped in ip_network(network) for network in networks)
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationAccess:
+    """One organisation that somebody may see, and what he may do there."""
+
+    id: int
+    name: str
+    allowed_networks: tuple[str, ...]
+    role: str | None
+    permissions: frozenset[Permission]
+    """In all projects of the organisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectAccess:
+    """One project that somebody may see, and what he may do in it."""
+
+    project: Project
+    allowed_networks: tuple[str, ...]
+    permissions: frozenset[Permission]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPrincipal:
+    """An API key."""
+
+    key_id: int
+    prefix: str
+    access: ProjectAccess
+
+    def actor(self, client: Client) -> Actor:
+        """Return how the audit log names it."""
+        return Actor("api_key", self.key_id, self.prefix, client.address, client.user_agent)
+
+    def projects(self) -> dict[int, ProjectAccess]:
+        """Return the one project that it reads, by its id."""
+        return {self.access.project.id: self.access}
+
+
+@dataclass(frozen=True, slots=True)
+class UserPrincipal:
+    """Somebody who signed in."""
+
+    user_id: int
+    session_id: int
+    email: str
+    name: str
+    organisations: dict[int, OrganisationAccess] = field(default_factory=dict[int, OrganisationAccess])
+    access: dict[int, ProjectAccess] = field(default_factory=dict[int, ProjectAccess])
+
+    def actor(self, client: Client) -> Actor:
+        """Return how the audit log names him."""
+        return Actor("user", self.user_id, self.email, client.address, client.user_agent)
+
+    def projects(self) -> dict[int, ProjectAccess]:
+        """Return the projects that he may see, by their ids."""
+        return self.access
+
+
+Principal = KeyPrincipal | UserPrincipal
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Somebody who signed in and changes something, and where he does it from."""
+
+    user: UserPrincipal
+    client: Client
+
+    @property
+    def actor(self) -> Actor:
+        """Return how the audit log names him."""
+        return self.user.actor(self.client)

@@ -1,0 +1,191 @@
+"""Finds out who asks and what he may do, from keys and sessions, and remembers the answer for a few seconds."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.access.principals import KeyPrincipal, OrganisationAccess, ProjectAccess, UserPrincipal
+from api.errors import ApiKeyInvalidError, SessionEndedError
+from api.settings import ApiSettings
+from core.clock import utc_now
+from core.metadata import ApiKey, Project
+from core.metadata.accounts import Grant, Membership, Organisation, Role, TeamMember, User, UserSession
+from core.metadata.organisations import token_hash
+from core.metadata.permissions import KEY_SCOPES, Permission, permissions_of
+from core.metadata.projects import is_live
+from core.metadata.tenancy import Database
+
+_KEY = re.compile(r"rk_[0-9A-Za-z]{40}")
+_MOST_REMEMBERED = 10_000
+# `last_used_at` tells keys in use from forgotten ones: a minute is fine enough, and spares a write per request.
+_USE_NOTED_SECONDS = 60.0
+# Requests that were under way when a browser was given a new token carry the one before.
+_OVERLAP = timedelta(seconds=60)
+_Known = TypeVar("_Known")
+_Asked = TypeVar("_Asked")
+
+
+class _Remembered(Generic[_Asked, _Known]):
+    """Answers that are believed for a while; refusals are not kept."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._known: dict[_Asked, tuple[float, _Known]] = {}
+
+    async def get(self, asked: _Asked, find: Callable[[], Awaitable[_Known]]) -> _Known:
+        """Return what is known, or find it out."""
+        known = self._known.get(asked)
+        now = time.monotonic()
+        if known is not None and now - known[0] < self._seconds:
+            return known[1]
+        self._known.pop(asked, None)
+        found = await find()
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        self._known[asked] = (now, found)
+        return found
+
+    def forget(self) -> None:
+        """Believe nothing that was found out before."""
+        self._known.clear()
+
+
+class Access:
+    """Who asks, by what a request carries. Everything raises `UnavailableError` without PostgreSQL."""
+
+    def __init__(self, settings: ApiSettings, database: Database) -> None:
+        self._database = database
+        self._idle = timedelta(days=settings.session_idle_days)
+        self._longest = timedelta(days=settings.session_max_days)
+        self._keys: _Remembered[str, KeyPrincipal] = _Remembered(settings.key_cache_seconds)
+        self._sessions: _Remembered[str | int, UserPrincipal] = _Remembered(settings.key_cache_seconds)
+        self._use_noted_at: dict[str, float] = {}
+
+    async def of_key(self, key: str) -> KeyPrincipal:
+        """Return a live API key and its project; raises `ApiKeyInvalidError`."""
+        if not _KEY.fullmatch(key):
+            if key.startswith("wk_"):
+                raise ApiKeyInvalidError("This is a write key, for sending events. Reading takes an API key (rk_…).")
+            raise ApiKeyInvalidError
+        # Keys are looked up by their digest, so the time of a comparison tells nothing about a key.
+        digest = token_hash(key)
+        return await self._keys.get(digest, lambda: self._find_key(digest))
+
+    async def of_session(self, by: str | int) -> UserPrincipal:
+        """Return who signed in, by the hash of a browser's token or by the number of a program's session.
+
+        Raises `SessionEndedError` when it was ended, has expired, or never was.
+        """
+        return await self._sessions.get(by, lambda: self._find_session(by))
+
+    def end_of_session(self, created_at: datetime) -> datetime:
+        """Return when a session ends that began then and is used now, if it is not used again."""
+        return min(utc_now() + self._idle, created_at + self._longest)
+
+    def forget(self) -> None:
+        """Look everything up anew: something about keys, sessions or roles was changed in this process."""
+        self._keys.forget()
+        self._sessions.forget()
+
+    async def _find_key(self, digest: str) -> KeyPrincipal:
+        async with self._database.of_all() as session:
+            statement = (
+                select(ApiKey, Project, Organisation.allowed_networks)
+                .join(Project, ApiKey.project_id == Project.id)
+                .join(Organisation, Project.organisation_id == Organisation.id)
+                .where(ApiKey.key_hash == digest, is_live(ApiKey))
+            )
+            found = (await session.execute(statement)).one_or_none()
+            if found is None:
+                raise ApiKeyInvalidError
+            key, project, networks = found
+            await self._note_use(session, digest)
+        scopes = permissions_of("", ["project:read", *key.scopes]) & frozenset(KEY_SCOPES)
+        return KeyPrincipal(key.id, key.prefix, ProjectAccess(project, tuple(networks), scopes))
+
+    async def _note_use(self, session: AsyncSession, digest: str) -> None:
+        now = time.monotonic()
+        if now - self._use_noted_at.get(digest, float("-inf")) < _USE_NOTED_SECONDS:
+            return
+        await session.execute(update(ApiKey).where(ApiKey.key_hash == digest).values(last_used_at=utc_now()))
+        if len(self._use_noted_at) >= _MOST_REMEMBERED:
+            self._use_noted_at.clear()
+        self._use_noted_at[digest] = now
+
+    async def _find_session(self, by: str | int) -> UserPrincipal:
+        async with self._database.of_all() as session:
+            which = UserSession.id == by if isinstance(by, int) else _has_token(by)
+            statement = (
+                select(UserSession, User).join(User, UserSession.user_id == User.id).where(which, is_live_session())
+            )
+            found = (await session.execute(statement)).one_or_none()
+            if found is not None:
+                opened, user = found
+                if (utc_now() - opened.last_seen_at).total_seconds() >= _USE_NOTED_SECONDS:
+                    opened.last_seen_at = utc_now()
+                    opened.expires_at = self.end_of_session(opened.created_at)
+                organisations = await _organisations_of(session, user.id)
+                projects = await _projects_of(session, user.id, organisations)
+                return UserPrincipal(user.id, opened.id, user.email, user.name, organisations, projects)
+            if isinstance(by, str):
+                # A token that was replaced long ago is known to nobody but whoever took it: the session is not safe.
+                stolen = update(UserSession).where(UserSession.previous_token_hash == by, is_live_session())
+                await session.execute(stolen.values(revoked_at=utc_now()))
+        raise SessionEndedError
+
+
+def is_live_session() -> ColumnElement[bool]:
+    """Return the condition under which a session holds."""
+    return and_(UserSession.revoked_at.is_(None), UserSession.expires_at > func.clock_timestamp())
+
+
+def _has_token(digest: str) -> ColumnElement[bool]:
+    is_recent = UserSession.rotated_at > func.clock_timestamp() - _OVERLAP
+    return or_(UserSession.token_hash == digest, and_(UserSession.previous_token_hash == digest, is_recent))
+
+
+async def _organisations_of(session: AsyncSession, user_id: int) -> dict[int, OrganisationAccess]:
+    statement = (
+        select(Organisation, Membership.role_id, Role)
+        .join(Membership, Membership.organisation_id == Organisation.id)
+        .outerjoin(Role, Membership.role_id == Role.id)
+        .where(Membership.user_id == user_id)
+        .order_by(Organisation.id)
+    )
+    return {
+        organisation.id: OrganisationAccess(
+            id=organisation.id,
+            name=organisation.name,
+            allowed_networks=tuple(organisation.allowed_networks),
+            role=None if role_id is None else role.name,
+            permissions=frozenset() if role_id is None else permissions_of(role.name, role.permissions),
+        )
+        for organisation, role_id, role in (await session.execute(statement))
+    }
+
+
+async def _projects_of(
+    session: AsyncSession, user_id: int, organisations: dict[int, OrganisationAccess]
+) -> dict[int, ProjectAccess]:
+    teams = select(TeamMember.team_id).where(TeamMember.user_id == user_id)
+    granted = (
+        select(Grant.project_id, Role)
+        .join(Role, Grant.role_id == Role.id)
+        .where(or_(Grant.user_id == user_id, Grant.team_id.in_(teams)), Grant.organisation_id.in_(organisations))
+    )
+    extra: dict[int, frozenset[Permission]] = {}
+    for project_id, role in await session.execute(granted):
+        extra[project_id] = extra.get(project_id, frozenset()) | permissions_of(role.name, role.permissions)
+    projects = select(Project).where(Project.organisation_id.in_(organisations)).order_by(Project.id)
+    found: dict[int, ProjectAccess] = {}
+    for project in await session.scalars(projects):
+        organisation = organisations[project.organisation_id]
+        permissions = organisation.permissions | extra.get(project.id, frozenset())
+        if "project:read" in permissions:
+            found[project.id] = ProjectAccess(project, organisation.allowed_networks, permissions)
+    return found

@@ -1,0 +1,130 @@
+"""Bounds on guessing: how often somebody may try, counted in Valkey, or in the process while that is away."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from math import ceil
+from time import time
+from typing import ClassVar, TypeVar
+
+import structlog
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, WindowStats
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
+from redis.asyncio import ConnectionPool
+
+from api.access.principals import Client
+from api.accounts.secrets import Secrets
+from api.settings import ApiSettings
+from core.errors import RadixError
+
+_logger = structlog.get_logger()
+_Result = TypeVar("_Result")
+_PREFIX = "radixinsight:api:attempts"
+
+
+class TooManyAttemptsError(RadixError):
+    """Somebody tries too often; the header Retry-After says when again."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "too_many_attempts"
+    title: ClassVar[str] = "Too many attempts"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Try again in {seconds} seconds.", headers={"Retry-After": str(seconds)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    item: RateLimitItem
+    names: tuple[str, ...]
+
+    async def hit(self, limiter: MovingWindowRateLimiter) -> bool:
+        return await limiter.hit(self.item, *self.names)
+
+    async def window(self, limiter: MovingWindowRateLimiter) -> WindowStats:
+        return await limiter.get_window_stats(self.item, *self.names)
+
+    async def clear(self, limiter: MovingWindowRateLimiter) -> None:
+        await limiter.clear(self.item, *self.names)
+
+
+class Attempts:
+    """Counts attempts before they are made, so that a hundred at once are a hundred; forgets them after a success."""
+
+    def __init__(self, settings: ApiSettings, secrets: Secrets) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        url = settings.redis_url.get_secret_value()
+        self._pool = ConnectionPool.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+        storage = RedisStorage(
+            f"async+{url}",
+            wrap_exceptions=True,
+            implementation="redispy",
+            key_prefix=_PREFIX,
+            connection_pool=self._pool,  # pyright: ignore[reportArgumentType] - documented, and passed on
+        )
+        self._shared = MovingWindowRateLimiter(storage)
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+
+    async def sign_in(self, email: str, client: Client) -> None:
+        """Count an attempt to sign in; raises `TooManyAttemptsError`."""
+        await self._count(self._of_sign_in(email, client))
+
+    async def signed_in(self, email: str, client: Client) -> None:
+        """Forget the attempts with this address from this network, of which the last was right."""
+        await self._ask(self._of_sign_in(email, client)[0].clear)
+
+    async def check_code(self, user_id: int) -> None:
+        """Count an attempt to prove oneself while signed in; raises `TooManyAttemptsError`."""
+        await self._count([_Bound(RateLimitItemPerMinute(10, 15), ("code", str(user_id)))])
+
+    async def mail(self, email: str, client: Client) -> None:
+        """Count a mail that somebody asks for without being known; raises `TooManyAttemptsError`."""
+        await self._count(
+            [
+                _Bound(RateLimitItemPerHour(5), ("mail", self._secrets.pseudonym(email))),
+                _Bound(RateLimitItemPerHour(50), ("mails-from", _network(client))),
+            ]
+        )
+
+    async def link(self, client: Client) -> None:
+        """Count an attempt to use a link; raises `TooManyAttemptsError`."""
+        await self._count([_Bound(RateLimitItemPerMinute(50, 15), ("link", _network(client)))])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.aclose()
+
+    def _of_sign_in(self, email: str, client: Client) -> Sequence[_Bound]:
+        who = self._secrets.pseudonym(email)
+        each = self._settings.sign_in_attempts
+        return [
+            _Bound(RateLimitItemPerMinute(each, 15), ("sign-in", who, _network(client))),
+            _Bound(RateLimitItemPerMinute(each * 5, 15), ("sign-in-anywhere", who)),
+            _Bound(RateLimitItemPerMinute(self._settings.address_attempts, 15), ("sign-ins-from", _network(client))),
+        ]
+
+    async def _count(self, bounds: Sequence[_Bound]) -> None:
+        for bound in bounds:
+            if not await self._ask(bound.hit):
+                window = await self._ask(bound.window)
+                raise TooManyAttemptsError(max(1, ceil(window.reset_time - time())))
+
+    async def _ask(self, ask: Callable[[MovingWindowRateLimiter], Awaitable[_Result]]) -> _Result:
+        try:
+            return await ask(self._shared)
+        except StorageError as error:
+            _logger.warning("attempts_counted_in_process", error=str(error))
+            return await ask(self._own)
+
+
+def _network(client: Client) -> str:
+    """Return what an attacker has many addresses of: a /64 of IPv6, one address of IPv4."""
+    try:
+        address = ip_address(client.address or "")
+    except ValueError:
+        return "unknown"
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return str(mapped) if mapped.version == 4 else str(ip_network(f"{mapped}/64", strict=False))  # noqa: PLR2004 - the protocol's

@@ -1,0 +1,43 @@
+"""The texts of the mails about accounts."""
+
+from api.mail.outbox import Mail
+
+
+def invitation(to: str, organisation: str, by: str, link: str) -> Mail:
+    """Ask somebody to join."""
+    return Mail(
+        to,
+        f"{by} invites you to {organisation} on RadixInsight",
+        f"{by} invites you to join {organisation} on RadixInsight.\n\n{link}\n\nThe link works once, for seven days. "
+        "If you expected no invitation, you need do nothing.\n",
+    )
+
+
+def verification(to: str, link: str) -> Mail:
+    """Ask somebody to show that the address is his."""
+    return Mail(
+        to,
+        "Confirm your e-mail address",
+        f"Confirm that this is your e-mail address:\n\n{link}\n\nThe link works once, for a day. "
+        "If you have no account at RadixInsight, you need do nothing.\n",
+    )
+
+
+def password_reset(to: str, link: str) -> Mail:
+    """Let somebody choose a new password."""
+    return Mail(
+        to,
+        "Choose a new password",
+        f"Choose a new password for RadixInsight:\n\n{link}\n\nThe link works once, for an hour. "
+        "If you did not ask for it, you need do nothing: your password is as it was.\n",
+    )
+
+
+def password_changed(to: str) -> Mail:
+    """Tell somebody that his password was changed, in case that it was not him."""
+    return Mail(
+        to,
+        "Your password was changed",
+        "The password of your account at RadixInsight was changed, and all other sessions were ended. "
+        "If it was not you, ask for a new password now, and tell the owner of your organisation.\n",
+    )

@@ -1,0 +1,268 @@
+"""`/v1/sign-up`, `/v1/sign-in`, `/v1/me`, `/v1/tokens` and what is mailed about them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from api.accounts.schemas import (
+    CodeProof,
+    FactorOffered,
+    InvitationShown,
+    InvitationToken,
+    Joined,
+    LinkToken,
+    Me,
+    OrganisationOfMine,
+    PasswordAndCode,
+    PasswordChange,
+    PasswordProof,
+    PasswordReset,
+    PasswordResetRequest,
+    RecoveryCodes,
+    RefreshToken,
+    Rename,
+    SessionList,
+    SessionShown,
+    SignIn,
+    SignUp,
+    Tokens,
+)
+from api.accounts.sessions import Opened
+from api.dependencies import ClientDep, ResourcesDep, UserDep
+from api.errors import SessionNotFoundError
+from api.problems import CHANGE, LINK, SIGN_IN, UNAVAILABLE, USER
+from api.resources import Resources
+
+router = APIRouter(prefix="/v1", tags=["accounts"], responses=UNAVAILABLE)
+
+_SessionId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
+
+
+@router.post(
+    "/invitations/look-up", operation_id="look_up_invitation", summary="What one is invited to", responses=LINK
+)
+async def look_up_invitation(body: InvitationToken, held: ResourcesDep, client: ClientDep) -> InvitationShown:
+    """Return whom the invitation is for and to which organisation."""
+    invitation, organisation = await held.accounts.invitation(body.invitation, client)
+    return InvitationShown(email=invitation.email, organisation=organisation, expires_at=invitation.expires_at)
+
+
+@router.post(
+    "/sign-up", operation_id="sign_up", summary="Make an account by invitation", responses=LINK, status_code=204
+)
+async def sign_up(body: SignUp, held: ResourcesDep, client: ClientDep, response: Response) -> None:
+    """Make the account of whoever was invited and sign him in: a cookie is set."""
+    opened = await held.accounts.sign_up(body.invitation, body.name, body.password.get_secret_value(), client)
+    _set_cookie(held, response, opened.token)
+
+
+@router.post(
+    "/invitations/accept", operation_id="accept_invitation", summary="Join an organisation", responses=CHANGE | LINK
+)
+async def accept_invitation(body: InvitationToken, user: UserDep, held: ResourcesDep, client: ClientDep) -> Joined:
+    """Become a member of the organisation that invited this account's address."""
+    return Joined(organisation_id=await held.accounts.accept(user, body.invitation, client))
+
+
+@router.post("/sign-in", operation_id="sign_in", summary="Sign in", responses=SIGN_IN, status_code=204)
+async def sign_in(body: SignIn, held: ResourcesDep, client: ClientDep, response: Response) -> None:
+    """Open a session of a browser: a cookie is set that no script can read."""
+    opened = await held.accounts.sign_in(body.email, body.password.get_secret_value(), body.code, client)
+    _set_cookie(held, response, opened.token)
+
+
+@router.post("/sign-out", operation_id="sign_out", summary="Sign out", responses=CHANGE, status_code=204)
+async def sign_out(user: UserDep, held: ResourcesDep, client: ClientDep, response: Response) -> None:
+    """End the session, a program's too."""
+    await held.sessions.end(user, user.session_id, client)
+    response.delete_cookie(held.settings.cookie_name, path="/", secure=held.settings.is_https, httponly=True)
+
+
+@router.post("/tokens", operation_id="create_tokens", summary="Sign in as a program", responses=SIGN_IN)
+async def create_tokens(body: SignIn, held: ResourcesDep, client: ClientDep) -> Tokens:
+    """Open a session of a program: an access token for ten minutes, and a refresh token for the next one."""
+    password = body.password.get_secret_value()
+    return _tokens(held, await held.accounts.sign_in(body.email, password, body.code, client, is_program=True))
+
+
+@router.post("/tokens/refresh", operation_id="refresh_tokens", summary="Get the next tokens", responses=SIGN_IN)
+async def refresh_tokens(body: RefreshToken, held: ResourcesDep) -> Tokens:
+    """Exchange a refresh token for the next two. One that was exchanged before ends the session: somebody stole it."""
+    return _tokens(held, await held.sessions.refresh(body.refresh_token.get_secret_value()))
+
+
+@router.get("/me", operation_id="get_me", summary="Who is signed in", responses=USER)
+async def get_me(user: UserDep, held: ResourcesDep, response: Response) -> Me:
+    """Return the account, its organisations, and the CSRF token. Renews the cookie once an hour."""
+    token = await held.sessions.rotate(user)
+    if token is not None:
+        _set_cookie(held, response, token)
+    found = await held.accounts.me(user)
+    return Me(
+        id=found.id,
+        email=found.email,
+        name=found.name,
+        is_email_verified=found.email_verified_at is not None,
+        has_second_factor=found.totp_enabled_at is not None,
+        csrf_token=held.secrets.csrf_token(user.session_id),
+        organisations=[
+            OrganisationOfMine(id=each.id, name=each.name, role=each.role, permissions=sorted(each.permissions))
+            for each in user.organisations.values()
+        ],
+    )
+
+
+@router.patch("/me", operation_id="rename_me", summary="Change one's name", responses=CHANGE, status_code=204)
+async def rename_me(body: Rename, user: UserDep, held: ResourcesDep) -> None:
+    """Be called something else."""
+    await held.accounts.rename(user, body.name)
+
+
+@router.post(
+    "/me/password", operation_id="change_password", summary="Change one's password", responses=CHANGE, status_code=204
+)
+async def change_password(body: PasswordChange, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
+    """Set another password; all other sessions end."""
+    current, new = body.current.get_secret_value(), body.new.get_secret_value()
+    await held.accounts.change_password(user, current, new, client)
+
+
+@router.post(
+    "/password-resets",
+    operation_id="request_password_reset",
+    summary="Ask for a new password",
+    responses=SIGN_IN,
+    status_code=202,
+    response_class=Response,
+)
+async def request_password_reset(body: PasswordResetRequest, held: ResourcesDep, client: ClientDep) -> None:
+    """Mail a link for a new password, if there is such an account; the answer is the same if not."""
+    await held.accounts.request_reset(body.email, client)
+
+
+@router.post(
+    "/password-resets/complete",
+    operation_id="reset_password",
+    summary="Choose a new password",
+    responses=LINK,
+    status_code=204,
+)
+async def reset_password(body: PasswordReset, held: ResourcesDep, client: ClientDep) -> None:
+    """Set a new password by a mailed link; all sessions end."""
+    await held.accounts.reset_password(body.token, body.password.get_secret_value(), client)
+
+
+@router.post(
+    "/email-verifications",
+    operation_id="request_email_verification",
+    summary="Ask for a link that proves one's address",
+    responses=CHANGE,
+    status_code=202,
+    response_class=Response,
+)
+async def request_email_verification(user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
+    """Mail the link, unless the address is proved already."""
+    await held.accounts.request_verification(user, client)
+
+
+@router.post(
+    "/email-verifications/complete",
+    operation_id="verify_email",
+    summary="Prove one's address",
+    responses=LINK,
+    status_code=204,
+)
+async def verify_email(body: LinkToken, held: ResourcesDep, client: ClientDep) -> None:
+    """Note that the address is the account's own."""
+    await held.accounts.verify(body.token, client)
+
+
+@router.get("/me/sessions", operation_id="list_sessions", summary="List one's sessions", responses=USER)
+async def list_sessions(user: UserDep, held: ResourcesDep) -> SessionList:
+    """Return where one is signed in."""
+    sessions = [
+        SessionShown.model_validate({**vars(found), "is_current": found.id == user.session_id})
+        for found in await held.sessions.all_of(user)
+    ]
+    return SessionList(sessions=sessions)
+
+
+@router.delete(
+    "/me/sessions/{session_id}",
+    operation_id="end_session",
+    summary="End one of one's sessions",
+    responses=CHANGE,
+    status_code=204,
+)
+async def end_session(session_id: _SessionId, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
+    """Sign out somewhere else."""
+    if not await held.sessions.end(user, session_id, client):
+        raise SessionNotFoundError(session_id)
+
+
+@router.post(
+    "/me/second-factor", operation_id="offer_second_factor", summary="Begin with a second factor", responses=CHANGE
+)
+async def offer_second_factor(body: PasswordProof, user: UserDep, held: ResourcesDep) -> FactorOffered:
+    """Return a secret for an authenticator. It counts once a code has confirmed it."""
+    offered = await held.accounts.offer_factor(user, body.password.get_secret_value())
+    return FactorOffered(secret=offered.secret, uri=offered.uri)
+
+
+@router.post(
+    "/me/second-factor/confirm",
+    operation_id="enable_second_factor",
+    summary="Confirm the second factor",
+    responses=CHANGE,
+)
+async def enable_second_factor(body: CodeProof, user: UserDep, held: ResourcesDep, client: ClientDep) -> RecoveryCodes:
+    """Make it count from now on; all other sessions end."""
+    return RecoveryCodes(codes=await held.accounts.enable_factor(user, body.code, client))
+
+
+@router.post(
+    "/me/second-factor/recovery-codes",
+    operation_id="renew_recovery_codes",
+    summary="Get new recovery codes",
+    responses=CHANGE,
+)
+async def renew_recovery_codes(
+    body: PasswordAndCode, user: UserDep, held: ResourcesDep, client: ClientDep
+) -> RecoveryCodes:
+    """Replace the recovery codes: the old ones work no more."""
+    password = body.password.get_secret_value()
+    return RecoveryCodes(codes=await held.accounts.renew_recovery_codes(user, password, body.code, client))
+
+
+@router.post(
+    "/me/second-factor/remove",
+    operation_id="disable_second_factor",
+    summary="Take the second factor away",
+    responses=CHANGE,
+    status_code=204,
+)
+async def disable_second_factor(body: PasswordAndCode, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
+    """Sign in with the password alone from now on."""
+    await held.accounts.disable_factor(user, body.password.get_secret_value(), body.code, client)
+
+
+def _tokens(held: Resources, opened: Opened) -> Tokens:
+    access_token, expires_at = held.secrets.access_token(opened.user_id, opened.session_id)
+    return Tokens(
+        token_type="Bearer",  # noqa: S106 - a kind, not a secret
+        access_token=access_token,
+        expires_at=expires_at,
+        refresh_token=opened.token,
+    )
+
+
+def _set_cookie(held: Resources, response: Response, token: str) -> None:
+    response.set_cookie(
+        held.settings.cookie_name,
+        token,
+        max_age=held.settings.session_idle_days * 86_400,
+        path="/",
+        secure=held.settings.is_https,
+        httponly=True,
+        samesite="lax",
+    )

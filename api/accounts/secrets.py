@@ -1,0 +1,108 @@
+"""What only this installation can make and read: access tokens, CSRF tokens, encrypted second factors."""
+
+import base64
+import hashlib
+import hmac
+import os
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import jwt
+from cryptography.fernet import Fernet, InvalidToken
+
+from api.errors import SessionEndedError
+from api.settings import ApiSettings
+from core.clock import utc_now
+from core.metadata.organisations import random_token
+
+_ISSUER = "radixinsight"
+_AUDIENCE = "radixinsight-api"
+_ALGORITHM = "HS256"
+
+
+class Secrets:
+    """Keys derived from the one secret of the installation, one for each purpose."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._settings = settings
+
+    def access_token(self, user_id: int, session_id: int) -> tuple[str, datetime]:
+        """Return a JSON Web Token for a program and when it expires."""
+        now = utc_now()
+        expires_at = now + timedelta(seconds=self._settings.access_token_seconds)
+        claims = {
+            "iss": _ISSUER,
+            "aud": _AUDIENCE,
+            "sub": str(user_id),
+            "sid": session_id,
+            "iat": now,
+            "exp": expires_at,
+        }
+        return jwt.encode(claims, self._key("access tokens"), algorithm=_ALGORITHM), expires_at
+
+    def session_of(self, access_token: str) -> int:
+        """Return the number of the session that an access token was given to; raises `SessionEndedError`."""
+        try:
+            claims = jwt.decode(
+                access_token,
+                self._key("access tokens"),
+                algorithms=[_ALGORITHM],
+                audience=_AUDIENCE,
+                issuer=_ISSUER,
+                options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+            )
+        except jwt.InvalidTokenError as error:
+            raise SessionEndedError from error
+        return int(claims["sid"])
+
+    def csrf_token(self, session_id: int) -> str:
+        """Return what the page proves itself with when it changes something in this session."""
+        return hmac.new(self._key("csrf tokens"), str(session_id).encode(), hashlib.sha256).hexdigest()
+
+    def is_csrf_token(self, token: str, session_id: int) -> bool:
+        """Say whether a token is that of a session."""
+        return hmac.compare_digest(token.encode(), self.csrf_token(session_id).encode())
+
+    def pseudonym(self, text: str) -> str:
+        """Return what stands for a text where it must not be read, in keys of counters."""
+        return hmac.new(self._key("pseudonyms"), text.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def encrypt(self, secret: str) -> bytes:
+        """Return a secret as it is stored."""
+        return self._fernet.encrypt(secret.encode())
+
+    def decrypt(self, stored: bytes) -> str | None:
+        """Return a stored secret; None where it was encrypted with another key."""
+        try:
+            return self._fernet.decrypt(stored).decode()
+        except InvalidToken:
+            return None
+
+    def _key(self, purpose: str) -> bytes:
+        return hmac.new(self._root, purpose.encode(), hashlib.sha256).digest()
+
+    @cached_property
+    def _fernet(self) -> Fernet:
+        return Fernet(base64.urlsafe_b64encode(self._key("second factors")))
+
+    @cached_property
+    def _root(self) -> bytes:
+        given = self._settings.secret_key
+        if given is not None:
+            return given.get_secret_value().encode()
+        return _kept_secret(self._settings.data_dir / "api-secret-key")
+
+
+def _kept_secret(path: Path) -> bytes:
+    """Read the secret of an installation that was given none, or draw it: readable by its owner alone."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        drawn = random_token("").encode()
+        file.write(drawn)
+        file.flush()
+        os.fsync(file.fileno())
+    return drawn

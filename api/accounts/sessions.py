@@ -1,0 +1,121 @@
+"""Sessions of browsers and programs: opened, renewed, listed and ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.access.principals import Client, UserPrincipal
+from api.access.service import Access, is_live_session
+from api.accounts.records import note
+from api.errors import SessionEndedError
+from core.clock import utc_now
+from core.metadata.accounts import User, UserSession
+from core.metadata.audit import Target
+from core.metadata.organisations import random_token, token_hash
+from core.metadata.tenancy import Database
+
+_BROWSER_PREFIX = "rs_"
+_PROGRAM_PREFIX = "rf_"
+_ROTATED_AFTER_SECONDS = 3600
+_LONGEST_USER_AGENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session with its token, which is kept nowhere: a browser's cookie, or a program's refresh token."""
+
+    session_id: int
+    user_id: int
+    token: str
+
+
+class Sessions:
+    """The sessions of all users. PostgreSQL has them, so that they outlive a restart of Valkey."""
+
+    def __init__(self, database: Database, access: Access) -> None:
+        self._database = database
+        self._access = access
+
+    async def open(self, session: AsyncSession, user: User, client: Client, *, is_program: bool) -> Opened:
+        """Open a session for somebody who has shown who he is, in the transaction in which he did."""
+        token = random_token(_PROGRAM_PREFIX if is_program else _BROWSER_PREFIX)
+        now = utc_now()
+        opened = UserSession(
+            user_id=user.id,
+            kind="program" if is_program else "browser",
+            token_hash=token_hash(token),
+            created_at=now,
+            expires_at=self._access.end_of_session(now),
+            address=client.address or "",
+            user_agent=(client.user_agent or "")[:_LONGEST_USER_AGENT],
+        )
+        session.add(opened)
+        await session.flush()
+        return Opened(opened.id, user.id, token)
+
+    async def rotate(self, principal: UserPrincipal) -> str | None:
+        """Return a new token for a browser's session whose token is an hour old; None where it is younger.
+
+        The old one works for a minute, for the requests that are under way.
+        """
+        async with self._database.of_all() as session:
+            found = await session.get(UserSession, principal.session_id, with_for_update=True)
+            if found is None or found.kind != "browser":
+                return None
+            if (utc_now() - found.rotated_at).total_seconds() < _ROTATED_AFTER_SECONDS:
+                return None
+            return _renewed(found, _BROWSER_PREFIX)
+
+    async def refresh(self, refresh_token: str) -> Opened:
+        """Exchange a program's refresh token for a new one; raises `SessionEndedError`.
+
+        One that was exchanged before ends the session: two have it, and one of them stole it.
+        """
+        digest = token_hash(refresh_token)
+        async with self._database.of_all() as session:
+            is_known = (UserSession.token_hash == digest) | (UserSession.previous_token_hash == digest)
+            statement = select(UserSession).where(is_known, UserSession.kind == "program", is_live_session())
+            found = (await session.scalars(statement.with_for_update())).one_or_none()
+            if found is not None and found.token_hash == digest:
+                token = _renewed(found, _PROGRAM_PREFIX)
+                found.last_seen_at = utc_now()
+                found.expires_at = self._access.end_of_session(found.created_at)
+                return Opened(found.id, found.user_id, token)
+            if found is not None:
+                found.revoked_at = utc_now()
+        self._access.forget()
+        raise SessionEndedError
+
+    async def all_of(self, principal: UserPrincipal) -> Sequence[UserSession]:
+        """Return somebody's live sessions, the latest used first."""
+        async with self._database.of_all() as session:
+            statement = select(UserSession).where(UserSession.user_id == principal.user_id, is_live_session())
+            return (await session.scalars(statement.order_by(UserSession.last_seen_at.desc(), UserSession.id))).all()
+
+    async def end(self, principal: UserPrincipal, session_id: int, client: Client) -> bool:
+        """End one of somebody's own sessions; False when he has no such one."""
+        async with self._database.of_all() as session:
+            mine = (UserSession.id == session_id, UserSession.user_id == principal.user_id, is_live_session())
+            ended = update(UserSession).where(*mine).values(revoked_at=utc_now()).returning(UserSession.id)
+            is_ended = (await session.execute(ended)).first() is not None
+            if is_ended:
+                await note(session, principal.actor(client), "session.ended", Target("session", session_id))
+        self._access.forget()
+        return is_ended
+
+    async def end_others(self, session: AsyncSession, user_id: int, but: int | None) -> None:
+        """End all sessions of somebody, but perhaps one, in the transaction of the caller, who then calls `forget`."""
+        others = update(UserSession).where(UserSession.user_id == user_id, is_live_session())
+        if but is not None:
+            others = others.where(UserSession.id != but)
+        await session.execute(others.values(revoked_at=utc_now()))
+
+
+def _renewed(found: UserSession, prefix: str) -> str:
+    token = random_token(prefix)
+    found.previous_token_hash = found.token_hash
+    found.token_hash = token_hash(token)
+    found.rotated_at = utc_now()
+    return token

@@ -1,0 +1,1 @@
+"""The audit log: written as things happen, read by whoever may."""

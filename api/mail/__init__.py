@@ -1,0 +1,1 @@
+"""Mails to people: by SMTP, or as files where there is no server."""

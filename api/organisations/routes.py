@@ -1,0 +1,144 @@
+"""`/v1/organisations`: the organisation itself, its members and invitations."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+
+from api.access.principals import OrganisationAccess
+from api.accounts.schemas import OrganisationOfMine
+from api.dependencies import ActingDep, ResourcesDep, UserDep, organisation_for
+from api.organisations.schemas import (
+    InvitationList,
+    InvitationSent,
+    Member,
+    MemberList,
+    NewInvitation,
+    OrganisationChange,
+    OrganisationList,
+    OrganisationShown,
+    RoleChange,
+)
+from api.problems import CHANGE, CONFLICT, ORGANISATION, UNAVAILABLE, USER
+
+router = APIRouter(prefix="/v1/organisations", tags=["organisations"], responses=USER | UNAVAILABLE)
+_Organisation = Annotated[OrganisationAccess, Depends(organisation_for(None))]
+_Reader = Annotated[OrganisationAccess, Depends(organisation_for("members:read"))]
+_Manager = Annotated[OrganisationAccess, Depends(organisation_for("members:manage"))]
+_Owner = Annotated[OrganisationAccess, Depends(organisation_for("organisation:manage"))]
+_UserId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[2])]
+_Id = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
+
+
+@router.get("", operation_id="list_organisations", summary="List one's organisations")
+async def list_organisations(user: UserDep) -> OrganisationList:
+    """Return the organisations that one is a member of."""
+    return OrganisationList(organisations=[_of_mine(each) for each in user.organisations.values()])
+
+
+@router.get("/{organisation_id}", operation_id="get_organisation", summary="One organisation", responses=ORGANISATION)
+async def get_organisation(organisation: _Organisation) -> OrganisationShown:
+    """Return its name and networks, and what one may do in it."""
+    mine = _of_mine(organisation)
+    return OrganisationShown(**mine.model_dump(), allowed_networks=list(organisation.allowed_networks))
+
+
+@router.patch(
+    "/{organisation_id}",
+    operation_id="change_organisation",
+    summary="Change its name or networks",
+    responses=CHANGE | ORGANISATION | CONFLICT,
+    status_code=204,
+)
+async def change_organisation(
+    body: OrganisationChange, organisation: _Owner, by: ActingDep, held: ResourcesDep
+) -> None:
+    """Change what is given; whoever allows networks has to be in one of them."""
+    await held.organisations.change(by, organisation, name=body.name, allowed_networks=body.allowed_networks)
+
+
+@router.get(
+    "/{organisation_id}/members", operation_id="list_members", summary="List its members", responses=ORGANISATION
+)
+async def list_members(organisation: _Reader, held: ResourcesDep) -> MemberList:
+    """Return all members, by e-mail address."""
+    members = [
+        Member(
+            user_id=user.id,
+            email=user.email,
+            name=user.name,
+            role=role,
+            has_second_factor=user.totp_enabled_at is not None,
+            joined_at=member.created_at,
+        )
+        for member, user, role in await held.organisations.members(organisation)
+    ]
+    return MemberList(members=members)
+
+
+@router.put(
+    "/{organisation_id}/members/{user_id}/role",
+    operation_id="set_member_role",
+    summary="Give a member another role",
+    responses=CHANGE | ORGANISATION | CONFLICT,
+    status_code=204,
+)
+async def set_member_role(
+    body: RoleChange, user_id: _UserId, organisation: _Manager, by: ActingDep, held: ResourcesDep
+) -> None:
+    """Change what he may do; nobody gives or takes more than he has himself."""
+    await held.organisations.set_role(by, organisation, user_id, body.role)
+
+
+@router.delete(
+    "/{organisation_id}/members/{user_id}",
+    operation_id="remove_member",
+    summary="Remove a member, or leave",
+    responses=CHANGE | ORGANISATION | CONFLICT,
+    status_code=204,
+)
+async def remove_member(user_id: _UserId, organisation: _Organisation, by: ActingDep, held: ResourcesDep) -> None:
+    """Remove him from teams and grants too. The API keys that he made stay: they are the project's."""
+    await held.organisations.remove(by, organisation, user_id)
+
+
+@router.get(
+    "/{organisation_id}/invitations",
+    operation_id="list_invitations",
+    summary="List open invitations",
+    responses=ORGANISATION,
+)
+async def list_invitations(organisation: _Reader, held: ResourcesDep) -> InvitationList:
+    """Return those that were neither accepted nor taken back."""
+    found = await held.organisations.invitations(organisation)
+    return InvitationList(
+        invitations=[InvitationSent.model_validate({**vars(each), "role": role}) for each, role in found]
+    )
+
+
+@router.post(
+    "/{organisation_id}/invitations",
+    operation_id="invite",
+    summary="Invite somebody",
+    responses=CHANGE | ORGANISATION,
+    status_code=201,
+)
+async def invite(body: NewInvitation, organisation: _Manager, by: ActingDep, held: ResourcesDep) -> InvitationSent:
+    """Mail a link to him that works once, for seven days; an open one to the same address works no more."""
+    made = await held.organisations.invite(by, organisation, body.email, body.role)
+    return InvitationSent.model_validate({**vars(made), "role": body.role})
+
+
+@router.delete(
+    "/{organisation_id}/invitations/{invitation_id}",
+    operation_id="revoke_invitation",
+    summary="Take an invitation back",
+    responses=CHANGE | ORGANISATION,
+    status_code=204,
+)
+async def revoke_invitation(invitation_id: _Id, organisation: _Manager, by: ActingDep, held: ResourcesDep) -> None:
+    """Make its link work no more."""
+    await held.organisations.revoke_invitation(by, organisation, invitation_id)
+
+
+def _of_mine(access: OrganisationAccess) -> OrganisationOfMine:
+    return OrganisationOfMine(id=access.id, name=access.name, role=access.role, permissions=sorted(access.permissions))

@@ -1,0 +1,84 @@
+"""Shapes of requests and answers about organisations."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from api.accounts.schemas import Body, Email, OrganisationOfMine
+
+RoleName = Annotated[str, Field(min_length=1, max_length=200, examples=["analyst"])]
+_Role = Annotated[
+    RoleName | None, Field(description="What he may do in all projects; null: only what is granted for single ones.")
+]
+
+
+class OrganisationList(BaseModel):
+    """The organisations that one is a member of."""
+
+    organisations: list[OrganisationOfMine]
+
+
+class OrganisationShown(OrganisationOfMine):
+    """One organisation."""
+
+    allowed_networks: Annotated[list[str], Field(description="From where it may be reached; empty: from anywhere.")]
+
+
+class OrganisationChange(Body):
+    """What is changed of an organisation; what is left out stays."""
+
+    name: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    allowed_networks: Annotated[list[str] | None, Field(max_length=200, examples=[["192.0.2.0/24"]])] = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.name is None and self.allowed_networks is None:
+            raise ValueError("name or allowed_networks has to be given")
+        return self
+
+
+class Member(BaseModel):
+    """One member."""
+
+    user_id: int
+    email: str
+    name: str
+    role: _Role
+    has_second_factor: bool
+    joined_at: datetime
+
+
+class MemberList(BaseModel):
+    """All members, by e-mail address."""
+
+    members: list[Member]
+
+
+class RoleChange(Body):
+    """Another role."""
+
+    role: _Role
+
+
+class NewInvitation(Body):
+    """Who is invited, and what he will be."""
+
+    email: Email
+    role: _Role = None
+
+
+class InvitationSent(BaseModel):
+    """One invitation that was neither accepted nor taken back."""
+
+    id: int
+    email: str
+    role: _Role
+    created_at: datetime
+    expires_at: datetime
+
+
+class InvitationList(BaseModel):
+    """The open invitations, the latest first; those that have expired too."""
+
+    invitations: list[InvitationSent]

@@ -1,0 +1,210 @@
+"""What is done in an organisation with its members and invitations, each change with its entry in the audit log."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.access.principals import Acting, OrganisationAccess
+from api.access.service import Access
+from api.accounts import mails
+from api.errors import NotFoundError, TooPowerfulError
+from api.mail.outbox import MailUnavailableError, Outbox
+from core.clock import utc_now
+from core.errors import RadixError
+from core.metadata.accounts import Invitation, Membership, Organisation, Role, User
+from core.metadata.audit import Target, entry
+from core.metadata.organisations import checked_name, checked_networks, invite
+from core.metadata.permissions import OWNER, Permission, permissions_of
+from core.metadata.tenancy import Database
+
+
+class LastOwnerError(RadixError):
+    """An organisation would have no owner."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "last_owner"
+    title: ClassVar[str] = "An organisation needs an owner"
+
+    def __init__(self) -> None:
+        super().__init__("This is the only owner: make somebody else one first.")
+
+
+class LockedOutError(RadixError):
+    """Whoever allows certain networks would be in none of them."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "locked_out"
+    title: ClassVar[str] = "You would lock yourself out"
+
+    def __init__(self, address: str | None) -> None:
+        super().__init__(f"Your own address, {address or 'which is unknown'}, is in none of these networks.")
+
+
+class Organisations:
+    """Changes in one organisation by a member who may make them. Raises `UnavailableError` without PostgreSQL."""
+
+    def __init__(self, public_url: str, database: Database, access: Access, outbox: Outbox) -> None:
+        self._public_url = public_url
+        self._database = database
+        self._access = access
+        self._outbox = outbox
+
+    async def change(
+        self,
+        by: Acting,
+        where: OrganisationAccess,
+        *,
+        name: str | None,
+        allowed_networks: Sequence[str] | None,
+    ) -> None:
+        """Change its name or networks; raises `InvalidNameError`, `InvalidNetworkError` or `LockedOutError`."""
+        changed: dict[str, Any] = {}
+        if name is not None:
+            changed["name"] = checked_name(name)
+        if allowed_networks is not None:
+            changed["allowed_networks"] = checked_networks(allowed_networks)
+            if not by.client.is_within(changed["allowed_networks"]):
+                raise LockedOutError(by.client.address)
+        async with self._database.of_organisation(where.id) as session:
+            organisation = await session.get_one(Organisation, where.id)
+            before = {key: getattr(organisation, key) for key in changed}
+            for key, value in changed.items():
+                setattr(organisation, key, value)
+            said = Target("organisation", where.id, {"before": before, "after": changed})
+            session.add(entry(by.actor, "organisation.changed", said, organisation_id=where.id))
+        self._access.forget()
+
+    async def members(self, where: OrganisationAccess) -> list[tuple[Membership, User, str | None]]:
+        """Return the members with the names of their roles, by e-mail address."""
+        async with self._database.of_organisation(where.id) as session:
+            statement = (
+                select(Membership, User, Role.name)
+                .join(User, Membership.user_id == User.id)
+                .outerjoin(Role, Membership.role_id == Role.id)
+                .order_by(User.email)
+            )
+            return [(member, user, role) for member, user, role in (await session.execute(statement))]
+
+    async def set_role(self, by: Acting, where: OrganisationAccess, user_id: int, role: str | None) -> None:
+        """Give a member another role.
+
+        Raises `NotFoundError`, `LastOwnerError`, or `TooPowerfulError` where the former or the new one may more than
+        whoever changes it.
+        """
+        async with self._database.of_organisation(where.id) as session:
+            member, former = await _member(session, user_id)
+            wanted = None if role is None else await demand_role(session, where, role)
+            demand_power(where, _permissions(former))
+            await _demand_owner_beside(session, user_id, former, wanted)
+            member.role_id = None if wanted is None else wanted.id
+            details = {"before": former.name if former else None, "after": role}
+            said = Target("member", user_id, details)
+            session.add(entry(by.actor, "member.role_changed", said, organisation_id=where.id))
+        self._access.forget()
+
+    async def remove(self, by: Acting, where: OrganisationAccess, user_id: int) -> None:
+        """Remove a member, and what was granted to him; everybody may leave by himself. Raises as `set_role` does."""
+        async with self._database.of_organisation(where.id) as session:
+            member, former = await _member(session, user_id)
+            if user_id != by.user.user_id:
+                demand_power(where, _permissions(former) | frozenset[Permission]({"members:manage"}))
+            await _demand_owner_beside(session, user_id, former, None)
+            await session.delete(member)
+            said = Target("member", user_id, {"role": former.name if former else None})
+            session.add(entry(by.actor, "member.removed", said, organisation_id=where.id))
+        self._access.forget()
+
+    async def invitations(self, where: OrganisationAccess) -> list[tuple[Invitation, str | None]]:
+        """Return the open invitations with the names of their roles, the latest first."""
+        async with self._database.of_organisation(where.id) as session:
+            statement = (
+                select(Invitation, Role.name)
+                .outerjoin(Role, Invitation.role_id == Role.id)
+                .where(Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
+                .order_by(Invitation.id.desc())
+            )
+            return [(invitation, role) for invitation, role in (await session.execute(statement))]
+
+    async def invite(self, by: Acting, where: OrganisationAccess, email: str, role: str | None) -> Invitation:
+        """Mail an invitation, in place of an open one to the same address.
+
+        Raises `NotFoundError`, `TooPowerfulError`, `InvalidEmailError`; `MailUnavailableError`, and takes it back then.
+        """
+        async with self._database.of_organisation(where.id) as session:
+            wanted = None if role is None else await demand_role(session, where, role)
+            invitation, token = await session.run_sync(
+                lambda blocking: invite(blocking, where.id, email, wanted, invited_by=by.user.user_id, is_mailed=True)
+            )
+            open_before = (
+                Invitation.email == invitation.email, Invitation.id != invitation.id, Invitation.accepted_at.is_(None)
+            )  # fmt: skip
+            for former in await session.scalars(select(Invitation).where(*open_before)):
+                former.revoked_at = former.revoked_at or utc_now()
+            said = Target("invitation", invitation.id, {"email": invitation.email, "role": role})
+            session.add(entry(by.actor, "invitation.made", said, organisation_id=where.id))
+        link = f"{self._public_url}/#invitation={token}"
+        try:
+            await self._outbox.send(mails.invitation(invitation.email, where.name, by.user.name, link))
+        except MailUnavailableError:
+            # Nobody has its token: it is of no use, and would stand in the list as if it had been sent.
+            await self.revoke_invitation(by, where, invitation.id)
+            raise
+        return invitation
+
+    async def revoke_invitation(self, by: Acting, where: OrganisationAccess, invitation_id: int) -> None:
+        """Take an invitation back; raises `NotFoundError`."""
+        async with self._database.of_organisation(where.id) as session:
+            found = await session.get(Invitation, invitation_id, with_for_update=True)
+            if found is None or found.accepted_at is not None or found.revoked_at is not None:
+                raise NotFoundError("invitation", invitation_id)
+            found.revoked_at = utc_now()
+            said = Target("invitation", invitation_id, {"email": found.email})
+            session.add(entry(by.actor, "invitation.revoked", said, organisation_id=where.id))
+
+
+async def demand_role(session: AsyncSession, where: OrganisationAccess, name: str) -> Role:
+    """Return the role of a name that somebody is to have; raises `NotFoundError` or `TooPowerfulError`."""
+    role = (await session.scalars(select(Role).where(Role.name == name))).one_or_none()
+    if role is None:
+        raise NotFoundError("role", name)
+    demand_power(where, permissions_of(role.name, role.permissions))
+    return role
+
+
+def demand_power(where: OrganisationAccess, permissions: frozenset[Permission]) -> None:
+    """Raise `TooPowerfulError` unless somebody has all of these permissions himself."""
+    missing = permissions - where.permissions
+    if missing:
+        raise TooPowerfulError(missing)
+
+
+def _permissions(role: Role | None) -> frozenset[Permission]:
+    return frozenset() if role is None else permissions_of(role.name, role.permissions)
+
+
+async def _member(session: AsyncSession, user_id: int) -> tuple[Membership, Role | None]:
+    statement = (
+        select(Membership, Role)
+        .outerjoin(Role, Membership.role_id == Role.id)
+        .where(Membership.user_id == user_id)
+        .with_for_update(of=Membership)
+    )
+    found = (await session.execute(statement)).one_or_none()
+    if found is None:
+        raise NotFoundError("member", user_id)
+    return found[0], found[1]
+
+
+async def _demand_owner_beside(session: AsyncSession, user_id: int, former: Role | None, wanted: Role | None) -> None:
+    """Raise `LastOwnerError` where the only owner would be one no more; two who leave at once wait for each other."""
+    if former is None or not _is_owner(former) or (wanted is not None and _is_owner(wanted)):
+        return
+    owners = select(Membership.user_id).where(Membership.role_id == former.id).order_by(Membership.user_id)
+    if list(await session.scalars(owners.with_for_update())) == [user_id]:
+        raise LastOwnerError
+
+
+def _is_owner(role: Role) -> bool:
+    return role.name == OWNER and role.permissions is None

@@ -1,0 +1,1 @@
+"""Roles, teams, and what is granted to whom in single projects."""

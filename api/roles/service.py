@@ -1,0 +1,236 @@
+"""Roles, teams and grants of an organisation, each change with its entry in the audit log."""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import asynccontextmanager
+from typing import ClassVar, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.access.principals import Acting, OrganisationAccess
+from api.access.service import Access
+from api.errors import NameTakenError, NotFoundError
+from api.organisations.service import demand_power, demand_role
+from core.errors import RadixError
+from core.metadata import Project
+from core.metadata.accounts import Grant, Membership, Role, Team, TeamMember
+from core.metadata.audit import Target, entry
+from core.metadata.organisations import checked_name
+from core.metadata.permissions import Permission, permissions_of
+from core.metadata.tenancy import Database
+
+
+class BuiltInRoleError(RadixError):
+    """Every organisation has this role as it is."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "built_in_role"
+    title: ClassVar[str] = "This role cannot be changed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Every organisation has the role {name!r} as it is. Make one of another name.")
+
+
+class InUseError(RadixError):
+    """Something depends on what would be deleted."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "in_use"
+    title: ClassVar[str] = "It is in use"
+
+
+class GrantExistsError(RadixError):
+    """The member or team has a grant in this project."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "grant_exists"
+    title: ClassVar[str] = "There is a grant already"
+
+    def __init__(self) -> None:
+        super().__init__("A member or team has one grant in a project: delete the other one first.")
+
+
+class Roles:
+    """Changes by a member who may make them. Nobody gives or takes more than he has: `TooPowerfulError`."""
+
+    def __init__(self, database: Database, access: Access) -> None:
+        self._database = database
+        self._access = access
+
+    async def roles(self, where: OrganisationAccess) -> Sequence[Role]:
+        """Return the roles, in the order in which they were made."""
+        async with self._database.of_organisation(where.id) as session:
+            return (await session.scalars(select(Role).order_by(Role.id))).all()
+
+    async def create_role(
+        self,
+        by: Acting,
+        where: OrganisationAccess,
+        name: str,
+        permissions: Collection[Permission],
+    ) -> Role:
+        """Make a role; raises `NameTakenError`, `InvalidNameError`."""
+        demand_power(where, frozenset(permissions))
+        name = checked_name(name)
+        said = Target("role", name, {"permissions": sorted(permissions)})
+        try:
+            async with self._changing(by, where, "role.created", said) as session:
+                role = Role(name=name, permissions=sorted(permissions))
+                session.add(role)
+                await session.flush()
+                return role
+        except IntegrityError as error:
+            raise NameTakenError("role", name) from error
+
+    async def change_role(
+        self,
+        by: Acting,
+        where: OrganisationAccess,
+        name: str,
+        permissions: Collection[Permission],
+    ) -> Role:
+        """Change what a role allows; raises `NotFoundError`, `BuiltInRoleError`."""
+        demand_power(where, frozenset(permissions))
+        async with self._changing(
+            by, where, "role.changed", Target("role", name, {"permissions": sorted(permissions)})
+        ) as session:
+            role = await _own_role(session, where, name)
+            role.permissions = sorted(permissions)
+            return role
+
+    async def delete_role(self, by: Acting, where: OrganisationAccess, name: str) -> None:
+        """Delete a role that nobody has; raises `NotFoundError`, `BuiltInRoleError`, `InUseError`."""
+        try:
+            async with self._changing(by, where, "role.deleted", Target("role", name)) as session:
+                await session.delete(await _own_role(session, where, name))
+        except IntegrityError as error:
+            raise InUseError("Members, invitations or grants have this role: give them another one first.") from error
+
+    async def teams(self, where: OrganisationAccess) -> list[tuple[Team, list[int]]]:
+        """Return the teams by name, each with the ids of its members."""
+        async with self._database.of_organisation(where.id) as session:
+            teams = (await session.scalars(select(Team).order_by(Team.name, Team.id))).all()
+            members = (await session.scalars(select(TeamMember).order_by(TeamMember.user_id))).all()
+        return [(team, [member.user_id for member in members if member.team_id == team.id]) for team in teams]
+
+    async def create_team(self, by: Acting, where: OrganisationAccess, name: str) -> Team:
+        """Make a team without members; raises `NameTakenError`, `InvalidNameError`."""
+        name = checked_name(name)
+        try:
+            async with self._changing(by, where, "team.created", Target("team", name)) as session:
+                team = Team(name=name)
+                session.add(team)
+                await session.flush()
+                return team
+        except IntegrityError as error:
+            raise NameTakenError("team", name) from error
+
+    async def delete_team(self, by: Acting, where: OrganisationAccess, team_id: int) -> None:
+        """Delete a team and what was granted to it; raises `NotFoundError`."""
+        async with self._changing(by, where, "team.deleted", Target("team", team_id)) as session:
+            team = await _found(session, Team, "team", team_id)
+            await _demand_power_over(session, where, team_id)
+            await session.delete(team)
+
+    async def join_team(self, by: Acting, where: OrganisationAccess, team_id: int, user_id: int) -> None:
+        """Add a member to a team, who has its grants from now on; raises `NotFoundError`."""
+        async with self._changing(by, where, "team.joined", Target("team", team_id, {"user_id": user_id})) as session:
+            await _found(session, Team, "team", team_id)
+            await _demand_member(session, user_id)
+            await _demand_power_over(session, where, team_id)
+            if await session.get(TeamMember, (team_id, user_id)) is None:
+                session.add(TeamMember(team_id=team_id, user_id=user_id))
+
+    async def leave_team(self, by: Acting, where: OrganisationAccess, team_id: int, user_id: int) -> None:
+        """Take a member out of a team; raises `NotFoundError`."""
+        async with self._changing(by, where, "team.left", Target("team", team_id, {"user_id": user_id})) as session:
+            member = await session.get(TeamMember, (team_id, user_id))
+            if member is None:
+                raise NotFoundError("member of the team", user_id)
+            await _demand_power_over(session, where, team_id)
+            await session.delete(member)
+
+    async def grants(self, where: OrganisationAccess) -> list[tuple[Grant, str]]:
+        """Return the grants with the names of their roles, by project."""
+        async with self._database.of_organisation(where.id) as session:
+            statement = select(Grant, Role.name).join(Role, Grant.role_id == Role.id)
+            ordered = statement.order_by(Grant.project_id, Grant.id)
+            return [(grant, role) for grant, role in (await session.execute(ordered))]
+
+    async def grant(
+        self,
+        by: Acting,
+        where: OrganisationAccess,
+        project_id: int,
+        role: str,
+        *,
+        user_id: int | None,
+        team_id: int | None,
+    ) -> Grant:
+        """Grant a role in one project to a member or a team; raises `NotFoundError`, `GrantExistsError`."""
+        details = {"role": role, "user_id": user_id, "team_id": team_id}
+        try:
+            async with self._changing(by, where, "grant.made", Target("project", project_id, details)) as session:
+                wanted = await demand_role(session, where, role)
+                await _found(session, Project, "project", project_id)
+                if user_id is not None:
+                    await _demand_member(session, user_id)
+                if team_id is not None:
+                    await _found(session, Team, "team", team_id)
+                grant = Grant(project_id=project_id, user_id=user_id, team_id=team_id, role_id=wanted.id)
+                session.add(grant)
+                await session.flush()
+                return grant
+        except IntegrityError as error:
+            raise GrantExistsError from error
+
+    async def revoke_grant(self, by: Acting, where: OrganisationAccess, grant_id: int) -> None:
+        """Take a grant back; raises `NotFoundError`."""
+        async with self._changing(by, where, "grant.revoked", Target("grant", grant_id)) as session:
+            found = await _found(session, Grant, "grant", grant_id)
+            role = await session.get_one(Role, found.role_id)
+            demand_power(where, permissions_of(role.name, role.permissions))
+            await session.delete(found)
+
+    @asynccontextmanager
+    async def _changing(
+        self, by: Acting, where: OrganisationAccess, action: str, target: Target
+    ) -> AsyncGenerator[AsyncSession]:
+        """Open the organisation's session for one change, which the audit log tells of if it is made."""
+        async with self._database.of_organisation(where.id) as session:
+            yield session
+            session.add(entry(by.actor, action, target, organisation_id=where.id))
+        self._access.forget()
+
+
+async def _own_role(session: AsyncSession, where: OrganisationAccess, name: str) -> Role:
+    role = (await session.scalars(select(Role).where(Role.name == name).with_for_update())).one_or_none()
+    if role is None:
+        raise NotFoundError("role", name)
+    if role.permissions is None:
+        raise BuiltInRoleError(name)
+    demand_power(where, permissions_of(role.name, role.permissions))
+    return role
+
+
+_Thing = TypeVar("_Thing", Team, Grant, Project)
+
+
+async def _found(session: AsyncSession, thing: type[_Thing], kind: str, number: int) -> _Thing:
+    found = await session.get(thing, number, with_for_update=True)
+    if found is None:
+        raise NotFoundError(kind, number)
+    return found
+
+
+async def _demand_member(session: AsyncSession, user_id: int) -> None:
+    if (await session.scalars(select(Membership).where(Membership.user_id == user_id))).one_or_none() is None:
+        raise NotFoundError("member", user_id)
+
+
+async def _demand_power_over(session: AsyncSession, where: OrganisationAccess, team_id: int) -> None:
+    """Raise `TooPowerfulError` where a team was granted more than whoever changes it may do."""
+    granted = select(Role).join(Grant, Grant.role_id == Role.id).where(Grant.team_id == team_id)
+    for role in await session.scalars(granted):
+        demand_power(where, permissions_of(role.name, role.permissions))

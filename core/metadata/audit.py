@@ -1,0 +1,50 @@
+"""The audit log: who changed or read what, when, and from where."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core.metadata.accounts import AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, as the log names him."""
+
+    kind: Literal["user", "api_key", "operator"]
+    id: int | None
+    name: str
+    address: str | None = None
+    user_agent: str | None = None
+
+
+OPERATOR = Actor("operator", None, "radixinsight")
+"""Whoever runs the `radixinsight` command on the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What something is done to: a kind such as `member`, and its id."""
+
+    kind: str
+    id: int | str
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What a reader of the log needs to know beside: names, former and new values. Never a secret."""
+
+
+def entry(
+    actor: Actor, action: str, target: Target | None, *, organisation_id: int, project_id: int | None = None
+) -> AuditEntry:
+    """Return the row that says so, to be added in the transaction of the change itself."""
+    return AuditEntry(
+        organisation_id=organisation_id,
+        project_id=project_id,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        action=action,
+        target_kind=None if target is None else target.kind,
+        target_id=None if target is None else str(target.id),
+        details={} if target is None else target.details,
+        address=actor.address,
+        user_agent=actor.user_agent,
+    )

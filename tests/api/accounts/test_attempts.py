@@ -1,0 +1,79 @@
+"""Nobody guesses for long."""
+
+from collections.abc import Callable
+from typing import Any
+
+from api.access.principals import Client
+from api.accounts.attempts import Attempts
+from api.accounts.secrets import Secrets
+from engine.accounts import PASSWORD, Installation, Person, new_email
+
+
+async def test_a_password_cannot_be_guessed_for_long(owner: Person, installation: Installation) -> None:
+    browser = installation.browser()
+    wrong = {"email": owner.email, "password": "wrong" * 4}
+    codes = [(await browser.post("/v1/sign-in", json=wrong)).json()["code"] for _ in range(12)]
+    assert codes == ["sign_in_failed"] * 10 + ["too_many_attempts"] * 2
+    late = await browser.post("/v1/sign-in", json=wrong | {"password": PASSWORD})
+    assert late.status_code == 429
+    assert 0 < int(late.headers["retry-after"]) <= 900
+    # Whoever guesses does not lock the owner out elsewhere.
+    assert (await installation.browser().post("/v1/sign-in", json=wrong | {"password": PASSWORD})).status_code == 204
+
+
+async def test_attempts_from_many_networks_at_one_account_are_bounded(
+    install: Callable[..., Any], installation: Installation, owner: Person
+) -> None:
+    async with install(installation.settings.model_copy(update={"sign_in_attempts": 2})) as strict:
+        body = {"email": owner.email, "password": "wrong" * 4}
+        codes = [(await strict.browser().post("/v1/sign-in", json=body)).json()["code"] for _ in range(11)]
+    assert codes.count("too_many_attempts") >= 1
+    assert codes[-1] == "too_many_attempts"
+
+
+async def test_one_network_cannot_try_many_accounts(install: Callable[..., Any], installation: Installation) -> None:
+    async with install(installation.settings.model_copy(update={"address_attempts": 3})) as strict:
+        browser = strict.browser()
+        bodies = [{"email": new_email(), "password": PASSWORD} for _ in range(5)]
+        codes = [(await browser.post("/v1/sign-in", json=body)).json()["code"] for body in bodies]
+    assert codes == ["sign_in_failed"] * 3 + ["too_many_attempts"] * 2
+
+
+async def test_a_right_password_forgets_the_wrong_ones(owner: Person, installation: Installation) -> None:
+    browser = installation.browser()
+    for _ in range(3):
+        for _ in range(9):
+            wrong = {"email": owner.email, "password": "wrong" * 4}
+            assert (await browser.post("/v1/sign-in", json=wrong)).status_code == 401
+        right = {"email": owner.email, "password": PASSWORD}
+        assert (await browser.post("/v1/sign-in", json=right)).status_code == 204
+
+
+async def test_a_network_of_version_six_counts_as_one(installation: Installation) -> None:
+    attempts = Attempts(
+        installation.settings.model_copy(update={"address_attempts": 2}), Secrets(installation.settings)
+    )
+    seen: list[str] = []
+    for number in range(3):
+        try:
+            await attempts.sign_in(new_email(), Client(f"2001:db8:5:{id(attempts) % 9999}::{number}", None))
+            seen.append("fine")
+        except Exception as error:  # noqa: BLE001 - its name is what is compared
+            seen.append(type(error).__name__)
+    await attempts.close()
+    assert seen == ["fine", "fine", "TooManyAttemptsError"]
+
+
+async def test_without_valkey_the_process_counts(install: Callable[..., Any], installation: Installation) -> None:
+    update = {"redis_url": type(installation.settings.redis_url)("redis://127.0.0.1:1/0"), "sign_in_attempts": 2}
+    async with install(installation.settings.model_copy(update=update)) as alone:
+        browser = alone.browser()
+        body = {"email": new_email(), "password": PASSWORD}
+        codes = [(await browser.post("/v1/sign-in", json=body)).json()["code"] for _ in range(3)]
+    assert codes == ["sign_in_failed"] * 2 + ["too_many_attempts"]
+
+
+async def test_mails_cannot_be_asked_for_without_end(owner: Person, installation: Installation) -> None:
+    browser = installation.browser()
+    statuses = [(await browser.post("/v1/password-resets", json={"email": owner.email})).status_code for _ in range(6)]
+    assert statuses == [202] * 5 + [429]

@@ -1,0 +1,111 @@
+"""Every change and every access to data leaves an entry that nobody can change."""
+
+import csv
+import io
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from core import metadata
+from engine.accounts import PASSWORD, Installation, Person
+from runtime.instance import Instance
+
+Join = Callable[..., Awaitable[Person]]
+
+
+async def _entries(owner: Person, **query: str | int) -> list[dict[str, object]]:
+    response = await owner.client.get(f"{owner.path}/audit-log", params=query)
+    assert response.status_code == 200, response.text
+    return response.json()["entries"]
+
+
+async def test_changes_and_accesses_say_by_whom_when_and_from_where(
+    owner: Person, join: Join, installation: Installation
+) -> None:
+    member = await join(owner, "viewer")
+    made = (await owner.client.post(f"{owner.path}/projects", json={"name": "Shop"})).json()
+    project = f"/v1/projects/{made['id']}"
+    key = (await owner.client.post(f"{project}/api-keys", json={"name": "r", "scopes": ["data:query"]})).json()
+    from_here = {"authorization": f"Bearer {key['key']}", "user-agent": "report/1"}
+    program = installation.browser_at("10.250.250.251", **from_here)
+    await program.get(f"{project}/insights/defined?x=1")
+    await member.client.get(f"{project}/insights/defined")
+    await owner.client.put(f"{owner.path}/members/{member.id}/role", json={"role": "analyst"})
+    await installation.browser().post("/v1/sign-in", json={"email": owner.email, "password": "wrong" * 4})
+    await installation.browser().post("/v1/sign-in", json={"email": owner.email, "password": PASSWORD})
+    entries = await _entries(owner)
+    assert sorted(str(each["action"]) for each in entries) == [
+        "api_key.created",
+        "data.read",
+        "data.read",
+        "invitation.accepted",
+        "invitation.accepted",
+        "invitation.made",
+        "member.role_changed",
+        "project.created",
+        "session.opened",
+        "session.refused",
+    ]
+    reads = {str(each["actor_name"]): each for each in entries if each["action"] == "data.read"}
+    assert set(reads) == {key["prefix"], member.email}
+    read = reads[key["prefix"]]
+    assert (read["actor_kind"], read["actor_id"], read["user_agent"]) == ("api_key", key["id"], "report/1")
+    assert read["address"] == "10.250.250.251"
+    assert read["details"] == {
+        "method": "GET",
+        "path": f"{project}/insights/defined",
+        "query": "x=1",
+        "permission": "data:query",
+    }
+    (changed,) = (each for each in entries if each["action"] == "member.role_changed")
+    assert changed["details"] == {"before": "viewer", "after": "analyst"}
+    assert key["key"] not in str(entries)
+
+
+async def test_what_is_refused_changes_nothing_and_is_no_entry(owner: Person) -> None:
+    before = len(await _entries(owner))
+    await owner.client.delete(f"{owner.path}/members/{owner.id}")
+    await owner.client.post(f"{owner.path}/roles", json={"name": "viewer", "permissions": []})
+    assert len(await _entries(owner)) == before
+
+
+async def test_entries_are_paged_and_filtered(owner: Person) -> None:
+    for number in range(5):
+        await owner.client.post(f"{owner.path}/teams", json={"name": f"Team {number}"})
+    first = (await owner.client.get(f"{owner.path}/audit-log", params={"limit": 4})).json()
+    second = (await owner.client.get(f"{owner.path}/audit-log", params={"limit": 4, "before": first["next"]})).json()
+    ids = [each["id"] for each in first["entries"] + second["entries"]]
+    assert ids == sorted(ids, reverse=True)
+    assert second["next"] is None
+    assert len(await _entries(owner, action="team.created")) == 5
+    assert len(await _entries(owner, actor=owner.email)) == 6
+    assert await _entries(owner, actor="nobody") == []
+    assert await _entries(owner, since="2099-01-01T00:00:00Z") == []
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+async def test_the_log_can_be_taken_out_which_is_an_entry_itself(owner: Person, form: str) -> None:
+    await owner.client.post(f"{owner.path}/teams", json={"name": "=cmd()"})
+    response = await owner.client.get(f"{owner.path}/audit-log/export", params={"format": form})
+    assert response.status_code == 200
+    rows = (
+        list(csv.DictReader(io.StringIO(response.text)))
+        if form == "csv"
+        else [json.loads(line) for line in response.text.splitlines()]
+    )
+    assert [row["action"] for row in rows] == ["invitation.accepted", "team.created", "audit_log.exported"]
+    assert rows[1]["target_id"] == ("'=cmd()" if form == "csv" else "=cmd()")
+    assert len(await _entries(owner, action="audit_log.exported")) == 1
+
+
+@pytest.mark.parametrize(
+    "statement", ["update audit_log set action = 'x'", "delete from audit_log", "truncate audit_log"]
+)
+def test_postgresql_itself_keeps_the_entries(runtime: Instance, statement: str) -> None:
+    engine = metadata.connect(runtime.database_url)
+    with engine.connect() as connection, pytest.raises(DBAPIError, match="never changed"):
+        connection.execute(text(statement))
+    engine.dispose()

@@ -1,0 +1,134 @@
+"""Second factors and programs that sign in."""
+
+import asyncio
+import time
+
+import jwt
+from pyotp.totp import TOTP
+from sqlalchemy import text
+
+from core import metadata
+from engine.accounts import PASSWORD, Installation, Person
+from runtime.instance import Instance
+
+
+async def _enabled(owner: Person) -> tuple[TOTP, list[str]]:
+    """Give somebody a second factor; return it and the recovery codes."""
+    offered = (await owner.client.post("/v1/me/second-factor", json={"password": PASSWORD})).json()
+    assert f"secret={offered['secret']}" in offered["uri"]
+    totp = TOTP(offered["secret"])
+    response = await owner.client.post("/v1/me/second-factor/confirm", json={"code": _code(totp, -30)})
+    assert response.status_code == 200, response.text
+    return totp, response.json()["codes"]
+
+
+def _code(totp: TOTP, seconds: int = 0) -> str:
+    return totp.at(int(time.time()) + seconds)
+
+
+async def _sign_in(installation: Installation, email: str, **more: str) -> str:
+    body = {"email": email, "password": PASSWORD} | more
+    response = await installation.browser().post("/v1/sign-in", json=body)
+    return "fine" if response.status_code == 204 else response.json()["code"]
+
+
+async def test_a_second_factor_is_asked_for_once_it_is_confirmed(owner: Person, installation: Installation) -> None:
+    assert (await owner.client.post("/v1/me/second-factor", json={"password": PASSWORD})).status_code == 200
+    assert await _sign_in(installation, owner.email) == "fine"
+    totp, _ = await _enabled(owner)
+    assert (await owner.client.get("/v1/me")).json()["has_second_factor"]
+    assert await _sign_in(installation, owner.email) == "second_factor_needed"
+    assert await _sign_in(installation, owner.email, code="000000") == "code_invalid"
+    assert await _sign_in(installation, owner.email, password="wrong" * 4, code=_code(totp)) == "sign_in_failed"
+    assert await _sign_in(installation, owner.email, code=_code(totp)) == "fine"
+
+
+async def test_a_code_works_once_however_many_try_it_at_once(owner: Person, installation: Installation) -> None:
+    totp, _ = await _enabled(owner)
+    code = _code(totp)
+    tries = [_sign_in(installation, owner.email, code=code) for _ in range(4)]
+    assert sorted(await asyncio.gather(*tries)) == ["code_invalid"] * 3 + ["fine"]
+
+
+async def test_a_recovery_code_stands_in_once(owner: Person, installation: Installation) -> None:
+    _, codes = await _enabled(owner)
+    assert len(set(codes)) == 10
+    tries = [_sign_in(installation, owner.email, code=codes[0].upper()) for _ in range(3)]
+    assert sorted(await asyncio.gather(*tries)) == ["code_invalid"] * 2 + ["fine"]
+    assert await _sign_in(installation, owner.email, code=codes[1]) == "fine"
+
+
+async def test_new_recovery_codes_replace_the_old_ones(owner: Person, installation: Installation) -> None:
+    totp, codes = await _enabled(owner)
+    proof = {"password": PASSWORD, "code": _code(totp)}
+    renewed = (await owner.client.post("/v1/me/second-factor/recovery-codes", json=proof)).json()["codes"]
+    assert await _sign_in(installation, owner.email, code=codes[0]) == "code_invalid"
+    assert await _sign_in(installation, owner.email, code=renewed[0]) == "fine"
+
+
+async def test_it_is_taken_away_by_password_and_code_alone(owner: Person, installation: Installation) -> None:
+    totp, codes = await _enabled(owner)
+    for body in ({"password": "wrong" * 4, "code": codes[0]}, {"password": PASSWORD, "code": "000000"}):
+        assert (await owner.client.post("/v1/me/second-factor/remove", json=body)).status_code == 401
+    body = {"password": PASSWORD, "code": _code(totp)}
+    assert (await owner.client.post("/v1/me/second-factor/remove", json=body)).status_code == 204
+    assert await _sign_in(installation, owner.email) == "fine"
+    assert (await owner.client.post("/v1/me/second-factor/remove", json=body)).json()["code"] == "second_factor_state"
+
+
+async def test_the_secret_is_stored_encrypted(owner: Person, runtime: Instance) -> None:
+    totp, codes = await _enabled(owner)
+    engine = metadata.connect(runtime.database_url)
+    with engine.connect() as connection:
+        stored = [str(connection.execute(text(f"select * from {t}")).all()) for t in ("users", "recovery_codes")]
+    engine.dispose()
+    assert totp.secret not in stored[0]
+    assert not [code for code in codes if code in stored[1]]
+
+
+async def test_a_program_gets_an_access_token_and_renews_it(owner: Person, installation: Installation) -> None:
+    program = installation.browser()
+    first = (await program.post("/v1/tokens", json={"email": owner.email, "password": PASSWORD})).json()
+    assert "set-cookie" not in (await program.get("/v1/me")).headers
+    headers = {"authorization": f"Bearer {first['access_token']}"}
+    assert (await program.get("/v1/me", headers=headers)).json()["email"] == owner.email
+    # No cookie, no forgery: a program needs no CSRF token.
+    assert (await program.patch("/v1/me", headers=headers, json={"name": "Bot"})).status_code == 204
+    second = (await program.post("/v1/tokens/refresh", json={"refresh_token": first["refresh_token"]})).json()
+    assert second["refresh_token"] != first["refresh_token"]
+    assert (await program.get("/v1/me", headers=headers)).status_code == 200
+
+
+async def test_a_refresh_token_that_is_used_twice_ends_the_session(owner: Person, installation: Installation) -> None:
+    program = installation.browser()
+    first = (await program.post("/v1/tokens", json={"email": owner.email, "password": PASSWORD})).json()
+    second = (await program.post("/v1/tokens/refresh", json={"refresh_token": first["refresh_token"]})).json()
+    for token in (first["refresh_token"], second["refresh_token"]):
+        refused = await program.post("/v1/tokens/refresh", json={"refresh_token": token})
+        assert refused.json()["code"] == "session_ended"
+    headers = {"authorization": f"Bearer {second['access_token']}"}
+    assert (await program.get("/v1/me", headers=headers)).json()["code"] == "session_ended"
+
+
+async def test_forged_access_tokens_open_nothing(owner: Person, installation: Installation) -> None:
+    program = installation.browser()
+    tokens = (await program.post("/v1/tokens", json={"email": owner.email, "password": PASSWORD})).json()
+    real = tokens["access_token"]
+    claims = jwt.decode(real, options={"verify_signature": False})
+    header, body, signature = real.split(".")
+    forged = [
+        jwt.encode(claims, "x" * 32, algorithm="HS256"),
+        jwt.encode(claims, "", algorithm="none"),
+        jwt.encode(claims | {"exp": int(time.time()) + 10**6}, "s" * 40, algorithm="HS256"),
+        f"{header}.{body}.",
+        f"{header}.{body}.{signature[::-1]}",
+        f"{header[::-1]}.{body}.{signature}",
+        "..",
+        tokens["refresh_token"],
+    ]
+    for token in forged:
+        response = await program.get("/v1/me", headers={"authorization": f"Bearer {token}"})
+        assert response.status_code == 401, token
+    # What a browser holds is no bearer token, and what a program holds no cookie.
+    cookie = {"authorization": f"Bearer {owner.client.cookies['radixinsight']}"}
+    assert (await program.get("/v1/me", headers=cookie)).status_code == 401
