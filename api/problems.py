@@ -102,10 +102,10 @@ UNANSWERABLE = documented(
 TIMED_OUT = documented(504, "The query ran longer than one query may", QueryTimeoutError(30))
 
 USER = documented(401, "Nobody is signed in", SignInNeededError(), SessionEndedError())
-_WRONG_BODY = documented(422, "The body does not fit", _MISSPELT)
+_WRONG_REQUEST = documented(422, "The body or a parameter does not fit", _MISSPELT)
 CHANGE = (
     USER
-    | _WRONG_BODY
+    | _WRONG_REQUEST
     | documented(
         403,
         "Not permitted, or not from here, or a browser's request that the page did not send",
@@ -115,16 +115,20 @@ CHANGE = (
         TooPowerfulError(["organisation:manage"]),
     )
 )
-ORGANISATION = documented(
-    404,
-    "One is a member of no such organisation, or there is no such thing in it",
-    OrganisationNotFoundError(7),
-    NotFoundError("member", 7),
-) | documented(403, "Not permitted, or not from here", PermissionMissingError("members:read"))
+ORGANISATION = (
+    _WRONG_REQUEST
+    | documented(
+        404,
+        "One is a member of no such organisation, or there is no such thing in it",
+        OrganisationNotFoundError(7),
+        NotFoundError("member", 7),
+    )
+    | documented(403, "Not permitted, or not from here", PermissionMissingError("members:read"))
+)
 CONFLICT = documented(409, "It is not in a state in which this can be done", NameTakenError("role", "support"))
 _TOO_OFTEN = documented(429, "Too many attempts, see the header Retry-After", TooManyAttemptsError(60))
 SIGN_IN = (
-    _WRONG_BODY
+    _WRONG_REQUEST
     | _TOO_OFTEN
     | documented(
         401,
@@ -135,7 +139,7 @@ SIGN_IN = (
     )
 )
 LINK = (
-    _WRONG_BODY
+    _WRONG_REQUEST
     | _TOO_OFTEN
     | documented(404, "The link is not valid", LinkInvalidError())
     | documented(409, "There is an account already", AccountExistsError())

@@ -286,16 +286,18 @@ class Catalogue:
 
     def _api(self) -> Service:
         port = self._ports.of("api")
+        address = f"http://{LOOPBACK}:{port}"
         return Service(
             name="api",
             command=lambda: _module("api"),
             environment=self.environment(
                 *("DATABASE_URL", "REDIS_URL"),
                 RADIXINSIGHT_API_PORT=str(port),
+                RADIXINSIGHT_API_PUBLIC_URL=os.environ.get("RADIXINSIGHT_API_PUBLIC_URL", address),
                 CLICKHOUSE_URL=self._addresses.clickhouse_reader_url,
             ),
             needs=("migrate", "valkey"),
-            address=f"http://{LOOPBACK}:{port}",
+            address=address,
             is_ready=partial(readiness.answers_http, port, "/readyz"),
         )
 

@@ -16,6 +16,7 @@ _COMMANDS = (
     "demo",
     "project",
     "projects",
+    "invite",
     "keys",
     "rules",
     "schemas",

@@ -14,6 +14,7 @@ from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata.models import ApiKey, WriteKey
 from core.metadata.origins import parse_origin
+from core.metadata.permissions import permissions_of
 from core.metadata.projects import API_KEY_PREFIX, WRITE_KEY_PREFIX, create_api_key, create_write_key, is_live
 
 Key = WriteKey | ApiKey
@@ -73,7 +74,15 @@ def rotate_key(session: Session, key: Key, overlap: timedelta) -> str:
     if overlap < timedelta(0):
         raise InvalidKeyError(f"The overlap is {overlap}; it can't be negative.")
     if isinstance(key, ApiKey):
-        new = create_api_key(session, key.project_id, key.name)
+        scopes = permissions_of("", key.scopes)
+        new = create_api_key(
+            session,
+            key.project_id,
+            key.name,
+            scopes=sorted(scopes),
+            expires_at=key.expires_at,
+            created_by=key.created_by,
+        )
     else:
         new = create_write_key(session, key.project_id, key.name)
         change_write_key(_write_key(session, new), origins=key.allowed_origins, events_per_second=key.events_per_second)

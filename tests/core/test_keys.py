@@ -140,3 +140,11 @@ def test_a_name_that_another_project_has_can_be_refused(session: Session) -> Non
     with pytest.raises(InvalidProjectError, match="already"):
         projects.demand_new_name(session, " Shop ")
     projects.demand_new_name(session, "Shop 2 of nobody")
+
+
+def test_a_replaced_api_key_may_no_more_than_it_might(session: Session, project: Project) -> None:
+    end = utc_now() + timedelta(days=30)
+    old = projects.create_api_key(session, project.id, "report", scopes=["data:query"], expires_at=end)
+    new = keys.find_key(session, keys.rotate_key(session, keys.find_key(session, old), WEEK))
+    assert isinstance(new, ApiKey)
+    assert (new.scopes, new.expires_at, new.name) == (["data:query"], end, "report")

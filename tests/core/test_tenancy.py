@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from core.metadata import ApiKey, Base, Project
+from core.metadata import ApiKey, Base, Project, tenancy
 from core.metadata.accounts import (
     EmailToken,
     Grant,
@@ -206,3 +207,14 @@ async def test_a_row_without_an_owner_becomes_the_scopes_own(database: Database,
     async with database.of_all() as session:
         named = select(Team.organisation_id).where(Team.name == "Sales").order_by(Team.id.desc()).limit(1)
         assert await session.scalar(named) == mine.organisation.id
+
+
+def test_only_who_finds_out_who_asks_sees_all_tenants() -> None:
+    root = Path(tenancy.__file__).parents[2]
+    seeing = {path.relative_to(root).as_posix() for path in root.glob("api/**/*.py") if ".of_all(" in path.read_text()}
+    assert seeing == {
+        "api/access/service.py",
+        "api/accounts/service.py",
+        "api/accounts/sessions.py",
+        "api/audit/trail.py",
+    }

@@ -6,7 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from core import metadata
+from core.metadata.accounts import AuditEntry, Invitation, Role
+from core.metadata.organisations import token_hash
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys, project_of_api_key
 
@@ -115,3 +120,20 @@ def test_rules_that_a_document_does_not_name_any_more_are_told(
     said = command.say("rules", "set", str(project.id), str(document)).splitlines()[1:]
     assert len(said) == 1
     assert {"properties", "bots"} == {word.strip(".") for word in said[0].partition(": ")[2].split(", ")}
+
+
+def test_an_invitation_makes_the_first_owner(command: Command, runtime: Instance) -> None:
+    said = command.say("invite", "Ada@Example.com", "--role", "admin")
+    (token,) = (line.split()[1] for line in said.splitlines() if line.startswith("Invitation"))
+    engine = metadata.connect(runtime.database_url)
+    with Session(engine) as session:
+        found = session.scalars(select(Invitation).where(Invitation.token_hash == token_hash(token))).one()
+        role = session.get_one(Role, found.role_id)
+        assert (found.email, role.name, found.organisation_id) == ("ada@example.com", "admin", 1)
+        logged = select(AuditEntry).where(AuditEntry.target_id == str(found.id), AuditEntry.actor_kind == "operator")
+        assert session.scalars(logged).one().action == "invitation.made"
+    engine.dispose()
+    for arguments in (("nobody",), ("ada@example.com", "--role", "king"), ("ada@example.com", "--organisation", "999")):
+        refused = command.run("invite", *arguments)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "Traceback" not in refused.stderr

@@ -1,0 +1,89 @@
+"""The migrations of PostgreSQL, forwards and backwards, on data."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, text
+
+from core import metadata
+from core.metadata import migrate
+from runtime.instance import Instance
+
+
+@pytest.fixture
+def engine(runtime: Instance) -> Iterator[Engine]:
+    """Return an empty schema of its own, as if it were a database."""
+    name = f"migrations_{uuid4().hex[:8]}"
+    outer = metadata.connect(runtime.database_url, isolation_level="AUTOCOMMIT")
+    with outer.connect() as connection:
+        connection.execute(text(f"create schema {name}"))
+    engine = metadata.connect(runtime.database_url, connect_args={"options": f"-c search_path={name}"})
+    yield engine
+    engine.dispose()
+    with outer.connect() as connection:
+        connection.execute(text(f"drop schema {name} cascade"))
+    outer.dispose()
+
+
+def _down(engine: Engine, revision: str) -> None:
+    with engine.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+        config.set_main_option("path_separator", "os")
+        command.downgrade(config, revision)
+
+
+def _rows(engine: Engine, statement: str) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(statement))]
+
+
+def _execute(engine: Engine, statement: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_projects_and_keys_outlive_accounts_in_both_directions(engine: Engine) -> None:
+    migrate.migrate(engine, "0002")
+    _execute(engine, "insert into projects (name, timezone) values ('Shop', 'Europe/Berlin'), ('Blog', 'UTC')")
+    _execute(engine, "insert into write_keys (project_id, key, name) values (1, 'wk_1', 'web')")
+    _execute(engine, "insert into api_keys (project_id, name, key_hash, prefix) values (1, 'page', 'h', 'rk_1')")
+    kept = {
+        "projects": "select id, name, timezone, hash_secret from projects order by id",
+        "write_keys": "select id, project_id, key, name from write_keys",
+        "api_keys": "select id, project_id, name, key_hash, prefix from api_keys",
+    }
+    before = {table: _rows(engine, statement) for table, statement in kept.items()}
+    for _ in range(2):
+        migrate.migrate(engine)
+        assert {table: _rows(engine, statement) for table, statement in kept.items()} == before
+        assert _rows(engine, "select count(distinct organisation_id) from projects") == [(1,)]
+        assert _rows(engine, "select name from roles order by id") == [
+            ("owner",),
+            ("admin",),
+            ("analyst",),
+            ("viewer",),
+        ]
+        # A key of before reads what it read.
+        (scopes,) = _rows(engine, "select scopes from api_keys")
+        assert set(scopes[0]) == {"project:read", "data:query", "persons:read", "data:export", "sql:query"}  # pyright: ignore[reportGeneralTypeIssues, reportIndexIssue, reportArgumentType]
+        _execute(engine, "insert into users (email, name) values ('ada@example.com', 'Ada')")
+        _execute(engine, "insert into memberships (organisation_id, user_id, role_id) select 1, 1, 1")
+        _execute(
+            engine,
+            "insert into audit_log (organisation_id, actor_kind, actor_name, action) values (1, 'user', 'ada', 'x')",
+        )
+        _down(engine, "0002")
+        assert {table: _rows(engine, statement) for table, statement in kept.items()} == before
+
+
+def test_an_empty_database_goes_all_the_way_and_back(engine: Engine) -> None:
+    for _ in range(2):
+        migrate.migrate(engine)
+        _down(engine, "base")
+        tables = "select table_name from information_schema.tables where table_schema = current_schema"
+        assert _rows(engine, tables) == [("alembic_version",)]
