@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import os
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -95,14 +96,19 @@ class Secrets:
 
 
 def _kept_secret(path: Path) -> bytes:
-    """Read the secret of an installation that was given none, or draw it: readable by its owner alone."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        drawn = random_token("").encode()
-        file.write(drawn)
-        file.flush()
-        os.fsync(file.fileno())
-    return drawn
+    """Read the secret of an installation that was given none, or draw it: readable by its owner alone.
+
+    Of processes that start at once all take the one whose file is there first, and none reads half a file.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        own = path.with_name(f".{path.name}.{os.getpid()}.{random_token('')[:8]}.tmp")
+        descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(random_token("").encode())
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            path.hardlink_to(own)
+        own.unlink()
+    return path.read_bytes()

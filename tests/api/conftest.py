@@ -85,6 +85,7 @@ def settings(runtime: Instance, modelled: Modelled) -> ApiSettings:
             "database_url": runtime.database_url,
             "redis_url": runtime.redis_url,
             "marts_database": modelled.database,
+            "secret_key": "s" * 40,
             "key_cache_seconds": 0,
             "data_version_seconds": 0,
         }

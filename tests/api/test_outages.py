@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from api.settings import ApiSettings
+from core import metadata
+from runtime.instance import Instance
 
 QUESTION = "insights/funnel?from=2025-03-03&to=2025-04-07&step=catalog&step=purchase"
 
@@ -86,6 +89,39 @@ async def test_an_engine_that_is_away_is_named_and_its_return_is_noticed(
         assert answer.json()["missing"] == [missing]
         assert answer.headers["retry-after"] == "5"
     assert [answer.status_code for answer in (back, ready, alive, again)] == [200, 200, 200, 200]
+
+
+async def test_accesses_while_postgresql_is_away_are_written_when_it_is_back(
+    *,
+    serve: Any,
+    settings: ApiSettings,
+    modelled: Any,
+    free_port: int,
+    runtime: Instance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = settings.database_url
+    update = {"database_url": _at_port(real, free_port), "key_cache_seconds": 60}
+    reader = f"reader {free_port}"
+    headers = modelled.berlin.headers | {"user-agent": reader}
+    path = f"/v1/projects/{modelled.berlin.id}/insights/defined"
+    async with serve(settings.model_copy(update=update)) as (client, app):
+        async with _forwarding(free_port, real):
+            assert (await client.get(path, headers=headers)).status_code == 200
+        assert (await client.get(path, headers=headers)).status_code == 200
+        monkeypatch.setattr("api.audit.trail._MOST_WAITING", 1)
+        refused = await client.get(path, headers=headers)
+        assert (refused.status_code, refused.json()["missing"]) == (503, ["postgresql"])
+        signing_in = {"email": "ada@example.com", "password": "correct horse battery staple"}
+        assert (await client.post("/v1/sign-in", json=signing_in)).json()["missing"] == ["postgresql"]
+        async with _forwarding(free_port, real):
+            await app.state.resources.trail.flush()
+            assert (await client.post("/v1/sign-in", json=signing_in)).json()["code"] == "sign_in_failed"
+    engine = metadata.connect(runtime.database_url)
+    with engine.connect() as connection:
+        written = text("select count(*) from audit_log where user_agent = :reader")
+        assert connection.execute(written, {"reader": reader}).scalar_one() == 2
+    engine.dispose()
 
 
 async def test_all_who_ask_while_clickhouse_hangs_are_answered_together(
