@@ -18,6 +18,7 @@ from api.pages.routes import add_pages
 from api.projects import routes as projects
 from api.resources import open_resources
 from api.settings import ApiSettings
+from api.sql import routes as sql
 from core import problem
 
 
@@ -55,6 +56,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     problem.install(app)
     app.include_router(projects.router)
     app.include_router(insights.router)
+    app.include_router(sql.router)
     app.include_router(health.router)
     add_pages(app, settings.pages_dir)
     app.openapi = partial(openapi.document, app)

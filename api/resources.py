@@ -18,6 +18,8 @@ from api.insights.unmodelled_sql import UnmodelledSql
 from api.keys.service import ApiKeys
 from api.metrics import Metrics
 from api.settings import ApiSettings
+from api.sql.service import Sql
+from api.sql.tables import SqlTables
 from api.warehouse import Warehouse
 from core.cache import Cache
 from core.metadata import connect_async
@@ -36,6 +38,7 @@ class Resources:
     cache: Cache
     keys: ApiKeys
     insights: Insights
+    sql: Sql
 
     async def is_database_reachable(self) -> bool:
         """Say whether PostgreSQL answers."""
@@ -80,4 +83,5 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         cache=cache,
         keys=ApiKeys(settings, database),
         insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
+        sql=Sql(settings, warehouse, results, sql, SqlTables(settings, warehouse, defined), metrics),
     )
