@@ -373,8 +373,8 @@ def test_every_allowed_function_is_one_of_clickhouse_and_calls_no_other_by_its_n
 
 async def test_the_statements_of_the_documentation_run(api: httpx.AsyncClient, modelled: Any) -> None:
     text = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
-    bodies = [json.loads(body) for body in re.findall(r"-d '(.*?)'\n", text, re.DOTALL)]
-    assert len(bodies) == 2
+    bodies = [json.loads(body) for body in re.findall(r"-d '(.*?)'(?: > \S+)?\n", text, re.DOTALL)]
+    assert len(bodies) == 3
     for body in bodies:
         answer = await ask(api, modelled.berlin, **body)
         assert answer.status_code == 200, answer.text

@@ -1785,7 +1785,10 @@ export interface operations {
     };
     query_sql: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What to answer with; left out: CSV if `Accept` prefers it, else JSON. */
+                format?: ("json" | "csv") | null;
+            };
             header?: never;
             path: {
                 project_id: number;
@@ -1801,6 +1804,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description For CSV: whether there are more rows than `limit`, true or false. */
+                    "X-Truncated"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1848,6 +1853,11 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["SqlAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
                 };
             };
             /** @description No API key, or one that is not valid */
