@@ -24,6 +24,7 @@ from api.projects import routes as projects
 from api.resources import open_resources
 from api.roles import routes as roles
 from api.settings import ApiSettings
+from api.sql import routes as sql
 from core import problem
 
 
@@ -59,7 +60,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.metrics = metrics
     problem.install(app)
-    for domain in (accounts, organisations, roles, audit, projects, keys, insights, health):
+    for domain in (accounts, organisations, roles, audit, projects, keys, insights, sql, health):
         app.include_router(domain.router)
     if settings.show_mails:
         app.include_router(mail.router)

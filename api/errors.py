@@ -208,6 +208,31 @@ class QueryTooLargeError(RadixError):
         )
 
 
+class _StatementError(RadixError):
+    status: ClassVar[int] = 422
+
+    def __init__(self, detail: str, place: tuple[int, int] | None = None) -> None:
+        if place is None:
+            super().__init__(detail)
+        else:
+            line, column = place
+            super().__init__(f"Line {line}, column {column}: {detail}", line=line, column=column)
+
+
+class SqlNotAllowedError(_StatementError):
+    """The statement uses something that analysts' SQL may not."""
+
+    code: ClassVar[str] = "sql_not_allowed"
+    title: ClassVar[str] = "The statement is not allowed"
+
+
+class SqlInvalidError(_StatementError):
+    """The statement cannot be read, or ClickHouse cannot run it."""
+
+    code: ClassVar[str] = "sql_invalid"
+    title: ClassVar[str] = "The statement is not valid"
+
+
 class QueryFailedError(RadixError):
     """ClickHouse refused or broke off the query for a reason that the caller cannot mend."""
 

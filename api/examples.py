@@ -138,6 +138,37 @@ MART: dict[str, Any] = {
     "meta": _meta("select step, persons, … from marts.funnel_checkout …", {"limit": 10000}, 2),
 }
 
+SQL: dict[str, Any] = {
+    "data": {
+        "columns": [{"name": "country", "type": "LowCardinality(String)"}, {"name": "persons", "type": "UInt64"}],
+        "rows": [["DE", 211], ["AT", 42]],
+    },
+    "meta": {
+        "sources": ["marts.fct_events"],
+        "sql": "select `country`, uniqExact(`person_number`) as `persons`\nfrom (select * from …",
+        "parameters": {"event": "purchase", "project_id": 1},
+        "computed_at": "2026-03-20T08:00:00.000Z",
+        "fresh_until": "2026-03-20T07:57:31.412Z",
+        "data_version": "6f1d0c7b9a3e5d42",
+        "elapsed_ms": 21.7,
+        "read_rows": 31106,
+        "read_bytes": 1493088,
+        "truncated": False,
+    },
+}
+
+SQL_TABLES: dict[str, Any] = {
+    "data": [
+        {
+            "name": "dim_events",
+            "description": "One row per project and event name.",
+            "columns": [
+                {"name": "event", "type": "LowCardinality(String)", "description": "Name of the event."},
+            ],
+        }
+    ]
+}
+
 PROJECTS: dict[str, Any] = {"projects": [{"id": 1, "name": "Demo shop", "timezone": "Europe/Berlin", "week_start": 1}]}
 
 BY_OPERATION: dict[str, dict[str, Any]] = {
@@ -148,6 +179,8 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "query_retention": RETENTION,
     "list_defined_insights": DEFINED,
     "get_defined_insight": MART,
+    "query_sql": SQL,
+    "list_sql_tables": SQL_TABLES,
     "get_health": {"status": "ok"},
     "get_readiness": {"status": "ready", "checks": {"clickhouse": "ok", "postgresql": "ok", "valkey": "ok"}},
     **accounts.BY_OPERATION,

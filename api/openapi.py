@@ -38,6 +38,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 {"name": "projects", "description": "The projects that whoever asks may see."},
                 {"name": "keys", "description": "Keys of a project, for sending events and for reading data."},
                 {"name": "insights", "description": "Figures about one project's events."},
+                {"name": "sql", "description": "Analysts' own statements over one project's marts."},
                 {"name": "health", "description": "For supervisors and monitoring; no API key needed."},
             ],
         )

@@ -22,6 +22,8 @@ from api.errors import (
     QueryTooLargeError,
     SessionEndedError,
     SignInNeededError,
+    SqlInvalidError,
+    SqlNotAllowedError,
     TooPowerfulError,
 )
 from core.errors import RadixError, UnavailableError
@@ -51,6 +53,8 @@ class Problem(BaseModel):
     missing: Annotated[list[str] | None, Field(description="Engines that cannot be reached.")] = None
     limit: Annotated[str | None, Field(description="The limit that was met.")] = None
     allowed: Annotated[float | None, Field(description="Its value.")] = None
+    line: Annotated[int | None, Field(description="Line of the statement, from 1.")] = None
+    column: Annotated[int | None, Field(description="Column in that line, from 1.")] = None
 
 
 def documented(status: int, description: str, *errors: RadixError) -> dict[int | str, dict[str, Any]]:
@@ -91,6 +95,13 @@ INVALID = documented(
     "A parameter does not fit, or the query needs more than one query may use",
     _MISSPELT,
     QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
+)
+REFUSED_SQL = documented(
+    422,
+    "The statement is not allowed or not valid, or needs more than one query may use",
+    SqlNotAllowedError("A table of the project or a query is expected here; there are no table functions.", (2, 6)),
+    SqlInvalidError("ClickHouse cannot read the statement from here on.", (3, 1)),
+    QueryTooLargeError("sql_max_result_bytes", 64 * 1024**2),
 )
 UNAVAILABLE = documented(503, "An engine is away, see `missing`", UnavailableError("postgresql"))
 UNANSWERABLE = documented(

@@ -28,6 +28,8 @@ from api.organisations.service import Organisations
 from api.projects.service import Projects
 from api.roles.service import Roles
 from api.settings import ApiSettings
+from api.sql.service import Sql
+from api.sql.tables import SqlTables
 from api.warehouse import Warehouse
 from core.cache import Cache
 from core.metadata.tenancy import Database
@@ -57,6 +59,7 @@ class Resources:
     keys: Keys
     audit_log: AuditLog
     insights: Insights
+    sql: Sql
 
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
@@ -119,4 +122,5 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         keys=Keys(database, access),
         audit_log=AuditLog(database, trail),
         insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
+        sql=Sql(settings, warehouse, results, sql, SqlTables(settings, warehouse, defined), metrics),
     )

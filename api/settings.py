@@ -85,6 +85,16 @@ class ApiSettings(Settings):
     query_max_result_rows: int = Field(
         default=100_000, gt=0, description="One query may return this many rows from ClickHouse."
     )
+    sql_max_result_bytes: int = Field(
+        default=64 * 1024**2,
+        gt=0,
+        description="One statement of an analyst may return this many bytes from ClickHouse, before they are text.",
+    )
+    sql_max_concurrent_queries: int = Field(
+        default=2,
+        gt=0,
+        description="How many of `max_concurrent_queries` may be statements of analysts; further ones wait.",
+    )
     max_concurrent_queries: int = Field(
         default=8, gt=0, description="Queries that one API process runs in ClickHouse at once; further ones wait."
     )

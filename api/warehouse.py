@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,6 +11,7 @@ import aiohttp
 import structlog
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
+from clickhouse_connect.driver.query import QueryResult
 
 from api.errors import (
     NotModelledYetError,
@@ -34,6 +35,9 @@ _LIMITS = {
     241: "query_max_memory_bytes",  # MEMORY_LIMIT_EXCEEDED
     396: "query_max_result_rows",  # TOO_MANY_ROWS_OR_BYTES
 }
+
+# Sent by those who ask for it, see `Warehouse.result`.
+_LIMITS_OF_RESULTS = {"max_result_bytes"}
 
 # The count of rows read comes with the answer's head, so that must not leave before the query has ended.
 _COUNTED = {"wait_end_of_query": 1}
@@ -77,6 +81,9 @@ select arrayMap(day -> toUnixTimestamp64Milli(toDateTime64(day, 3, {timezone:Str
 _MAX_DAYS_KNOWN = 10_000
 
 
+Explain = Callable[[Exception], RadixError | None]
+
+
 @dataclass(frozen=True, slots=True)
 class QueryRows:
     """What one query returned, one mapping per row, and what reading it took."""
@@ -110,19 +117,36 @@ class Warehouse:
         Raises `QueryTimeoutError`, `QueryTooLargeError`, `NotModelledYetError`, `QueryFailedError` or
         `UnavailableError`. When the caller is cancelled, the connection closes and ClickHouse ends the query.
         """
-        async with self._running:
-            client = await self._connected()
-            try:
-                async with asyncio.timeout(self._settings.query_max_seconds + 1):
-                    result = await scope.run_async(client, sql, dict(parameters), settings=self._limits | _COUNTED)
-            except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
-                raise self._explain(error) from error
+        result = await self.result(scope, sql, parameters)
         summary: dict[str, Any] = result.summary
         return QueryRows(
             rows=list(result.named_results()),
             read_rows=int(summary.get("read_rows", 0)),
             read_bytes=int(summary.get("read_bytes", 0)),
         )
+
+    async def result(
+        self,
+        scope: ProjectScope,
+        sql: str,
+        parameters: Mapping[str, Any],
+        *,
+        limits: Mapping[str, int] | None = None,
+        explain: Explain | None = None,
+    ) -> QueryResult:
+        """Run one statement on behalf of a project as `query` does, and return its columns with their types too.
+
+        `limits` hold instead of those of the same name. `explain` says which error of the caller's ClickHouse's is,
+        None where it is none of his.
+        """
+        async with self._running:
+            client = await self._connected()
+            held = self._limits | dict(limits or {}) if self._limits else {}
+            try:
+                async with asyncio.timeout(self._settings.query_max_seconds + 1):
+                    return await scope.run_async(client, sql, dict(parameters), settings=held | _COUNTED)
+            except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
+                raise (explain and explain(error)) or self._explain(error) from error
 
     async def data_version(self) -> str:
         """Return a token that changes whenever a modelled table or the version of ClickHouse does.
@@ -218,15 +242,21 @@ class Warehouse:
 
     async def _unscoped(self, sql: str, parameters: dict[str, Any]) -> Any:
         """Return the one value of a statement that reads no tenant's data."""
+        return (await self.unscoped(sql, parameters))[0][0]
+
+    async def unscoped(
+        self, sql: str, parameters: Mapping[str, Any], explain: Explain | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """Return the rows of a statement that reads no tenant's data; `explain` as `result` takes it."""
         client = await self._connected()
         try:
             async with asyncio.timeout(self._settings.connect_seconds):
-                result = await client.query(sql, parameters=parameters)
+                result = await client.query(sql, parameters=dict(parameters))
         except TimeoutError as error:
             raise UnavailableError("clickhouse") from error
         except (Error, aiohttp.ClientError, OSError) as error:
-            raise self._explain(error) from error
-        return result.result_rows[0][0]
+            raise (explain and explain(error)) or self._explain(error) from error
+        return result.result_rows
 
     async def _connected(self) -> AsyncClient:
         async with self._connecting.taken():
@@ -261,7 +291,7 @@ class Warehouse:
         }
         # system.settings calls them read-only for a read-only user, which the client believes and refuses to send them;
         # the embedded ClickHouse lets any user tighten a limit.
-        client.valid_transport_settings = client.valid_transport_settings | set(limits)
+        client.valid_transport_settings = client.valid_transport_settings | set(limits) | _LIMITS_OF_RESULTS
         try:
             await client.command("select 1", settings=limits)
         except Error as error:

@@ -27,6 +27,11 @@ class DefinedInsights:
         self._read()
         return [each for each in self._found.values() if project_id in (each.definition.projects or (project_id,))]
 
+    def names_of_others(self, project_id: int) -> set[str]:
+        """Return the names of the definitions that do not hold for a project."""
+        own = {each.name for each in self.of_project(project_id)}
+        return set(self._found) - own
+
     def find(self, project_id: int, name: str) -> DefinedInsight:
         """Return one definition; raises `InsightNotFoundError`."""
         found = {each.name: each for each in self.of_project(project_id)}

@@ -1004,6 +1004,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_id}/sql": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a select
+         * @description Run one select over the project's marts. Each table holds the project's rows and no others.
+         */
+        post: operations["query_sql"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/sql/tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tables that a select may read
+         * @description List the tables with their columns, types and descriptions.
+         */
+        get: operations["list_sql_tables"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -2299,6 +2339,165 @@ export interface components {
             password: string;
         };
         /**
+         * SqlAnswer
+         * @description Rows and where they come from.
+         */
+        SqlAnswer: {
+            data: components["schemas"]["SqlData"];
+            meta: components["schemas"]["SqlMeta"];
+        };
+        /**
+         * SqlColumn
+         * @description A column of a table.
+         */
+        SqlColumn: {
+            /** Name */
+            name: string;
+            /**
+             * Type
+             * @description ClickHouse's type.
+             */
+            type: string;
+            /**
+             * Description
+             * @description What it holds; empty where nothing is written down.
+             */
+            description: string;
+        };
+        /**
+         * SqlData
+         * @description The rows, each as a list of values in the order of the columns.
+         */
+        SqlData: {
+            /** Columns */
+            columns: components["schemas"]["SqlResultColumn"][];
+            /**
+             * Rows
+             * @description Instants are text in UTC; dates, decimals, UUIDs and whole numbers beyond ±2^53 are text; what is no number (nan, inf) is null.
+             */
+            rows: unknown[][];
+        };
+        /**
+         * SqlMeta
+         * @description Where the rows come from.
+         */
+        SqlMeta: {
+            /**
+             * Sources
+             * @description Tables that were read.
+             */
+            sources: string[];
+            /**
+             * Sql
+             * @description The statement as it was run: written anew, each table cut to the project.
+             */
+            sql: string;
+            /**
+             * Parameters
+             * @description The values that were bound to it.
+             */
+            parameters: {
+                [key: string]: string | number | boolean | (string | number | boolean | null)[] | null;
+            };
+            /**
+             * Computed At
+             * Format: date-time
+             * @description When ClickHouse computed it, UTC.
+             */
+            computed_at: string;
+            /**
+             * Fresh Until
+             * @description When the newest of the project's modelled events was received; null without any.
+             */
+            fresh_until: string | null;
+            /**
+             * Data Version
+             * @description Changes whenever a modelled table does.
+             */
+            data_version: string;
+            /** Elapsed Ms */
+            elapsed_ms: number;
+            /**
+             * Read Rows
+             * @description Rows that ClickHouse read.
+             */
+            read_rows: number;
+            /**
+             * Read Bytes
+             * @description Bytes that ClickHouse read.
+             */
+            read_bytes: number;
+            /**
+             * Truncated
+             * @description Whether there are more rows than `limit`.
+             */
+            truncated: boolean;
+        };
+        /**
+         * SqlQuery
+         * @description One select over the project's marts, with values for what it leaves open.
+         * @example {
+         *       "parameters": {
+         *         "event": "purchase"
+         *       },
+         *       "sql": "select country, uniqExact(person_number) as persons\nfrom fct_events\nwhere event = {event:String}\ngroup by country\norder by persons desc"
+         *     }
+         */
+        SqlQuery: {
+            /**
+             * Sql
+             * @description One select of ClickHouse's SQL; see docs/sql.md.
+             */
+            sql: string;
+            /**
+             * Parameters
+             * @description Values by name, for each `{name:Type}` in the statement.
+             * @default {}
+             */
+            parameters: {
+                [key: string]: string | number | boolean | (string | number | boolean | null)[] | null;
+            };
+            /**
+             * Limit
+             * @description Most rows to return; `meta.truncated` says that there are more.
+             * @default 1000
+             */
+            limit: number;
+        };
+        /**
+         * SqlResultColumn
+         * @description A column of an answer.
+         */
+        SqlResultColumn: {
+            /** Name */
+            name: string;
+            /**
+             * Type
+             * @description ClickHouse's type.
+             */
+            type: string;
+        };
+        /**
+         * SqlTable
+         * @description A table that statements may read. Only the project's rows of it are there.
+         */
+        SqlTable: {
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+            /** Columns */
+            columns: components["schemas"]["SqlColumn"][];
+        };
+        /**
+         * SqlTables
+         * @description The tables, by name.
+         */
+        SqlTables: {
+            /** Data */
+            data: components["schemas"]["SqlTable"][];
+        };
+        /**
          * TeamList
          * @description The organisation's teams, by name.
          */
@@ -2489,6 +2688,18 @@ export interface components {
              * @default null
              */
             allowed: number | null;
+            /**
+             * Line
+             * @description Line of the statement, from 1.
+             * @default null
+             */
+            line: number | null;
+            /**
+             * Column
+             * @description Column in that line, from 1.
+             * @default null
+             */
+            column: number | null;
         } & {
             [key: string]: unknown;
         };
@@ -7101,6 +7312,223 @@ export interface operations {
             };
             /** @description The query ran longer than one query may */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_sql: {
+        parameters: {
+            query?: {
+                /** @description What to answer with; left out: CSV if `Accept` prefers it, else JSON. */
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SqlQuery"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description For CSV: whether there are more rows than `limit`, true or false. */
+                    "X-Truncated"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "columns": [
+                     *           {
+                     *             "name": "country",
+                     *             "type": "LowCardinality(String)"
+                     *           },
+                     *           {
+                     *             "name": "persons",
+                     *             "type": "UInt64"
+                     *           }
+                     *         ],
+                     *         "rows": [
+                     *           [
+                     *             "DE",
+                     *             211
+                     *           ],
+                     *           [
+                     *             "AT",
+                     *             42
+                     *           ]
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select `country`, uniqExact(`person_number`) as `persons`\nfrom (select * from …",
+                     *         "parameters": {
+                     *           "event": "purchase",
+                     *           "project_id": 1
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 21.7,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "truncated": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SqlAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The statement is not allowed or not valid, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sql_tables: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "dim_events",
+                     *           "description": "One row per project and event name.",
+                     *           "columns": [
+                     *             {
+                     *               "name": "event",
+                     *               "type": "LowCardinality(String)",
+                     *               "description": "Name of the event."
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SqlTables"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,1 @@
+"""Tables as files, whichever endpoint they come from."""

@@ -1,0 +1,1 @@
+"""Analysts' own SQL over their project's marts: read, checked, written anew, and run."""
