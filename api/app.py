@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from api import openapi
 from api.health import routes as health
 from api.insights import routes as insights
+from api.live import routes as live
 from api.metrics import Metrics, MetricsMiddleware
 from api.pages.headers import SecurityHeadersMiddleware
 from api.pages.routes import add_pages
@@ -55,6 +56,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     problem.install(app)
     app.include_router(projects.router)
     app.include_router(insights.router)
+    app.include_router(live.router)
     app.include_router(health.router)
     add_pages(app, settings.pages_dir)
     app.openapi = partial(openapi.document, app)

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from api.errors import ApiKeyInvalidError, ApiKeyMissingError, ProjectNotFoundError
 from api.resources import Resources
 from core.metadata import Project
 
-_bearer = HTTPBearer(
+bearer = HTTPBearer(
     scheme_name="ApiKey",
     bearerFormat="rk_ and 40 letters or digits",
     description="An API key of the project: `Authorization: Bearer rk_…`.",
@@ -17,9 +18,9 @@ _bearer = HTTPBearer(
 )
 
 
-def resources(request: Request) -> Resources:
+def resources(connection: HTTPConnection) -> Resources:
     """Return what this process holds."""
-    held: Resources = request.app.state.resources
+    held: Resources = connection.app.state.resources
     return held
 
 
@@ -27,13 +28,13 @@ ResourcesDep = Annotated[Resources, Depends(resources)]
 
 
 async def key_project(
-    request: Request,
+    connection: HTTPConnection,
     held: ResourcesDep,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Project:
     """Return the project of the request's API key."""
     if credentials is None:
-        if "authorization" in request.headers:
+        if "authorization" in connection.headers:
             raise ApiKeyInvalidError
         raise ApiKeyMissingError
     return await held.keys.project_of(credentials.credentials)

@@ -33,6 +33,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             tags=[
                 {"name": "projects", "description": "What the API key may see."},
                 {"name": "insights", "description": "Figures about one project's events."},
+                {"name": "live", "description": "What comes in at this moment. WebSockets: docs/live.md."},
                 {"name": "health", "description": "For supervisors and monitoring; no API key needed."},
             ],
         )

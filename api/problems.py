@@ -11,6 +11,7 @@ from api.errors import (
     ProjectNotFoundError,
     QueryTimeoutError,
     QueryTooLargeError,
+    TooManyStreamsError,
     UnavailableError,
 )
 from core.errors import RadixError
@@ -76,6 +77,9 @@ INVALID = documented(
     "A parameter does not fit, or the query needs more than one query may use",
     _MISSPELT,
     QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
+)
+TOO_MANY_STREAMS = documented(
+    429, "As many streams are open as may be", TooManyStreamsError("live_max_streams_per_project", 50)
 )
 UNAVAILABLE = documented(503, "An engine is away, see `missing`", UnavailableError("postgresql"))
 UNANSWERABLE = documented(

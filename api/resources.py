@@ -16,6 +16,7 @@ from api.insights.service import Insights
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import UnmodelledSql
 from api.keys.service import ApiKeys
+from api.live.service import LiveStreams
 from api.metrics import Metrics
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
@@ -36,6 +37,7 @@ class Resources:
     cache: Cache
     keys: ApiKeys
     insights: Insights
+    live: LiveStreams
 
     async def is_database_reachable(self) -> bool:
         """Say whether PostgreSQL answers."""
@@ -48,6 +50,7 @@ class Resources:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.live.close()
         await self.warehouse.close()
         await self.cache.close()
         await self.database.dispose()
@@ -72,12 +75,14 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     unmodelled = UnmodelledEvents(settings, warehouse, unmodelled_sql)
     results = Results(settings, warehouse, cache, sql, metrics)
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
+    keys = ApiKeys(settings, database)
     return Resources(
         settings=settings,
         metrics=metrics,
         warehouse=warehouse,
         database=database,
         cache=cache,
-        keys=ApiKeys(settings, database),
+        keys=keys,
         insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
+        live=LiveStreams(settings, metrics, warehouse, keys),
     )

@@ -14,7 +14,7 @@ from api.errors import ApiKeyInvalidError, UnavailableError
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.metadata import ApiKey, Project
-from core.metadata.projects import find_project_by_api_key, hash_api_key
+from core.metadata.projects import find_project_by_key_hash, hash_api_key
 
 _logger = structlog.get_logger()
 
@@ -46,13 +46,16 @@ class ApiKeys:
                 raise ApiKeyInvalidError("This is a write key, for sending events. Reading takes an API key (rk_…).")
             raise ApiKeyInvalidError
         # Keys are looked up by their digest, so the time of a comparison tells nothing about a key.
-        digest = hash_api_key(key)
+        return await self.project_of_hash(hash_api_key(key))
+
+    async def project_of_hash(self, digest: str) -> Project:
+        """Return the project of a live key of which only the hash is known; raises what `project_of` raises."""
         now = time.monotonic()
         known = self._remembered.get(digest)
         if known is not None and now - known.checked_at < self._settings.key_cache_seconds:
             return known.project
         use_noted_at = now if known is None or now - known.use_noted_at >= _USE_NOTED_SECONDS else known.use_noted_at
-        project = await self._look_up(key, note_use=use_noted_at == now)
+        project = await self._look_up(digest, note_use=use_noted_at == now)
         if project is None:
             self._remembered.pop(digest, None)
             raise ApiKeyInvalidError
@@ -61,15 +64,15 @@ class ApiKeys:
         self._remembered[digest] = _Remembered(project, now, use_noted_at)
         return project
 
-    async def _look_up(self, key: str, *, note_use: bool) -> Project | None:
+    async def _look_up(self, digest: str, *, note_use: bool) -> Project | None:
         try:
             async with (
                 asyncio.timeout(self._settings.connect_seconds),
                 AsyncSession(self._database, expire_on_commit=False) as session,
             ):
-                project = await session.run_sync(find_project_by_api_key, key)
+                project = await session.run_sync(find_project_by_key_hash, digest)
                 if project is not None and note_use:
-                    statement = update(ApiKey).where(ApiKey.key_hash == hash_api_key(key))
+                    statement = update(ApiKey).where(ApiKey.key_hash == digest)
                     await session.execute(statement.values(last_used_at=utc_now()))
                     await session.commit()
         except (SQLAlchemyError, TimeoutError, OSError) as error:

@@ -123,10 +123,15 @@ def revoke_api_key(session: Session, key: str) -> bool:
 
 def find_project_by_api_key(session: Session, key: str) -> Project | None:
     """Return the project that a live API key reads, or None for an unknown or revoked key."""
+    return find_project_by_key_hash(session, hash_api_key(key))
+
+
+def find_project_by_key_hash(session: Session, key_hash: str) -> Project | None:
+    """Return the project that the live API key of this hash reads, or None for an unknown or revoked key."""
     statement = (
         select(Project)
         .join(ApiKey, ApiKey.project_id == Project.id)
-        .where(ApiKey.key_hash == hash_api_key(key), is_live(ApiKey))
+        .where(ApiKey.key_hash == key_hash, is_live(ApiKey))
     )
     return session.scalars(statement).one_or_none()
 

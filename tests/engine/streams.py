@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -26,20 +26,22 @@ class Said:
     id: str = ""
 
 
-@dataclass
 class EventStreamReader:
     """An open event stream."""
 
-    response: httpx.Response
-    lines: Any = None
-    seen: list[Said] = field(default_factory=list[Said])
+    def __init__(self, response: httpx.Response) -> None:
+        self.seen: list[Said] = []
+        self._said: asyncio.Queue[Said | Exception] = asyncio.Queue()
+        # A task of its own: a wait that is given up would end the stream.
+        self.reading = asyncio.create_task(self._read(response))
 
     async def next(self, *kinds: str, timeout_s: float = 5) -> Said:
-        """Return the next message of one of these kinds; of any, if none is named."""
-        self.lines = self.lines or self.response.aiter_lines()
+        """Return the next message of one of these kinds, of any if none is named; raise what the stream broke with."""
         async with asyncio.timeout(timeout_s):
             while True:
-                said = await self._read()
+                said = await self._said.get()
+                if isinstance(said, Exception):
+                    raise said
                 self.seen.append(said)
                 if not kinds or said.kind in kinds:
                     return said
@@ -53,19 +55,28 @@ class EventStreamReader:
         return False
 
     async def has_ended(self, timeout_s: float = 5) -> bool:
-        """Say whether nothing else comes."""
+        """Say whether nothing else comes, and the answer is whole."""
         try:
             await self.next(timeout_s=timeout_s)
-        except StopAsyncIteration:
+        except EOFError:
             return True
         return False
 
-    async def _read(self) -> Said:
+    async def _read(self, response: httpx.Response) -> None:
         fields: dict[str, str] = {}
-        while line := await anext(self.lines):
-            name, _, value = line.partition(": ")
-            fields[name] = value
-        return Said(fields["event"], json.loads(fields["data"]), fields.get("id", ""))
+        try:
+            async for line in response.aiter_lines():
+                if line:
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+                else:
+                    said = Said(fields["event"], json.loads(fields["data"]), fields.get("id", ""))
+                    await self._said.put(said)
+                    fields = {}
+        except httpx.HTTPError as error:
+            await self._said.put(error)
+        else:
+            await self._said.put(EOFError())
 
 
 @asynccontextmanager
@@ -75,11 +86,16 @@ async def event_stream(
     """Open an event stream."""
     headers = {"authorization": f"Bearer {api_key}"} | ({"last-event-id": last_event_id} if last_event_id else {})
     async with (
-        httpx.AsyncClient(base_url=url, timeout=30) as client,
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
         client.stream("GET", f"/v1/projects/{project_id}/live/events", params=query, headers=headers) as response,
     ):
         assert response.status_code == 200, await response.aread()
-        yield EventStreamReader(response)
+        reader = EventStreamReader(response)
+        try:
+            yield reader
+        finally:
+            reader.reading.cancel()
+            await asyncio.gather(reader.reading, return_exceptions=True)
 
 
 def landed(project_id: int, message_id: str, **members: Any) -> LandedEvent:
