@@ -125,13 +125,17 @@ class LivePublisher:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(max(0.0, look_at - time.monotonic())):
                         await self._wake.wait()
-                if self._wake.is_set():
-                    await asyncio.sleep(_GATHER_S)
-                    self._wake.clear()
-                    await self._publish()
-                if time.monotonic() >= look_at:
-                    await self._look()
-                    look_at = time.monotonic() + (LOOK_EVERY_S if self._is_reached else _TRY_AGAIN_S)
+                try:
+                    if self._wake.is_set():
+                        await asyncio.sleep(_GATHER_S)
+                        self._wake.clear()
+                        await self._publish()
+                    if time.monotonic() >= look_at:
+                        await self._look()
+                        look_at = time.monotonic() + (LOOK_EVERY_S if self._is_reached else _TRY_AGAIN_S)
+                except Exception:  # nothing may end the task
+                    _logger.exception("live_events_failed")
+                    await asyncio.sleep(_TRY_AGAIN_S)
         finally:
             await self._redis.aclose()
 
@@ -172,14 +176,21 @@ class LivePublisher:
                 publication = pack(Header(self._collector, audience.before), part)
                 # Also if it does not leave: those who listen see from the next one how many are missing.
                 audience.before += len(part)
-                try:
-                    await self._redis.publish(channel_of(project_id), publication)
-                except (RedisError, OSError) as error:
-                    self._miss("valkey", len(part))
-                    self._lose(error)
-                else:
+                if await self._leaves(channel_of(project_id), publication):
                     self._metrics.live_published.inc(len(part))
+                else:
+                    self._miss("valkey", len(part))
             audience.before += missed
+
+    async def _leaves(self, channel: str, publication: bytes) -> bool:
+        """Publish, unless Valkey did not answer the last time: the next look tells when it does again."""
+        if not self._is_reached:
+            return False
+        try:
+            await self._redis.publish(channel, publication)
+        except (RedisError, OSError) as error:
+            self._lose(error)
+        return self._is_reached
 
     def _miss(self, reason: str, events: int) -> None:
         if events:

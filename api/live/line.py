@@ -95,7 +95,10 @@ class Line:
                 continue
             heard_at = now
             if said["type"] == "message":
-                self._heard(said["channel"].decode(), said["data"])
+                try:
+                    self._heard(said["channel"].decode(), said["data"])
+                except Exception:  # one odd publication must not end what all streams live by
+                    _logger.exception("live_publication_failed")
             elif said["type"] == "subscribe":
                 self._confirmed(said["channel"].decode())
 
