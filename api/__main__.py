@@ -1,8 +1,8 @@
 """`python -m api` serves the read API and the page."""
 
-import uvicorn
-
 from api.app import create_app
+from api.resources import Resources
+from api.serving import make_server, serve
 from api.settings import ApiSettings
 from core import logging
 
@@ -11,16 +11,16 @@ def main() -> None:
     """Serve until a signal ends it; running requests are finished first."""
     settings = ApiSettings.read()
     logging.configure("api", settings)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
-        timeout_graceful_shutdown=3,
+    app = create_app(settings)
+
+    def end_streams() -> None:
+        held: Resources = app.state.resources
+        held.live.end_all()
+
+    serve(
+        make_server(
+            app, settings.host, settings.port, before_stop=end_streams, trusted_proxies=settings.trusted_proxies
+        )
     )
 
 

@@ -15,6 +15,7 @@ from api.audit import routes as audit
 from api.health import routes as health
 from api.insights import routes as insights
 from api.keys import routes as keys
+from api.live import routes as live
 from api.mail import routes as mail
 from api.metrics import Metrics, MetricsMiddleware
 from api.organisations import routes as organisations
@@ -60,7 +61,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.metrics = metrics
     problem.install(app)
-    for domain in (accounts, organisations, roles, audit, projects, keys, insights, sql, health):
+    for domain in (accounts, organisations, roles, audit, projects, keys, insights, sql, live, health):
         app.include_router(domain.router)
     if settings.show_mails:
         app.include_router(mail.router)

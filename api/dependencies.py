@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from api.access.principals import Acting, Client, OrganisationAccess, Principal, ProjectAccess, UserPrincipal
 from api.errors import (
@@ -22,7 +23,7 @@ from core.metadata import Project
 from core.metadata.organisations import token_hash
 from core.metadata.permissions import Permission
 
-_bearer = HTTPBearer(
+bearer = HTTPBearer(
     scheme_name="Bearer",
     bearerFormat="rk_ and 40 letters or digits, or a JSON Web Token",
     description="An API key of the project (`Authorization: Bearer rk_…`), or the access token of a program.",
@@ -36,16 +37,16 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRACED: frozenset[Permission] = frozenset({"data:query", "persons:read", "data:export", "sql:query"})
 
 
-def resources(request: Request) -> Resources:
+def resources(connection: HTTPConnection) -> Resources:
     """Return what this process holds."""
-    held: Resources = request.app.state.resources
+    held: Resources = connection.app.state.resources
     return held
 
 
 ResourcesDep = Annotated[Resources, Depends(resources)]
 
 
-def client(request: Request) -> Client:
+def client(request: HTTPConnection) -> Client:
     """Return where the request comes from."""
     return Client(request.client.host if request.client else None, request.headers.get("user-agent"))
 
@@ -54,9 +55,9 @@ ClientDep = Annotated[Client, Depends(client)]
 
 
 async def principal(
-    request: Request,
+    request: HTTPConnection,
     held: ResourcesDep,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     _: Annotated[str | None, Depends(_cookie)],
 ) -> Principal:
     """Return who asks: an API key, a program by its access token, or whoever's browser sent the session's cookie."""
@@ -70,7 +71,7 @@ async def principal(
     if cookie is None:
         raise ApiKeyMissingError
     found = await held.access.of_session(token_hash(cookie))
-    if request.method not in _SAFE:
+    if request.scope.get("method", "GET") not in _SAFE:
         token = request.headers.get("x-csrf-token", "")
         if not held.secrets.is_csrf_token(token, found.session_id):
             raise CsrfTokenInvalidError
@@ -100,22 +101,29 @@ _ProjectId = Annotated[int, Path(ge=1, le=2**32 - 1, examples=[1])]
 _OrganisationId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 
 
-def project_access_for(permission: Permission) -> Callable[..., Awaitable[ProjectAccess]]:
-    """Return the dependency that gives the project of the path to whoever has a permission in it.
+def demand_project(
+    found: Principal, project_id: int, permission: Permission, request: HTTPConnection, held: Resources
+) -> ProjectAccess:
+    """Return a project that somebody asks for, and note it; raises what keeps him from it.
 
-    Every id of a project that he may not see, real or not, is unknown to him. Whoever reads data leaves a trace.
+    Every id of a project that he may not see, real or not, is unknown to him.
     """
+    access, where = found.projects().get(project_id), client(request)
+    if access is None:
+        raise ProjectNotFoundError(project_id)
+    _demand(permission, access, where)
+    if permission in _TRACED:
+        held.trail.note(found.actor(where), permission, request, access.project)
+    return access
+
+
+def project_access_for(permission: Permission) -> Callable[..., Awaitable[ProjectAccess]]:
+    """Return the dependency that gives the project of the path to whoever has a permission in it."""
 
     async def project_access(
-        request: Request, found: PrincipalDep, held: ResourcesDep, client: ClientDep, project_id: _ProjectId
+        request: HTTPConnection, found: PrincipalDep, held: ResourcesDep, project_id: _ProjectId
     ) -> ProjectAccess:
-        access = found.projects().get(project_id)
-        if access is None:
-            raise ProjectNotFoundError(project_id)
-        _demand(permission, access, client)
-        if permission in _TRACED:
-            held.trail.note(found.actor(client), permission, request, access.project)
-        return access
+        return demand_project(found, project_id, permission, request, held)
 
     return project_access
 

@@ -171,6 +171,21 @@ SQL_TABLES: dict[str, Any] = {
 
 PROJECTS: dict[str, Any] = {"projects": [{"id": 1, "name": "Demo shop", "timezone": "Europe/Berlin", "week_start": 1}]}
 
+COUNTERS: dict[str, Any] = {
+    "until": "2026-03-20T08:00:00.000Z",
+    "active_5_minutes": 41,
+    "active_30_minutes": 167,
+    "events_last_minute": 96,
+    "events_per_minute": [*(88 + 7 * (minute % 4) for minute in range(29)), 96],
+    "counted": "distinct_ids",
+    "is_exact": True,
+}
+
+TICKET: dict[str, Any] = {
+    "ticket": "lt_4bIN1cA2f0vJw0n1Qm3m5Gm2m1C7Zg8Jc9k0e1d2f3g",
+    "expires_at": "2026-03-20T08:00:30.000Z",
+}
+
 BY_OPERATION: dict[str, dict[str, Any]] = {
     "list_projects": PROJECTS,
     "list_event_names": EVENT_NAMES,
@@ -181,6 +196,8 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "get_defined_insight": MART,
     "query_sql": SQL,
     "list_sql_tables": SQL_TABLES,
+    "get_live_counters": COUNTERS,
+    "create_live_ticket": TICKET,
     "get_health": {"status": "ok"},
     "get_readiness": {"status": "ready", "checks": {"clickhouse": "ok", "postgresql": "ok", "valkey": "ok"}},
     **accounts.BY_OPERATION,

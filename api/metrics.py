@@ -2,7 +2,7 @@
 
 import time
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -36,6 +36,35 @@ class Metrics:
             "radixinsight_api_query_seconds",
             "Time of one insight query in ClickHouse, waiting for a free slot included.",
             buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.live_readers = Gauge(
+            "radixinsight_api_live_readers",
+            "Open live streams, by kind: sse or websocket.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.live_received = Counter(
+            "radixinsight_api_live_events_received", "Events that came in for live streams.", registry=self.registry
+        )
+        self.live_shown = Counter(
+            "radixinsight_api_live_events_shown", "Events put on live streams, once for each.", registry=self.registry
+        )
+        self.live_dropped = Counter(
+            "radixinsight_api_live_events_dropped",
+            "Events left out of a live stream, once for each: over_rate, over_memory, or missed on the way.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.live_endings = Counter(
+            "radixinsight_api_live_streams_ended",
+            "Live streams that ended, by reason; disconnected: by the reader.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.live_is_reached = Gauge(
+            "radixinsight_api_live_is_reached",
+            "0 while live events cannot come in because Valkey is away.",
             registry=self.registry,
         )
 

@@ -24,6 +24,7 @@ from api.errors import (
     SignInNeededError,
     SqlInvalidError,
     SqlNotAllowedError,
+    TooManyStreamsError,
     TooPowerfulError,
 )
 from core.errors import RadixError, UnavailableError
@@ -102,6 +103,9 @@ REFUSED_SQL = documented(
     SqlNotAllowedError("A table of the project or a query is expected here; there are no table functions.", (2, 6)),
     SqlInvalidError("ClickHouse cannot read the statement from here on.", (3, 1)),
     QueryTooLargeError("sql_max_result_bytes", 64 * 1024**2),
+)
+TOO_MANY_STREAMS = documented(
+    429, "As many streams are open as may be", TooManyStreamsError("live_max_streams_per_project", 50)
 )
 UNAVAILABLE = documented(503, "An engine is away, see `missing`", UnavailableError("postgresql"))
 UNANSWERABLE = documented(

@@ -22,6 +22,7 @@ from api.insights.service import Insights
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import UnmodelledSql
 from api.keys.service import Keys
+from api.live.service import LiveStreams
 from api.mail.outbox import Outbox
 from api.metrics import Metrics
 from api.organisations.service import Organisations
@@ -60,9 +61,11 @@ class Resources:
     audit_log: AuditLog
     insights: Insights
     sql: Sql
+    live: LiveStreams
 
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
+        await self.live.close()
         await self.trail.close()
         await self.outbox.close()
         await self.warehouse.close()
@@ -122,5 +125,6 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         keys=Keys(database, access),
         audit_log=AuditLog(database, trail),
         insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
+        live=LiveStreams(settings, metrics, warehouse, access),
         sql=Sql(settings, warehouse, results, sql, SqlTables(settings, warehouse, defined), metrics),
     )

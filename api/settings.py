@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from core.metadata.origins import InvalidOriginError, parse_origin
 from core.settings import Settings
 
 _INSTALLATION = Path(__file__).resolve().parents[1]
@@ -117,6 +118,60 @@ class ApiSettings(Settings):
         description="How long a checked API key, session or role is believed: the most by which one may outlive its "
         "revocation.",
     )
+    live_max_streams: int = Field(
+        default=500, gt=0, description="Most live streams that one API process has open: 429 above."
+    )
+    live_max_streams_per_project: int = Field(
+        default=50, gt=0, description="Most live streams of one project that one API process has open: 429 above."
+    )
+    live_reader_max_bytes: int = Field(
+        default=1024 * 1024,
+        gt=0,
+        description="Most bytes of events that wait for one live stream. What comes above that is left out; if nothing "
+        "has been read for seconds, the stream ends (`slow_reader`).",
+    )
+    live_send_seconds: float = Field(
+        default=10.0, gt=0, description="A live stream of which nothing is read for so long is disconnected."
+    )
+    live_heartbeat_seconds: float = Field(
+        default=15.0, gt=0, description="A live stream that has nothing to say says so after this time."
+    )
+    live_resume_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="How long events are kept in memory for live streams that come back, and a project is listened to "
+        "after its last stream ended.",
+    )
+    live_resume_events: int = Field(
+        default=1000, ge=0, description="Most events of one project that are kept for that, in at most 4 MiB."
+    )
+    live_counters_seconds: float = Field(
+        default=5.0, gt=0, description="How often live counters are counted anew, of a project that somebody looks at."
+    )
+    live_key_check_seconds: float = Field(
+        default=4.0,
+        gt=0,
+        description="How often the keys of open live streams are looked at: with RADIXINSIGHT_API_KEY_CACHE_SECONDS "
+        "the most by which a stream outlives the revocation of its key.",
+    )
+    live_ticket_seconds: int = Field(
+        default=30, gt=0, description="How long a ticket for a WebSocket can be used, in seconds."
+    )
+    live_allowed_origins: str = Field(
+        default="",
+        description="Origins, separated by spaces, of further pages that may open WebSockets, as `https://bi.example`; "
+        "the API's own may in any case.",
+    )
+    live_lag_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Age of events that have not reached ClickHouse from which on live streams tell of a lag.",
+    )
+    dagster_url: str | None = Field(
+        default=None,
+        description="Address of Dagster's webserver, which is asked for failed refreshes while live streams are open; "
+        "unset: nothing is told of them.",
+    )
     connect_seconds: float = Field(
         default=5.0, gt=0, description="How long to wait for a connection to ClickHouse, PostgreSQL or Valkey."
     )
@@ -178,3 +233,13 @@ class ApiSettings(Settings):
     def cookie_name(self) -> str:
         """Return the name of the session's cookie: over https one that browsers take from no other host or path."""
         return "__Host-radixinsight" if self.is_https else "radixinsight"
+
+    @field_validator("live_allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in value.split():
+            try:
+                parse_origin(origin)
+            except InvalidOriginError as error:
+                raise ValueError(error.detail) from error
+        return value

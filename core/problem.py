@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -32,6 +32,7 @@ def install(app: FastAPI) -> None:
     """Make `app` answer with problem+json for domain, validation, framework and unexpected errors."""
     app.add_exception_handler(RadixError, _domain)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(WebSocketRequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -57,7 +58,7 @@ async def _domain(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - see _domain
+    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - see _domain
     errors = [
         {"location": [str(part) for part in item["loc"]], "message": item["msg"], "kind": item["type"]}
         for item in error.errors()

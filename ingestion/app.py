@@ -17,6 +17,7 @@ from ingestion.endpoints import endpoints
 from ingestion.importing import routes
 from ingestion.importing.receiving import Receiving
 from ingestion.importing.uploads import Uploads
+from ingestion.live import LivePublisher
 from ingestion.metrics import CollectorMetrics
 from ingestion.prefixes import EVERY_PROTOCOL
 from ingestion.protocols import posthog_answers, segment_answers
@@ -62,10 +63,12 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             max_pending_bytes=settings.max_pending_bytes,
         )
         rates = SenderRates(settings)
+        metrics = CollectorMetrics()
+        live = _live(settings, metrics, bounds)
         state = CollectorState(
             settings,
             settings.limits,
-            CollectorMetrics(),
+            metrics,
             WriteKeys(engine),
             writer,
             bounds,
@@ -73,6 +76,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
             rates,
             Receiving(Uploads(settings.imports_dir), settings),
             Geography.open_or_embedded(settings.geo_database),
+            live,
         )
         state.metrics.show_spool(bounds)
         state.metrics.show_schemas(state.write_keys)
@@ -82,6 +86,9 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         if rates.sharing is not None:
             state.metrics.show_sharing(rates.sharing)
             watchers.append(asyncio.create_task(rates.sharing.run()))
+        if live is not None:
+            metrics.show_live(lambda: live.projects)
+            watchers.append(asyncio.create_task(live.run()))
         if settings.canary_interval_s:
             canaries = Canaries(settings, state.write_keys, state.metrics)
             watchers.append(asyncio.create_task(canaries.run()))
@@ -115,3 +122,14 @@ def create_app(settings: CollectorSettings) -> FastAPI:
     app.serve_events(endpoints(prefixes))
     openapi.install(app)
     return app
+
+
+def _live(settings: CollectorSettings, metrics: CollectorMetrics, bounds: SpoolBounds) -> LivePublisher | None:
+    if settings.redis_url is None or not settings.live_events_per_second:
+        return None
+    return LivePublisher(
+        settings.redis_url.get_secret_value(),
+        metrics,
+        events_per_second=settings.live_events_per_second,
+        oldest_unshipped_s=lambda: bounds.oldest_age_s,
+    )

@@ -158,6 +158,8 @@ async def _collect(
     outcome = take(delivery, received, state.writer)
     await state.writer.commit()
     state.bounds.add(outcome.size)
+    if state.live is not None and endpoint.protocol != canary.NAME:
+        state.live.offer(owner.project_id, outcome.landed)
     state.metrics.repeated.inc(state.recent_ids.count_repeats(owner.project_id, outcome.message_ids))
     return delivery.reply(outcome.rejected), outcome
 

@@ -31,6 +31,8 @@ class Outcome:
 
     message_ids: list[str] = field(default_factory=list[str])
     """Of the accepted events."""
+    landed: list[LandedEvent] = field(default_factory=list[LandedEvent])
+    """The accepted events."""
     rejected: list[Rejection] = field(default_factory=list[Rejection])
     deviating: int = 0
     """How many of the accepted ones do not fit the schema of their event."""
@@ -79,7 +81,7 @@ def take(delivery: Delivery, received: Received, writer: SpoolWriter) -> Outcome
     """
     validator = Validator(received, delivery.sent_at, delivery.context)
     judged = judge(delivery.events, delivery.decode, validator, writer.batch_id)
-    outcome = Outcome([row.message_id for row in judged.landed], judged.rejected)
+    outcome = Outcome([row.message_id for row in judged.landed], judged.landed, judged.rejected)
     if received.schemas is not None:
         outcome.deviating = sum(1 for row in judged.landed if row.schema_deviations)
     for table, rows in ((Kind.EVENTS, judged.landed), (Kind.REJECTS, judged.rejects)):

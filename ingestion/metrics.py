@@ -1,6 +1,6 @@
 """What the collector counts, for Prometheus."""
 
-import time
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -33,6 +33,16 @@ class CollectorMetrics:
         self.repeated = Counter(
             f"{prefix}events_repeated",
             "Accepted events whose message id was among the latest 100,000: a client sent them again.",
+            registry=self.registry,
+        )
+        self.live_published = Counter(
+            f"{prefix}live_events_published", "Events published to those who listen.", registry=self.registry
+        )
+        self.live_missed = Counter(
+            f"{prefix}live_events_missed",
+            "Events that somebody listened for and that were not published: over the rate, over the memory for what "
+            "waits, or not taken by Valkey.",
+            ["reason"],
             registry=self.registry,
         )
         self.canaries_sent = Counter(f"{prefix}canaries_sent", "Canaries that were taken.", registry=self.registry)
@@ -70,6 +80,13 @@ class CollectorMetrics:
         )
         gauge.set_function(lambda: float(sharing.is_reached))
 
+    def show_live(self, projects: Callable[[], int]) -> None:
+        """Add a gauge that shows how many projects somebody listens to."""
+        gauge = Gauge(
+            "radixinsight_collector_live_projects", "Projects that somebody listens to.", registry=self.registry
+        )
+        gauge.set_function(projects)
+
     def count(self, outcome: Outcome, seconds: float) -> None:
         """Count a request that was taken, and how long that took."""
         self.accepted.inc(outcome.accepted)
@@ -87,6 +104,4 @@ class CollectorMetrics:
         """Let the gauges show what `bounds` measures."""
         self.spool_bytes.set_function(lambda: bounds.usage.size)
         self.spool_segments.set_function(lambda: bounds.usage.segments)
-        self.oldest_unshipped_age.set_function(
-            lambda: 0.0 if bounds.usage.oldest_at is None else max(0.0, time.time() - bounds.usage.oldest_at)
-        )
+        self.oldest_unshipped_age.set_function(lambda: bounds.oldest_age_s)

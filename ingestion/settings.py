@@ -161,7 +161,14 @@ class CollectorSettings(EventSettings, SpoolSettings, MetadataSettings):
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("REDIS_URL", "RADIXINSIGHT_REDIS_URL"),
-        description="Valkey or Redis address, by which several collectors share the rates; unset: each has its own.",
+        description="Valkey or Redis address, by which several collectors share the rates and events reach those who "
+        "listen; unset: each has its own rates, and nobody hears of events.",
+    )
+    live_events_per_second: int = Field(
+        default=1000,
+        ge=0,
+        description="Most events a second of one project that are published to those who listen to it; 0 publishes "
+        "none.",
     )
     key_events_per_second: float | None = Field(
         default=None,

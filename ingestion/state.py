@@ -6,6 +6,7 @@ from core.enrichment.geography import Geography
 from core.errors import RadixError
 from ingestion.importing.receiving import Receiving
 from ingestion.limits import Limits
+from ingestion.live import LivePublisher
 from ingestion.metrics import CollectorMetrics
 from ingestion.rates.senders import SenderRates
 from ingestion.reading import Reading
@@ -31,6 +32,8 @@ class CollectorState:
     rates: SenderRates
     receiving: Receiving
     geography: Geography
+    live: LivePublisher | None
+    """Where acknowledged events are published; None where they are not."""
     recent_ids: RecentIds = field(default_factory=RecentIds)
     refusals: RefusalLog = field(default_factory=RefusalLog)
 

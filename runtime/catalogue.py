@@ -294,6 +294,7 @@ class Catalogue:
                 *("DATABASE_URL", "REDIS_URL"),
                 RADIXINSIGHT_API_PORT=str(port),
                 RADIXINSIGHT_API_PUBLIC_URL=os.environ.get("RADIXINSIGHT_API_PUBLIC_URL", address),
+                RADIXINSIGHT_API_DAGSTER_URL=f"http://{LOOPBACK}:{self._ports.of('dagster-web')}",
                 CLICKHOUSE_URL=self._addresses.clickhouse_reader_url,
             ),
             needs=("migrate", "valkey"),

@@ -54,8 +54,14 @@ class KeyPrincipal:
     """An API key."""
 
     key_id: int
+    key_hash: str
     prefix: str
     access: ProjectAccess
+
+    @property
+    def holder(self) -> str:
+        """Return by what it is found again while it lasts."""
+        return f"key:{self.key_hash}"
 
     def actor(self, client: Client) -> Actor:
         """Return how the audit log names it."""
@@ -76,6 +82,11 @@ class UserPrincipal:
     name: str
     organisations: dict[int, OrganisationAccess] = field(default_factory=dict[int, OrganisationAccess])
     access: dict[int, ProjectAccess] = field(default_factory=dict[int, ProjectAccess])
+
+    @property
+    def holder(self) -> str:
+        """Return by what he is found again while his session lasts."""
+        return f"session:{self.session_id}"
 
     def actor(self, client: Client) -> Actor:
         """Return how the audit log names him."""

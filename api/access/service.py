@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.access.principals import KeyPrincipal, OrganisationAccess, ProjectAccess, UserPrincipal
+from api.access.principals import Client, KeyPrincipal, OrganisationAccess, Principal, ProjectAccess, UserPrincipal
 from api.errors import ApiKeyInvalidError, SessionEndedError
 from api.settings import ApiSettings
 from core.clock import utc_now
@@ -83,6 +83,19 @@ class Access:
         """
         return await self._sessions.get(by, lambda: self._find_session(by))
 
+    async def still_sees(self, holder: str, project_id: int, permission: Permission, client: Client) -> bool:
+        """Say whether a principal, of whom only the `holder` is known, still has a permission in a project."""
+        kind, _, by = holder.partition(":")
+        try:
+            if kind == "key":
+                found: Principal = await self._keys.get(by, lambda: self._find_key(by))
+            else:
+                found = await self.of_session(int(by))
+        except (ApiKeyInvalidError, SessionEndedError):
+            return False
+        seen = found.projects().get(project_id)
+        return seen is not None and permission in seen.permissions and client.is_within(seen.allowed_networks)
+
     def end_of_session(self, created_at: datetime) -> datetime:
         """Return when a session ends that began then and is used now, if it is not used again."""
         return min(utc_now() + self._idle, created_at + self._longest)
@@ -106,7 +119,7 @@ class Access:
             key, project, networks = found
             await self._note_use(session, digest)
         scopes = permissions_of("", ["project:read", *key.scopes]) & frozenset(KEY_SCOPES)
-        return KeyPrincipal(key.id, key.prefix, ProjectAccess(project, tuple(networks), scopes))
+        return KeyPrincipal(key.id, digest, key.prefix, ProjectAccess(project, tuple(networks), scopes))
 
     async def _note_use(self, session: AsyncSession, digest: str) -> None:
         now = time.monotonic()

@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from fastapi import Request
 from sqlalchemy import insert
+from starlette.requests import HTTPConnection
 
 from core.clock import utc_now
 from core.errors import UnavailableError
@@ -35,11 +35,15 @@ class Trail:
         self._closing = asyncio.Event()
         self._writing = asyncio.create_task(self._write_on())
 
-    def note(self, actor: Actor, permission: Permission, request: Request, project: Project) -> None:
+    def note(self, actor: Actor, permission: Permission, request: HTTPConnection, project: Project) -> None:
         """Note that somebody reads data of a project by a permission; raises `UnavailableError` when too many wait."""
         if len(self._waiting) >= _MOST_WAITING:
             raise UnavailableError("postgresql")
-        details = {"method": request.method, "path": request.url.path, "query": request.url.query[:_LONGEST_QUERY]}
+        details = {
+            "method": request.scope.get("method", "GET"),
+            "path": request.url.path,
+            "query": request.url.query[:_LONGEST_QUERY],
+        }
         self._waiting.append(
             {
                 "organisation_id": project.organisation_id,

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 import structlog
@@ -33,6 +34,12 @@ class SpoolBounds:
         """Why the last look at the disk failed; meanwhile what it showed before holds."""
         self.usage = Usage(0, 0, None)
         self.measure()
+
+    @property
+    def oldest_age_s(self) -> float:
+        """Age of the oldest segment that is not delivered; 0 when there is none."""
+        oldest_at = self.usage.oldest_at
+        return 0.0 if oldest_at is None else max(0.0, time.time() - oldest_at)
 
     def measure(self) -> None:
         """Look at the disk."""

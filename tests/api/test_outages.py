@@ -1,8 +1,6 @@
 """What the API says when an engine is away, and that it mends by itself; and the limits of one query."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +12,7 @@ from sqlalchemy import text
 
 from api.settings import ApiSettings
 from core import metadata
+from engine.forwarding import at_port, forwarding
 from runtime.instance import Instance
 
 QUESTION = "insights/funnel?from=2025-03-03&to=2025-04-07&step=catalog&step=purchase"
@@ -23,43 +22,10 @@ async def _ask(client: httpx.AsyncClient, project: Any, question: str = QUESTION
     return await client.get(f"/v1/projects/{project.id}/{question}", headers=project.headers)
 
 
-def _at_port(url: SecretStr, port: int) -> SecretStr:
-    address = url.get_secret_value()
-    return SecretStr(address.replace(f":{urlsplit(address).port}", f":{port}"))
-
-
-@asynccontextmanager
-async def _forwarding(port: int, target: SecretStr) -> AsyncGenerator[None]:
-    """Stand between the API and an engine, so that the engine can be away and come back."""
-    real = urlsplit(target.get_secret_value())
-    pumps: set[asyncio.Task[None]] = set()
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        finally:
-            writer.transport.abort()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream_reader, upstream_writer = await asyncio.open_connection(real.hostname, real.port)
-        pumps.add(asyncio.create_task(pump(reader, upstream_writer)))
-        pumps.add(asyncio.create_task(pump(upstream_reader, writer)))
-
-    server = await asyncio.start_server(accept, "127.0.0.1", port)
-    yield
-    server.close()
-    for task in pumps:
-        task.cancel()
-    await asyncio.gather(*pumps, return_exceptions=True)
-    await server.wait_closed()
-
-
 async def test_without_valkey_answers_are_slower_and_right(
     serve: Any, settings: ApiSettings, modelled: Any, free_port: int
 ) -> None:
-    away = settings.model_copy(update={"redis_url": _at_port(settings.redis_url, free_port)})
+    away = settings.model_copy(update={"redis_url": at_port(settings.redis_url, free_port)})
     async with serve(settings) as (client, _):
         expected = (await _ask(client, modelled.berlin)).json()
     async with serve(away) as (client, _):
@@ -75,14 +41,14 @@ async def test_an_engine_that_is_away_is_named_and_its_return_is_noticed(
     *, serve: Any, settings: ApiSettings, modelled: Any, free_port: int, setting: str, missing: str
 ) -> None:
     real: SecretStr = getattr(settings, setting)
-    behind = settings.model_copy(update={setting: _at_port(real, free_port)})
+    behind = settings.model_copy(update={setting: at_port(real, free_port)})
     async with serve(behind) as (client, _):
         away, unready = await _ask(client, modelled.berlin), await client.get("/readyz")
-        async with _forwarding(free_port, real):
+        async with forwarding(free_port, real):
             back, ready = await _ask(client, modelled.berlin), await client.get("/readyz")
         gone = await _ask(client, modelled.berlin, QUESTION + "&window=1d")
         alive = await client.get("/healthz")
-        async with _forwarding(free_port, real):
+        async with forwarding(free_port, real):
             again = await _ask(client, modelled.berlin, QUESTION + "&window=2d")
     for answer in (away, unready, gone):
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), answer.text
@@ -101,12 +67,12 @@ async def test_accesses_while_postgresql_is_away_are_written_when_it_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = settings.database_url
-    update = {"database_url": _at_port(real, free_port), "key_cache_seconds": 60}
+    update = {"database_url": at_port(real, free_port), "key_cache_seconds": 60}
     reader = f"reader {free_port}"
     headers = modelled.berlin.headers | {"user-agent": reader}
     path = f"/v1/projects/{modelled.berlin.id}/insights/defined"
     async with serve(settings.model_copy(update=update)) as (client, app):
-        async with _forwarding(free_port, real):
+        async with forwarding(free_port, real):
             assert (await client.get(path, headers=headers)).status_code == 200
         assert (await client.get(path, headers=headers)).status_code == 200
         monkeypatch.setattr("api.audit.trail._MOST_WAITING", 1)
@@ -114,7 +80,7 @@ async def test_accesses_while_postgresql_is_away_are_written_when_it_is_back(
         assert (refused.status_code, refused.json()["missing"]) == (503, ["postgresql"])
         signing_in = {"email": "ada@example.com", "password": "correct horse battery staple"}
         assert (await client.post("/v1/sign-in", json=signing_in)).json()["missing"] == ["postgresql"]
-        async with _forwarding(free_port, real):
+        async with forwarding(free_port, real):
             await app.state.resources.trail.flush()
             assert (await client.post("/v1/sign-in", json=signing_in)).json()["code"] == "sign_in_failed"
     engine = metadata.connect(runtime.database_url)
@@ -134,7 +100,7 @@ async def test_all_who_ask_while_clickhouse_hangs_are_answered_together(
         writer.close()
 
     hanging = settings.model_copy(
-        update={"clickhouse_url": _at_port(settings.clickhouse_url, free_port), "connect_seconds": 1.0}
+        update={"clickhouse_url": at_port(settings.clickhouse_url, free_port), "connect_seconds": 1.0}
     )
     server = await asyncio.start_server(hold, "127.0.0.1", free_port)
     async with serve(hanging) as (client, _):
@@ -151,7 +117,7 @@ async def test_no_answer_about_an_outage_gives_away_an_address_or_a_password(
 ) -> None:
     for setting in ("clickhouse_url", "database_url", "redis_url"):
         real: SecretStr = getattr(settings, setting)
-        async with serve(settings.model_copy(update={setting: _at_port(real, free_port)})) as (client, _):
+        async with serve(settings.model_copy(update={setting: at_port(real, free_port)})) as (client, _):
             answer = await _ask(client, modelled.berlin)
         logged = "".join(capsys.readouterr())
         password = urlsplit(real.get_secret_value()).password

@@ -21,7 +21,7 @@ from clickhouse_connect.driver.client import Client
 from ingestion.spool.directory import ADOPTED, OPEN, SEALED, segments, usage, writers
 
 _EMPTY_LOOKS = 3
-_SERVICES = {"ingestion": "COLLECTOR", "ingestion.shipper": "SHIPPER", "ingestion.kafka": "CONSUMER"}
+_SERVICES = {"api": "API", "ingestion": "COLLECTOR", "ingestion.shipper": "SHIPPER", "ingestion.kafka": "CONSUMER"}
 Collector = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 """Makes collectors in this process, with settings of their own."""
 

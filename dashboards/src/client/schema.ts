@@ -1044,6 +1044,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_id}/live/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A project's events while they come in
+         * @description Stream events within two seconds of their acknowledgement, live counters and alerts.
+         */
+        get: operations["stream_live_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/live/counters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened in the last minutes
+         * @description Count active ids of the last 5 and 30 minutes, and events per minute, a few seconds old at most.
+         */
+        get: operations["get_live_counters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/live/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket for a WebSocket
+         * @description Make what opens one WebSocket of the project, once and within seconds: browsers cannot send the key there.
+         */
+        post: operations["create_live_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1284,6 +1344,49 @@ export interface components {
              * @description Six digits of an authenticator, or a recovery code.
              */
             code: string;
+        };
+        /**
+         * Counters
+         * @description What happened in the last minutes, of what has landed: no refresh of the models is waited for.
+         */
+        Counters: {
+            /**
+             * Until
+             * Format: date-time
+             * @description The instant up to which is counted, not included.
+             */
+            until: string;
+            /**
+             * Active 5 Minutes
+             * @description Ids with an event in the 5 minutes before `until`.
+             */
+            active_5_minutes: number;
+            /**
+             * Active 30 Minutes
+             * @description Ids with an event in the 30 minutes before `until`.
+             */
+            active_30_minutes: number;
+            /**
+             * Events Last Minute
+             * @description Events in the minute before `until`.
+             */
+            events_last_minute: number;
+            /**
+             * Events Per Minute
+             * @description Events in each of the 30 minutes before `until`, the oldest first.
+             */
+            events_per_minute: number[];
+            /**
+             * Counted
+             * @description What `active` counts: user ids, and anonymous ids of events without one. Somebody who was identified within the time counts as two; persons are known after the next refresh of the models.
+             * @constant
+             */
+            counted: "distinct_ids";
+            /**
+             * Is Exact
+             * @description False where more than a million events landed in the time: then within about 1 %.
+             */
+            is_exact: boolean;
         };
         /**
          * Defined
@@ -1543,6 +1646,35 @@ export interface components {
              * @description The token of the link.
              */
             token: string;
+        };
+        /**
+         * LiveFilter
+         * @description One condition on a property, or on a column that an event has when it comes in.
+         */
+        LiveFilter: {
+            /**
+             * Property
+             * @description Property of the event; a list is the way to a nested one.
+             */
+            property?: string | string[] | null;
+            /**
+             * Column
+             * @description Column of `fct_events`.
+             */
+            column?: ("type" | "page_host" | "page_path" | "page_query" | "page_title" | "referrer" | "referrer_host" | "referrer_type" | "referrer_name" | "channel" | "utm_source" | "utm_medium" | "utm_campaign" | "utm_term" | "utm_content" | "country" | "region" | "city" | "browser" | "browser_version" | "os" | "os_version" | "device_type" | "device_brand" | "locale" | "device_timezone" | "library" | "group_type" | "group_id") | null;
+            /**
+             * Trait
+             * @description Current trait of the person.
+             */
+            trait?: string | string[] | null;
+            /**
+             * Operator
+             * @default is
+             * @enum {string}
+             */
+            operator: "is" | "is_not" | "contains" | "not_contains" | "regex" | "not_regex" | "gt" | "gte" | "lt" | "lte" | "between" | "before" | "after" | "is_set" | "is_not_set";
+            /** Value */
+            value?: unknown;
         };
         /**
          * Mart
@@ -2519,6 +2651,19 @@ export interface components {
              * @description User ids.
              */
             members: number[];
+        };
+        /**
+         * Ticket
+         * @description Opens one WebSocket of the project, once.
+         */
+        Ticket: {
+            /** Ticket */
+            ticket: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
         };
         /**
          * Timeseries
@@ -7489,6 +7634,300 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["SqlTables"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stream_live_events: {
+        parameters: {
+            query?: {
+                /** @description What comes on the stream: events, counters, alerts; repeat it. Left out: all of them. */
+                include?: ("events" | "counters" | "alerts")[];
+                /** @description Names of the events to show; repeat it. Left out: any. */
+                event?: string[];
+                /** @description Show the events of this user only. */
+                user_id?: string | null;
+                /** @description Show the events of this device or browser only. */
+                anonymous_id?: string | null;
+                /** @description A condition as in insights, as JSON: `property` (a name, or the way to a nested one) or `column` (type, country, library, group_type, group_id), `operator` (is, is_not, is_set, is_not_set) and `value`. Repeat it; all have to hold. */
+                filter?: string[];
+                /** @description Most events a second; how many are left out is told. */
+                max_per_second?: number;
+            };
+            header?: {
+                /** @description Id of the last event that was seen: those since come again. */
+                "last-event-id"?: string | null;
+            };
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Messages, until either side ends the stream; each is a kind and a JSON object (docs/live.md) */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example event: hello
+                     *     data: {"project_id":1,"resumed":null}
+                     *
+                     *     event: event
+                     *     id: 5f0c1d2e-1764182450123456
+                     *     data: {"message_id":"m-1","type":"track","event":"purchase","user_id":"ada", … }
+                     *
+                     *     event: dropped
+                     *     data: {"over_rate":12,"over_memory":0,"missed":0}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many streams are open as may be */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_live_counters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "until": "2026-03-20T08:00:00.000Z",
+                     *       "active_5_minutes": 41,
+                     *       "active_30_minutes": 167,
+                     *       "events_last_minute": 96,
+                     *       "events_per_minute": [
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         96
+                     *       ],
+                     *       "counted": "distinct_ids",
+                     *       "is_exact": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Counters"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_live_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ticket": "lt_4bIN1cA2f0vJw0n1Qm3m5Gm2m1C7Zg8Jc9k0e1d2f3g",
+                     *       "expires_at": "2026-03-20T08:00:30.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Ticket"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */

@@ -1,45 +1,19 @@
 """Several collectors, one rate: with a Valkey that can be ended."""
 
 import asyncio
-import subprocess
 import time
 from collections.abc import AsyncGenerator, Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
+from engine.valkey import Server
 from ingestion.rates.buckets import Buckets
 from ingestion.rates.sharing import Sharing
-from runtime import valkey
-from tests.ingestion.harness import eventually, free_port
+from tests.ingestion.harness import eventually
 
 RATE = 50.0
-
-
-class Server:
-    """A Valkey of one test's own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.port = free_port()
-        self.url = f"redis://:secret@127.0.0.1:{self.port}/0"
-        self._directory = directory
-        self._process: asyncio.subprocess.Process | None = None
-        valkey.prepare(directory, self.port, "secret")
-
-    async def start(self) -> None:
-        """Start it and wait until it answers."""
-        self._process = await asyncio.create_subprocess_exec(
-            *valkey.command(self._directory), stdout=subprocess.DEVNULL
-        )
-        await eventually(partial(valkey.is_ready, self.port, "secret"))
-
-    async def kill(self) -> None:
-        """End it as a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            await self._process.wait()
 
 
 class Collector:
