@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import Depends, Path, WebSocket
 
+from api.access.principals import Principal
 from api.dependencies import ClientDep, PrincipalDep, ResourcesDep, bearer, demand_project, principal, project_for
-from api.errors import OriginNotAllowedError, ProjectNotFoundError
+from api.errors import OriginNotAllowedError, ProjectNotFoundError, TicketInvalidError
 from api.live.tickets import PERMISSION, Grant
 from core.metadata import Project
 from core.metadata.origins import AllowedOrigins
@@ -18,25 +19,33 @@ async def stream_grant(
     return Grant(project.id, found.holder, client.address)
 
 
+async def socket_holder(websocket: WebSocket, held: ResourcesDep, client: ClientDep) -> Grant | Principal:
+    """Return who opens a WebSocket, by a ticket, key or session; pages of other origins may not."""
+    _demand_origin(websocket, held.settings.live_allowed_origins)
+    ticket = websocket.query_params.get("ticket")
+    if ticket is None:
+        return await principal(websocket, held, await bearer(websocket), None)
+    grant = await held.live.tickets.redeem(ticket)
+    # It may have been revoked since.
+    if not await held.access.still_sees(grant.holder, grant.project_id, PERMISSION, client):
+        raise TicketInvalidError
+    return grant._replace(address=client.address)
+
+
 async def socket_grant(
     websocket: WebSocket,
     held: ResourcesDep,
+    found: Annotated[Grant | Principal, Depends(socket_holder)],
     client: ClientDep,
     project_id: Annotated[int, Path(ge=1, le=2**32 - 1)],
 ) -> Grant:
-    """Return what a handshake may see, by its ticket, key or session; pages of other origins may nothing."""
-    _demand_origin(websocket, held.settings.live_allowed_origins)
-    ticket = websocket.query_params.get("ticket")
-    if ticket is not None:
-        grant = await held.live.tickets.redeem(ticket)
-        # It may have been revoked since.
-        holds = await held.access.still_sees(grant.holder, grant.project_id, PERMISSION, client)
-        if grant.project_id != project_id or not holds:
+    """Return what a handshake may see of the project in its path."""
+    if isinstance(found, Grant):
+        if found.project_id != project_id:
             raise ProjectNotFoundError(project_id)
-        return grant._replace(address=client.address)
-    found = await principal(websocket, held, await bearer(websocket), None)
-    seen = demand_project(found, project_id, PERMISSION, websocket, held)
-    return Grant(seen.project.id, found.holder, client.address)
+        return found
+    demand_project(found, project_id, PERMISSION, websocket, held)
+    return Grant(project_id, found.holder, client.address)
 
 
 StreamGrantDep = Annotated[Grant, Depends(stream_grant)]

@@ -134,7 +134,7 @@ async def test_a_ticket_of_a_key_that_was_revoked_meanwhile_opens_nothing(
 ) -> None:
     ticket = await _ticket(api, project)
     in_transaction(runtime.database_url, lambda session: projects.revoke_api_key(session, project.api_key))
-    assert await _refusal(api, project, ticket=ticket) == (401, "api_key_invalid")
+    assert await _refusal(api, project, ticket=ticket) == (401, "ticket_invalid")
 
 
 async def test_neither_tickets_nor_keys_stand_in_valkey(api: Served, runtime: Instance, project: ProjectKeys) -> None:
