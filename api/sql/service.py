@@ -183,6 +183,10 @@ def _check_parameters(used: Mapping[str, str], given: Mapping[str, Value]) -> No
     if missing := [name for name in used if name not in given]:
         declared = f"{{{missing[0]}:{used[missing[0]]}}}"
         raise SqlInvalidError(f"The statement has {declared}, and parameters has no {missing[0]}.")
+    try:
+        msgspec.json.encode(given)
+    except UnicodeEncodeError as error:
+        raise SqlInvalidError("A value in parameters holds half a character.") from error
     if unused := [name for name in given if name not in used]:
         raise SqlInvalidError(f"The statement has no {{{unused[0][:100]}:…}}, for which parameters has a value.")
 
