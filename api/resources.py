@@ -83,5 +83,5 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         cache=cache,
         keys=ApiKeys(settings, database),
         insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
-        sql=Sql(settings, warehouse, results, sql, SqlTables(settings, warehouse, defined), metrics),
+        sql=Sql(settings, warehouse, results, SqlTables(settings, warehouse, defined), metrics),
     )
