@@ -126,5 +126,5 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         audit_log=AuditLog(database, trail),
         insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
         live=LiveStreams(settings, metrics, warehouse, access),
-        sql=Sql(settings, warehouse, results, sql, SqlTables(settings, warehouse, defined), metrics),
+        sql=Sql(settings, warehouse, results, SqlTables(settings, warehouse, defined), metrics),
     )

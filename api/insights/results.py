@@ -85,7 +85,7 @@ class Results:
         key: str,
         is_unchanged: Callable[[], Awaitable[bool]] | None,
     ) -> dict[str, Any]:
-        result, fresh_until = await asyncio.gather(self._timed(scope, statement), self._fresh_until(scope, version))
+        result, fresh_until = await asyncio.gather(self._timed(scope, statement), self.fresh_until(scope, version))
         if is_unchanged is not None and not await is_unchanged():
             raise DataChangedError
         if statement.unmodelled is not None:
@@ -107,7 +107,8 @@ class Results:
         self._metrics.query_seconds.observe(time.perf_counter() - started)
         return result
 
-    async def _fresh_until(self, scope: ProjectScope, version: str) -> str | None:
+    async def fresh_until(self, scope: ProjectScope, version: str) -> str | None:
+        """Return when the newest of a project's modelled events was received; raises what `Warehouse.query` raises."""
         statement = self._sql.received_until()
         key = _key(statement.sql, scope.parameters(), version)
         stored = await self._cached(key)

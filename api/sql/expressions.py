@@ -210,6 +210,8 @@ class ExpressionWriter(ABC):
         if field is None and len(values) == 1:
             # ClickHouse reads `x in (name)` as `x in name`.
             field = values[0]
+        while isinstance(field, (exp.Paren, exp.Alias)):
+            field = field.this
         if query is not None:
             of_what = self.query(query)
         elif isinstance(field, exp.Column):
@@ -219,10 +221,11 @@ class ExpressionWriter(ABC):
             of_what = found
         elif isinstance(field, exp.Tuple):
             of_what = self.tuple_listed(field)
-        elif field is None and not values:
+        elif isinstance(field, (exp.Identifier, exp.Star)) or (field is None and not values):
+            # A name that stands alone is a table to ClickHouse, that of a lambda's argument too.
             self.refuse(node, "To the right of in stand values, a query or a table.")
         else:
-            of_what = self.listed(values or [field])
+            of_what = self.listed([field] if field is not None else values)
         return f"({self.write(node.this)} in ({of_what}))"
 
     def tuple_listed(self, node: exp.Tuple) -> str:

@@ -10,7 +10,6 @@ import msgspec
 from clickhouse_connect.driver.exceptions import Error, NotSupportedError
 
 from api.errors import QueryTooLargeError, SqlInvalidError, SqlNotAllowedError
-from api.insights.queries import InsightSql
 from api.insights.results import Results, iso
 from api.metrics import Metrics
 from api.settings import ApiSettings
@@ -41,19 +40,17 @@ _MAX_MESSAGE = 500
 class Sql:
     """Answers one project's statements."""
 
-    def __init__(  # noqa: PLR0917 - wired together in one place
+    def __init__(
         self,
         settings: ApiSettings,
         warehouse: Warehouse,
         results: Results,
-        sql: InsightSql,
         tables: SqlTables,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._warehouse = warehouse
         self._results = results
-        self._received = sql.received_until()
         self._tables = tables
         self._metrics = metrics
         self._running = asyncio.Semaphore(settings.sql_max_concurrent_queries)
@@ -87,7 +84,7 @@ class Sql:
         )
         self._metrics.query_seconds.observe(time.perf_counter() - asked)
         computed_at = iso(utc_now())
-        fresh = await self._results.rows(project.id, self._received)
+        fresh_until = await self._results.fresh_until(scope, version)
         names, types = result.column_names, result.column_types
         document: dict[str, Any] = {
             "data": {
@@ -101,7 +98,7 @@ class Sql:
                 "sql": sql,
                 "parameters": scope.parameters(**query.parameters),
                 "computed_at": computed_at,
-                "fresh_until": fresh.rows[0]["received_until"],
+                "fresh_until": fresh_until,
                 "data_version": version,
                 "elapsed_ms": round((time.perf_counter() - started) * 1000, 3),
                 "read_rows": int(result.summary.get("read_rows", 0)),
@@ -183,6 +180,10 @@ def _check_parameters(used: Mapping[str, str], given: Mapping[str, Value]) -> No
     if missing := [name for name in used if name not in given]:
         declared = f"{{{missing[0]}:{used[missing[0]]}}}"
         raise SqlInvalidError(f"The statement has {declared}, and parameters has no {missing[0]}.")
+    try:
+        msgspec.json.encode(given)
+    except UnicodeEncodeError as error:
+        raise SqlInvalidError("A value in parameters holds half a character.") from error
     if unused := [name for name in given if name not in used]:
         raise SqlInvalidError(f"The statement has no {{{unused[0][:100]}:…}}, for which parameters has a value.")
 

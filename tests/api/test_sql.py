@@ -56,6 +56,13 @@ async def test_an_answer_says_what_was_run_and_of_which_types_it_is(api: httpx.A
     assert not meta["truncated"]
 
 
+async def test_insights_and_statements_share_what_is_known_of_freshness(api: httpx.AsyncClient, modelled: Any) -> None:
+    path = f"/v1/projects/{modelled.kathmandu.id}/event-names?from=2025-03-03&to=2025-04-07"
+    insight = (await api.get(path, headers=modelled.kathmandu.headers)).json()["meta"]
+    answer = (await ask(api, modelled.kathmandu, "select count() from fct_events")).json()["meta"]
+    assert datetime.fromisoformat(answer["fresh_until"]) == datetime.fromisoformat(insight["fresh_until"])
+
+
 async def test_what_was_run_can_be_run_again_by_hand(api: httpx.AsyncClient, modelled: Any, runtime: Instance) -> None:
     sql = "select event, count() as n from fct_events where event != {event:String} group by event order by n, event"
     answer = (await ask(api, modelled.berlin, sql, parameters={"event": "cart"})).json()
