@@ -1,12 +1,23 @@
 """Conditions on events: filters on properties, columns and traits, joined by and, or and not."""
 
+import reprlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
 
 import re2
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from core.insights.binding import Bind
 
@@ -106,15 +117,16 @@ class Filter(Subject):
     """
 
     operator: Operator = "is"
-    value: Any = None
+    value: Annotated[Any, Field(validate_default=True)] = None
 
-    @model_validator(mode="after")
-    def _fits_operator(self) -> Self:
-        wanted = _WANTED.get(self.operator, "text")
-        message = _CHECKS[wanted](self.value)
+    @field_validator("value")
+    @classmethod
+    def _fits_operator(cls, value: Any, info: ValidationInfo) -> Any:
+        operator = info.data.get("operator")
+        message = None if operator is None else _CHECKS[_WANTED.get(operator, "text")](value)
         if message is not None:
-            raise ValueError(f"{self.operator} {message}, not {self.value!r}")
-        return self
+            raise ValueError(f"{operator} {message}, not {reprlib.repr(value)}")
+        return value
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `fct_events`; it is never null."""

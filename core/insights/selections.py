@@ -76,7 +76,7 @@ def long_form(value: Any) -> Any:
     return {"event": value} if isinstance(value, str) else value
 
 
-ShortSelection = Annotated[Selection, BeforeValidator(long_form)]
+ShortSelection = Annotated[Selection, BeforeValidator(long_form, json_schema_input_type=Selection | EventName)]
 
 
 class BaseDefinition(Document):

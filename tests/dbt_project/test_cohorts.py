@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.insights.binding import Placeholders, literal
-from core.insights.cohorts import CohortDefinition
+from core.insights.definitions import CohortDefinition
 from core.insights.filters import Scope
 from engine.activity import instant, numbered
 from engine.event_table import EventTable
