@@ -6,9 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
-from api.examples import BY_OPERATION
+from api.examples import BY_OPERATION, SEVERAL_BY_OPERATION
 from api.problems import Problem
+from api.queries.documents import QueryDocument
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
 
@@ -33,6 +35,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             tags=[
                 {"name": "projects", "description": "What the API key may see."},
                 {"name": "insights", "description": "Figures about one project's events."},
+                {"name": "queries", "description": "Any question, as a typed document."},
                 {"name": "health", "description": "For supervisors and monitoring; no API key needed."},
             ],
         )
@@ -40,6 +43,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         components = schema.setdefault("components", {}).setdefault("schemas", {})
         components.update(problem.pop("$defs", {}))
         components["Problem"] = problem
+        asked = TypeAdapter[Any](QueryDocument).json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+        components.update(asked.pop("$defs"))
+        components["QueryDocument"] = asked
         _show_examples(schema)
         app.openapi_schema = schema
     return app.openapi_schema
@@ -50,8 +56,13 @@ def _show_examples(schema: dict[str, Any]) -> None:
     for operations in schema["paths"].values():
         for operation in operations.values():
             content = operation["responses"]["200"]["content"].get("application/json")
-            if content is not None:
+            if content is None:
+                continue
+            several = SEVERAL_BY_OPERATION.get(operation["operationId"])
+            if several is None:
                 content["example"] = BY_OPERATION[operation["operationId"]]
+            else:
+                content["examples"] = {name: {"value": value} for name, value in several.items()}
 
 
 def render(app: FastAPI) -> str:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import (
     ApiKeyMissingError,
+    DocumentTooLargeError,
     InsightNotFoundError,
     NotModelledYetError,
     ProjectNotFoundError,
@@ -13,14 +14,21 @@ from api.errors import (
     QueryTooLargeError,
     UnavailableError,
 )
+from api.queries.reading import MOST_BYTES, invalid_document
 from core.errors import RadixError
+from core.insights.faults import Fault
 from core.problem import InvalidRequestError
 
 
 class ParameterError(BaseModel):
-    """One parameter that does not fit."""
+    """One parameter, or one place in a document, that does not fit."""
 
-    location: Annotated[list[str], Field(description="Where it stands: `query` or `path`, then its name.")]
+    location: Annotated[
+        list[str] | None, Field(description="Where a parameter stands: `query` or `path`, then its name.")
+    ] = None
+    pointer: Annotated[
+        str | None, Field(description="JSON Pointer (RFC 6901) of the place in the document; empty for all of it.")
+    ] = None
     message: str
     kind: str
 
@@ -75,6 +83,16 @@ INVALID = documented(
     422,
     "A parameter does not fit, or the query needs more than one query may use",
     _MISSPELT,
+    QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
+)
+TOO_LARGE = documented(413, "The document is too large", DocumentTooLargeError(MOST_BYTES))
+INVALID_DOCUMENT = documented(
+    422,
+    "The document does not fit, or the query needs more than one query may use",
+    invalid_document(
+        Fault(("steps", 1, "where", 0, "value"), "gt wants a number, not 'much'", "value_error"),
+        Fault(("windw",), "there is no such key here", "extra_forbidden"),
+    ),
     QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
 )
 UNAVAILABLE = documented(503, "An engine is away, see `missing`", UnavailableError("postgresql"))

@@ -13,10 +13,14 @@ from api.insights.macros import InsightMacros, MacrosMissingError
 from api.insights.queries import InsightSql
 from api.insights.results import Results
 from api.insights.service import Insights
+from api.insights.statements import Statements
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import UnmodelledSql
 from api.keys.service import ApiKeys
 from api.metrics import Metrics
+from api.queries.list_statements import ListSql
+from api.queries.service import Queries
+from api.queries.statements import QuerySql
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core.cache import Cache
@@ -36,6 +40,7 @@ class Resources:
     cache: Cache
     keys: ApiKeys
     insights: Insights
+    queries: Queries
 
     async def is_database_reachable(self) -> bool:
         """Say whether PostgreSQL answers."""
@@ -68,9 +73,10 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         # Questions are answered with it until the files are mended; the rest of the API needs none of them.
         _logger.warning("macros_missing", error=str(error))
     unmodelled_sql = UnmodelledSql(macros, settings)
-    sql = InsightSql(macros, settings.marts_database, unmodelled_sql)
+    statements = Statements(macros, settings.marts_database, unmodelled_sql)
+    sql = InsightSql(statements)
     unmodelled = UnmodelledEvents(settings, warehouse, unmodelled_sql)
-    results = Results(settings, warehouse, cache, sql, metrics)
+    answers = Answers(warehouse, Results(settings, warehouse, cache, sql, metrics), unmodelled)
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
     return Resources(
         settings=settings,
@@ -79,5 +85,8 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         database=database,
         cache=cache,
         keys=ApiKeys(settings, database),
-        insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
+        insights=Insights(settings, warehouse, answers, sql, defined),
+        queries=Queries(
+            settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
+        ),
     )

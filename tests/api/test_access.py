@@ -26,9 +26,18 @@ def _url(path: str, project_id: int) -> str:
     return path.replace("{project_id}", str(project_id)) + steps
 
 
+async def _request(api: httpx.AsyncClient, path: str, url: str | httpx.URL, **options: Any) -> httpx.Response:
+    """Ask as the operation of the path is asked; one that takes a document gets the first of its examples."""
+    [(method, operation)] = DOCUMENT["paths"][path].items()
+    if method == "post":
+        examples = operation["requestBody"]["content"]["application/json"]["examples"]
+        options = {"json": next(iter(examples.values()))["value"]} | options
+    return await api.request(method, url, **options)
+
+
 async def _get(api: httpx.AsyncClient, path: str, project_id: int, key: str | None) -> httpx.Response:
     url = httpx.URL(_url(path, project_id)).copy_merge_params(PARAMETERS if "{project_id}" in path else {})
-    return await api.get(url, headers={} if key is None else {"authorization": f"Bearer {key}"})
+    return await _request(api, path, url, headers={} if key is None else {"authorization": f"Bearer {key}"})
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -65,7 +74,7 @@ async def test_a_key_that_is_not_one_opens_nothing(
     api: httpx.AsyncClient, modelled: Any, path: str, header: str
 ) -> None:
     url = httpx.URL(_url(path, modelled.berlin.id)).copy_merge_params(PARAMETERS)
-    answer = await api.get(url, headers={"authorization": header})
+    answer = await _request(api, path, url, headers={"authorization": header})
     assert (answer.status_code, answer.json()["code"]) == (401, "api_key_invalid")
 
 
@@ -105,13 +114,16 @@ async def test_another_tenants_project_stays_unknown_with_senseless_parameters(
     api: httpx.AsyncClient, modelled: Any, path: str
 ) -> None:
     url = path.replace("{project_id}", str(modelled.new_york.id))
-    answer = await api.get(url, params={"from": "yesterday", "steps": "7"}, headers=modelled.berlin.headers)
+    senseless: dict[str, Any] = {"params": {"from": "yesterday", "steps": "7", "explain": "perhaps"}}
+    if "post" in DOCUMENT["paths"][path]:
+        senseless["json"] = {"kind": "tunnel"}
+    answer = await _request(api, path, url, headers=modelled.berlin.headers, **senseless)
     assert (answer.status_code, answer.json()["code"]) == (404, "project_not_found")
 
 
 @pytest.mark.parametrize("path", PROJECT_PATHS)
 async def test_nobody_learns_what_a_parameter_should_be_without_a_key(api: httpx.AsyncClient, path: str) -> None:
-    answer = await api.get(path.replace("{project_id}", "one"), params={"from": "yesterday"})
+    answer = await _request(api, path, path.replace("{project_id}", "one"), params={"from": "yesterday"})
     assert (answer.status_code, answer.json()["code"]) == (401, "api_key_missing")
 
 

@@ -41,7 +41,7 @@ def test_every_operation_shows_an_example_answer(document: dict[str, Any]) -> No
         operation["operationId"]
         for operation in _operations(document)
         for content in operation["responses"]["200"]["content"].values()
-        if "example" not in content and "example" not in content["schema"]
+        if not {"example", "examples"} & {*content, *content["schema"]}
     ]
     assert without == []
 
@@ -55,6 +55,15 @@ def test_every_example_fits_its_own_schema(document: dict[str, Any]) -> None:
                 schema = {**content["schema"], "components": document["components"]}
                 for example in examples:
                     Draft202012Validator(schema).validate(example)
+
+
+def test_every_example_of_a_document_fits_the_schema_and_each_kind_has_one(document: dict[str, Any]) -> None:
+    body = document["paths"]["/v1/projects/{project_id}/query"]["post"]["requestBody"]["content"]["application/json"]
+    schema = {**body["schema"], "components": document["components"]}
+    for named in body["examples"].values():
+        Draft202012Validator(schema).validate(named["value"])
+    kinds = document["components"]["schemas"]["QueryDocument"]["discriminator"]["mapping"]
+    assert set(body["examples"]) == set(kinds)
 
 
 def test_every_operation_under_v1_needs_an_api_key_and_says_so(document: dict[str, Any]) -> None:
