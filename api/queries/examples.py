@@ -63,7 +63,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 }
 
 _START = "2026-03-02T00:00:00+01:00"
-_DATA: dict[str, dict[str, Any]] = {
+_FIGURES: dict[str, dict[str, Any]] = {
     "trend": {
         "interval": "week",
         "timezone": "Europe/Berlin",
@@ -247,7 +247,7 @@ _EVENT: dict[str, Any] = {
     "properties": {"plan": "pro", "total": 36},
 }
 _PERSONS = {"size": 65, "persons": [_PERSON], "next": "WzE3NzQwMDAwMDAwMDAsIDdd"}
-_DATA |= {
+_LISTS: dict[str, dict[str, Any]] = {
     "events": {
         "events": [
             _EVENT
@@ -274,4 +274,6 @@ _DATA |= {
 }
 _META = meta_of("with … select … from marts.fct_events where …", {"value_0": "purchase"}, 31106)
 
-ANSWERS: dict[str, dict[str, Any]] = {kind: {"kind": kind, "data": data, "meta": _META} for kind, data in _DATA.items()}
+ANSWERS: dict[str, dict[str, Any]] = {
+    kind: {"kind": kind, "data": data, "meta": _META} for kind, data in (_FIGURES | _LISTS).items()
+}

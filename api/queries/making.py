@@ -6,12 +6,12 @@ from typing import Any
 
 from api.insights.macros import Argument
 from api.insights.moments import literal
-from api.insights.statements import END, NOW, PROJECT, START, Statement, Statements, Window
+from api.insights.statements import END, NOW, PROJECT, START, TIMEZONE, Statement, Statements, Window
 from api.queries.reading import invalid_document
 from core.insights.arguments import wants_traits
-from core.insights.binding import Placeholders
+from core.insights.binding import Placeholders, Scope
 from core.insights.faults import Fault
-from core.insights.filters import Scope, Subject
+from core.insights.filters import Subject
 
 # What a model has as a number of its own text.
 _NUMBERS = {
@@ -36,7 +36,7 @@ class Making:
         self.statements = statements
         self.bind = Placeholders()
         self.sources: list[str] = []
-        self.scope = Scope(bind=self.bind, relation=self.table, project=PROJECT, now=NOW)
+        self.scope = Scope(bind=self.bind, relation=self.table, project=PROJECT, now=NOW, timezone=TIMEZONE)
 
     def table(self, name: str) -> str:
         """Return a modelled table, which the statement reads."""

@@ -28,7 +28,8 @@ from core.insights.arguments import (
     text_of,
     trend_arguments,
 )
-from core.insights.filters import Scope, Subject, conjunction, parts_of
+from core.insights.binding import Scope
+from core.insights.filters import Subject, conjunction, parts_of
 from core.insights.selections import Selection
 
 _CALENDAR: dict[str, Argument] = {"timezone": TIMEZONE, "week_start": WEEK_START}

@@ -6,8 +6,9 @@ theirs to add.
 
 from typing import Any
 
+from core.insights.binding import Scope
 from core.insights.durations import duration_ms
-from core.insights.filters import Scope, Subject, conjunction
+from core.insights.filters import Subject, conjunction
 from core.insights.formula import formula_sql
 from core.insights.questions import FunnelQuestion, RetentionQuestion, Step, TrendQuestion
 from core.insights.reports import LifecycleQuestion, PathsQuestion, RevenueQuestion, StickinessQuestion, WebQuestion

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from core.insights.binding import Scope
 from core.insights.durations import duration_ms
-from core.insights.filters import Document, Filter, Member, Scope, among, joined, parts_of
+from core.insights.filters import Document, Filter, Member, among, joined, parts_of
 from core.insights.lists import ListName
 from core.insights.selections import Duration, EventName, Selection, ShortSelection, long_form
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from core.insights.cohorts import CohortQuestion
-from core.insights.filters import Subject, is_of_person
+from core.insights.filters import Subject, stays
 from core.insights.questions import FunnelQuestion, RetentionQuestion, TrendQuestion, check_names
 from core.insights.reports import (
     LifecycleQuestion,
@@ -100,9 +100,10 @@ class RollupDefinition(BaseDefinition):
 
     @model_validator(mode="after")
     def _is_kept_by_events(self) -> Self:
-        if any(is_of_person(condition) for condition in self.events.where):
+        if not all(map(stays, self.events.where)):
             raise ValueError(
-                "events.where: traits and cohorts change without an event, so that no rollup can be kept by them"
+                "events.where: traits, cohorts, sessions and relative dates change without an event, so that no rollup "
+                "can be kept by them"
             )
         return self
 

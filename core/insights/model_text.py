@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.insights.arguments import wants_traits
-from core.insights.binding import literal
-from core.insights.filters import Scope, Subject
+from core.insights.binding import Scope, literal
+from core.insights.filters import Subject
 
 Column = tuple[str, str, str]
 """Name, ClickHouse type and description."""
@@ -17,7 +17,12 @@ Model = tuple[str, list[str], list[Column]]
 
 # Stands in a condition where the model says ref('…').
 _REFERENCE = re.compile("\0([a-z0-9_]+)\0")
-SCOPE = Scope(bind=literal, relation=lambda name: f"\0{name}\0", project="project_id")
+# The zone of each row's project; one that has not been copied yet counts in UTC.
+_TIMEZONE = """ifNull(nullIf((
+    select mapFromArrays(groupArray(project_id), groupArray(timezone))
+    from \0stg_collector__projects\0
+)[project_id], ''), 'UTC')"""
+SCOPE = Scope(bind=literal, relation=lambda name: f"\0{name}\0", project="project_id", timezone=_TIMEZONE)
 _SHORT = 60
 """Characters of a list that stand on one line."""
 PROJECT: Column = ("project_id", "UInt32", "{{ doc('project_id') }}")

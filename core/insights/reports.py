@@ -100,8 +100,8 @@ class WebQuestion(Document):
         known = get_args(_Shared)
         for place, condition in enumerate(where, start=1):
             for part in parts_of(condition, Filter):
-                if part.trait is None and part.column not in known:
-                    about = part.column or "a property"
+                if part.trait is None and part.session is None and part.column not in known:
+                    about = part.column or ("a group" if part.group_trait else "a property")
                     raise ValueError(f"number {place} is about {about}: sessions know traits and {', '.join(known)}")
         return where
 

@@ -1948,6 +1948,8 @@ export interface components {
          *     `is` and `is_not` compare text, numbers or booleans, with any of a list; `is_not`, `not_contains` and `not_regex`
          *     hold where the value is missing too. `contains` does not regard case. `gt`, `gte`, `lt`, `lte` and `between` (with
          *     both ends) compare numbers, `before` and `after` instants: a value that is none fits nothing.
+         *
+         *     Beside what figures may be told apart by, it may be about the session of the event, or the group that it belongs to.
          */
         Filter: {
             /**
@@ -1979,6 +1981,24 @@ export interface components {
              * @default null
              */
             value: unknown;
+            /**
+             * Session
+             * @description Column of `fct_sessions`, of the event's session.
+             * @default null
+             */
+            session: ("entry_event" | "exit_event" | "entry_host" | "entry_path" | "exit_path" | "channel" | "referrer_type" | "referrer_name" | "utm_source" | "utm_medium" | "utm_campaign" | "country" | "region" | "city" | "browser" | "os" | "device_type" | "duration_ms" | "events" | "views" | "is_bounce") | null;
+            /**
+             * Group Trait
+             * @description Current trait of the event's group, if that is of the `group_type`.
+             * @default null
+             */
+            group_trait: string | string[] | null;
+            /**
+             * Group Type
+             * @description Which kind of group, such as `company`.
+             * @default null
+             */
+            group_type: string | null;
         };
         /**
          * FirstDid
@@ -2776,6 +2796,24 @@ export interface components {
              * @default null
              */
             value: unknown;
+            /**
+             * Session
+             * @description Column of `fct_sessions`, of the event's session.
+             * @default null
+             */
+            session: ("entry_event" | "exit_event" | "entry_host" | "entry_path" | "exit_path" | "channel" | "referrer_type" | "referrer_name" | "utm_source" | "utm_medium" | "utm_campaign" | "country" | "region" | "city" | "browser" | "os" | "device_type" | "duration_ms" | "events" | "views" | "is_bounce") | null;
+            /**
+             * Group Trait
+             * @description Current trait of the event's group, if that is of the `group_type`.
+             * @default null
+             */
+            group_trait: string | string[] | null;
+            /**
+             * Group Type
+             * @description Which kind of group, such as `company`.
+             * @default null
+             */
+            group_type: string | null;
         };
         /**
          * TrendDocument
