@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.errors import DocumentTooLargeError
 from api.queries.documents import InsightDocument, ListDocument, QueryDocument
 from core.insights.faults import Fault, Place, faults_in
+from core.insights.filters import Filter, parts_of
 from core.problem import InvalidRequestError
 
 # Of one value a document may be made wholly, and ClickHouse takes 128 KiB of each and quotes double what they stand
@@ -18,6 +19,8 @@ from core.problem import InvalidRequestError
 MOST_BYTES = 60_000
 MOST_VALUES = 5_000
 DEEPEST = 30
+# ClickHouse takes some 20 ms to plan each.
+MOST_CONDITIONS = 100
 
 _MOST_FAULTS = 50
 _HALF = re.compile("[\ud800-\udfff]")
@@ -37,6 +40,10 @@ class ReadDocument:
             self.document: InsightDocument | ListDocument = _DOCUMENTS.validate_python(sent)
         except ValidationError as error:
             raise invalid_document(*_in_words(faults_in(error, sent, KINDS))) from error
+        conditions = sum(1 for _ in parts_of(self.document, Filter))
+        if conditions > MOST_CONDITIONS:
+            message = f"it has {conditions} conditions, more than {MOST_CONDITIONS}"
+            raise invalid_document(Fault((), message, "too_large"))
 
 
 async def read_document(request: Request) -> ReadDocument:

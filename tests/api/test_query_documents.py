@@ -150,6 +150,34 @@ async def test_a_hostile_document_costs_little(api: httpx.AsyncClient, modelled:
     assert len(answer.content) < 100_000
 
 
+MANY: dict[str, list[dict[str, Any]]] = {
+    "properties": [{"name": "chosen", "where": [{"property": "plan", "value": ["pro", 1, True]}] * 100}],
+    "traits": [{"name": "chosen", "where": [{"trait": "team", "operator": "regex", "value": "^r"}] * 100}],
+    "sessions": [{"name": "chosen", "where": [{"session": "entry_path", "operator": "contains", "value": "x"}] * 100}],
+    "names": [{"name": "chosen", "event": [f"event {number}" for number in range(2000)]}],
+    "series": [
+        {"name": f"s_{number}", "event": "cart", "measure": "p90", "of": {"property": "total"}} for number in range(26)
+    ],
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+async def test_as_much_as_a_document_may_say_is_answered_within_seconds(
+    api: httpx.AsyncClient, modelled: Any, name: str
+) -> None:
+    started = time.perf_counter()
+    answer = await _post(api, modelled.berlin, TREND | {"series": MANY[name]})
+    assert answer.status_code == 200, answer.text
+    assert time.perf_counter() - started < 10
+
+
+async def test_more_conditions_than_a_document_may_have_are_refused(api: httpx.AsyncClient, modelled: Any) -> None:
+    where = [{"any": [{"property": "plan", "value": "pro"}] * 50}, {"none": [{"trait": "team", "value": "red"}] * 51}]
+    answer = await _post(api, modelled.berlin, TREND | {"series": [{"name": "chosen", "where": where}]})
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["message"]) == (422, "it has 101 conditions, more than 100")
+
+
 async def test_conditions_may_be_nested_as_deep_as_a_file_may_have_them(api: httpx.AsyncClient, modelled: Any) -> None:
     def at(condition: Any) -> Any:
         return TREND | {"series": [{"name": "chosen", "where": [condition]}]}
