@@ -22,6 +22,7 @@ from api.organisations import routes as organisations
 from api.pages.headers import SecurityHeadersMiddleware
 from api.pages.routes import add_pages
 from api.projects import routes as projects
+from api.queries import routes as queries
 from api.resources import open_resources
 from api.roles import routes as roles
 from api.settings import ApiSettings
@@ -61,7 +62,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.metrics = metrics
     problem.install(app)
-    for domain in (accounts, organisations, roles, audit, projects, keys, insights, sql, live, health):
+    for domain in (accounts, organisations, roles, audit, projects, keys, insights, queries, sql, live, health):
         app.include_router(domain.router)
     if settings.show_mails:
         app.include_router(mail.router)

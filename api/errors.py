@@ -178,6 +178,21 @@ class InsightNotFoundError(RadixError):
         )
 
 
+class DocumentTooLargeError(RadixError):
+    """The document has more bytes than one may have; the rest of it was not read."""
+
+    status: ClassVar[int] = 413
+    code: ClassVar[str] = "document_too_large"
+    title: ClassVar[str] = "The query document is too large"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"A query document may have {most} bytes. Long lists of values are better a trait, or a cohort.",
+            limit="document_bytes",
+            allowed=most,
+        )
+
+
 class QueryTimeoutError(RadixError):
     """The query ran longer than one query may; it was cancelled."""
 

@@ -3,31 +3,15 @@
 from typing import Any
 
 from api.accounts import examples as accounts
-
-
-def _meta(sql: str, parameters: dict[str, str | int], read_rows: int) -> dict[str, Any]:
-    return {
-        "sources": ["marts.fct_events"],
-        "sql": sql,
-        "parameters": {"project_id": 1, "start": "2026-03-01 00:00:00.000", "end": "2026-03-15 00:00:00.000"}
-        | parameters,
-        "computed_at": "2026-03-20T08:00:00.000Z",
-        "fresh_until": "2026-03-20T07:57:31.412Z",
-        "unmodelled": {"events": 412, "until": "2026-03-20T07:57:32.006Z", "is_counted": True},
-        "data_version": "6f1d0c7b9a3e5d42",
-        "elapsed_ms": 18.4,
-        "cached": False,
-        "read_rows": read_rows,
-        "read_bytes": read_rows * 48,
-    }
-
+from api.insights.examples import meta_of
+from api.queries.examples import ANSWERS
 
 EVENT_NAMES: dict[str, Any] = {
     "data": [
         {"event": "catalog", "events": 9146, "persons": 518},
         {"event": "product_view", "events": 4402, "persons": 471},
     ],
-    "meta": _meta("select event, count() as events, … from marts.fct_events where …", {}, 31106),
+    "meta": meta_of("select event, count() as events, … from marts.fct_events where …", {}, 31106),
 }
 
 TIMESERIES: dict[str, Any] = {
@@ -42,7 +26,7 @@ TIMESERIES: dict[str, Any] = {
             {"start": "2026-03-30T00:00:00+02:00", "value": 44, "is_complete": False},
         ],
     },
-    "meta": _meta(
+    "meta": meta_of(
         "select … as bucket, … as value from marts.fct_events where …",
         {"event": "catalog", "timezone": "Europe/Berlin"},
         9146,
@@ -79,7 +63,7 @@ FUNNEL: dict[str, Any] = {
             },
         ],
     },
-    "meta": _meta(
+    "meta": meta_of(
         "with … select step, persons, … from …",
         {"step_1": "catalog", "step_2": "purchase", "window_ms": 1209600000},
         31106,
@@ -110,7 +94,7 @@ RETENTION: dict[str, Any] = {
             {"period_index": 1, "size": 40, "persons": 10, "rate": 0.25},
         ],
     },
-    "meta": _meta("with … select cohort, period_index, … from …", {"timezone": "Europe/Berlin", "periods": 1}, 31106),
+    "meta": meta_of("with … select cohort, period_index, … from …", {"timezone": "Europe/Berlin", "periods": 1}, 31106),
 }
 
 DEFINED: dict[str, Any] = {
@@ -135,7 +119,7 @@ MART: dict[str, Any] = {
         "rows": [{"step": 1, "persons": 200}, {"step": 2, "persons": 50}],
         "is_truncated": False,
     },
-    "meta": _meta("select step, persons, … from marts.funnel_checkout …", {"limit": 10000}, 2),
+    "meta": meta_of("select step, persons, … from marts.funnel_checkout …", {"limit": 10000}, 2),
 }
 
 SQL: dict[str, Any] = {
@@ -185,6 +169,7 @@ TICKET: dict[str, Any] = {
     "ticket": "lt_4bIN1cA2f0vJw0n1Qm3m5Gm2m1C7Zg8Jc9k0e1d2f3g",
     "expires_at": "2026-03-20T08:00:30.000Z",
 }
+SEVERAL_BY_OPERATION: dict[str, dict[str, dict[str, Any]]] = {"query": ANSWERS}
 
 BY_OPERATION: dict[str, dict[str, Any]] = {
     "list_projects": PROJECTS,

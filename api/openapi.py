@@ -6,9 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
-from api.examples import BY_OPERATION
+from api.examples import BY_OPERATION, SEVERAL_BY_OPERATION
 from api.problems import Problem
+from api.queries.documents import QueryDocument
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
 
@@ -40,6 +42,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 {"name": "insights", "description": "Figures about one project's events."},
                 {"name": "sql", "description": "Analysts' own statements over one project's marts."},
                 {"name": "live", "description": "What comes in at this moment. WebSockets: docs/live.md."},
+                {"name": "queries", "description": "Any question, as a typed document."},
                 {"name": "health", "description": "For supervisors and monitoring; no API key needed."},
             ],
         )
@@ -47,6 +50,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         components = schema.setdefault("components", {}).setdefault("schemas", {})
         components.update(problem.pop("$defs", {}))
         components["Problem"] = problem
+        asked = TypeAdapter[Any](QueryDocument).json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+        components.update(asked.pop("$defs"))
+        components["QueryDocument"] = asked
         _show_examples(schema)
         app.openapi_schema = schema
     return app.openapi_schema
@@ -58,8 +64,13 @@ def _show_examples(schema: dict[str, Any]) -> None:
         for operation in operations.values():
             answered = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
             content = answered.get("content", {}).get("application/json")
-            if content is not None and content["schema"]:
+            if content is None or not content["schema"]:
+                continue
+            several = SEVERAL_BY_OPERATION.get(operation["operationId"])
+            if several is None:
                 content["example"] = BY_OPERATION[operation["operationId"]]
+            else:
+                content["examples"] = {name: {"value": value} for name, value in several.items()}
 
 
 def render(app: FastAPI) -> str:

@@ -11,6 +11,7 @@ from api.errors import (
     AddressNotAllowedError,
     ApiKeyMissingError,
     CsrfTokenInvalidError,
+    DocumentTooLargeError,
     InsightNotFoundError,
     NameTakenError,
     NotFoundError,
@@ -27,14 +28,21 @@ from api.errors import (
     TooManyStreamsError,
     TooPowerfulError,
 )
+from api.queries.reading import MOST_BYTES, invalid_document
 from core.errors import RadixError, UnavailableError
+from core.insights.faults import Fault
 from core.problem import InvalidRequestError
 
 
 class ParameterError(BaseModel):
-    """One parameter that does not fit."""
+    """One parameter, or one place in a document, that does not fit."""
 
-    location: Annotated[list[str], Field(description="Where it stands: `query` or `path`, then its name.")]
+    location: Annotated[
+        list[str] | None, Field(description="Where a parameter stands: `query` or `path`, then its name.")
+    ] = None
+    pointer: Annotated[
+        str | None, Field(description="JSON Pointer (RFC 6901) of the place in the document; empty for all of it.")
+    ] = None
     message: str
     kind: str
 
@@ -106,6 +114,16 @@ REFUSED_SQL = documented(
 )
 TOO_MANY_STREAMS = documented(
     429, "As many streams are open as may be", TooManyStreamsError("live_max_streams_per_project", 50)
+)
+TOO_LARGE = documented(413, "The document is too large", DocumentTooLargeError(MOST_BYTES))
+INVALID_DOCUMENT = documented(
+    422,
+    "The document does not fit, or the query needs more than one query may use",
+    invalid_document(
+        Fault(("steps", 1, "where", 0, "value"), "gt wants a number, not 'much'", "value_error"),
+        Fault(("windw",), "there is no such key here", "extra_forbidden"),
+    ),
+    QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
 )
 UNAVAILABLE = documented(503, "An engine is away, see `missing`", UnavailableError("postgresql"))
 UNANSWERABLE = documented(

@@ -19,6 +19,7 @@ from api.insights.macros import InsightMacros, MacrosMissingError
 from api.insights.queries import InsightSql
 from api.insights.results import Results
 from api.insights.service import Insights
+from api.insights.statements import Statements
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import UnmodelledSql
 from api.keys.service import Keys
@@ -27,6 +28,9 @@ from api.mail.outbox import Outbox
 from api.metrics import Metrics
 from api.organisations.service import Organisations
 from api.projects.service import Projects
+from api.queries.list_statements import ListSql
+from api.queries.service import Queries
+from api.queries.statements import QuerySql
 from api.roles.service import Roles
 from api.settings import ApiSettings
 from api.sql.service import Sql
@@ -62,6 +66,7 @@ class Resources:
     insights: Insights
     sql: Sql
     live: LiveStreams
+    queries: Queries
 
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
@@ -102,9 +107,11 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         # Questions are answered with it until the files are mended; the rest of the API needs none of them.
         _logger.warning("macros_missing", error=str(error))
     unmodelled_sql = UnmodelledSql(macros, settings)
-    sql = InsightSql(macros, settings.marts_database, unmodelled_sql)
+    statements = Statements(macros, settings.marts_database, unmodelled_sql)
+    sql = InsightSql(statements)
     unmodelled = UnmodelledEvents(settings, warehouse, unmodelled_sql)
     results = Results(settings, warehouse, cache, sql, metrics)
+    answers = Answers(warehouse, results, unmodelled)
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
     return Resources(
         settings=settings,
@@ -124,7 +131,10 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         projects=Projects(database, access),
         keys=Keys(database, access),
         audit_log=AuditLog(database, trail),
-        insights=Insights(settings, warehouse, Answers(warehouse, results, unmodelled), sql, defined),
         live=LiveStreams(settings, metrics, warehouse, access),
         sql=Sql(settings, warehouse, results, SqlTables(settings, warehouse, defined), metrics),
+        insights=Insights(settings, warehouse, answers, sql, defined),
+        queries=Queries(
+            settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
+        ),
     )

@@ -26,8 +26,9 @@ from clickhouse_connect.driver.client import Client
 from instance import build_models, engines
 
 from api.insights.macros import InsightMacros
-from api.insights.queries import InsightSql, Statement, Window
+from api.insights.queries import InsightSql
 from api.insights.schemas import FunnelQuery, RetentionQuery, TimeseriesQuery
+from api.insights.statements import Statement, Statements, Window
 from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql, with_events
 from api.settings import ApiSettings
 from core.warehouse import ProjectScope
@@ -51,7 +52,7 @@ def main() -> int:
     settings = ApiSettings.model_validate(dict.fromkeys(("clickhouse_url", "database_url", "redis_url"), "http://none"))
     macros = InsightMacros(settings.macros_dir / "events", settings.macros_dir / "insights")
     unmodelled_sql = UnmodelledSql(macros, settings)
-    sql = InsightSql(macros, settings.marts_database, unmodelled_sql)
+    sql = InsightSql(Statements(macros, settings.marts_database, unmodelled_sql))
     with engines() as (instance, client), tempfile.TemporaryDirectory() as target:
         history.make_history(client, events=events)
         build_models(instance, Path(target))

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from api.insights.moments import cut_to_ms, is_in_reach
-from api.insights.queries import Statement, Window
 from api.insights.results import Computed, DataChangedError, Results
-from api.insights.schemas import Meta, RangeQuery
+from api.insights.schemas import Meta
+from api.insights.statements import Statement, Window
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import Unmodelled
 from api.warehouse import Warehouse
@@ -19,7 +19,11 @@ from core.metadata import Project
 from core.problem import InvalidRequestError
 from core.warehouse import ProjectScope
 
+Moment = date | datetime
+Invalid = Callable[[str, str], InvalidRequestError]
+"""Makes the error for one name of a question and what is wrong with its value."""
 _ATTEMPTS = 3
+_SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "month": 28 * 86_400}
 
 
 class Answers:
@@ -30,18 +34,20 @@ class Answers:
         self._results = results
         self._unmodelled = unmodelled
 
-    async def window(self, project: Project, query: RangeQuery) -> Window:
-        """Return the range of a query in the project's zone; raises `InvalidRequestError` if it makes no sense."""
+    async def window(self, project: Project, first: Moment, last: Moment, invalid: Invalid | None = None) -> Window:
+        """Return the range between two moments in the project's zone, half-open.
+
+        If it makes no sense, raises what `invalid` gives for the name of the end and what is wrong with it.
+        """
+        invalid = invalid or invalid_parameter
         # Before anything is converted: the calendars of Python and of ClickHouse end.
-        _check_reach(query.from_, query.to)
-        days = {moment for moment in (query.from_, query.to) if not isinstance(moment, datetime)}
+        _check_reach(first, last, invalid)
+        days = {moment for moment in (first, last) if not isinstance(moment, datetime)}
         starts = await self._warehouse.day_starts(days, project.timezone) if days else {}
-        start, end = (
-            cut_to_ms(moment) if isinstance(moment, datetime) else starts[moment] for moment in (query.from_, query.to)
-        )
-        _check_reach(start, end)
+        start, end = (cut_to_ms(moment) if isinstance(moment, datetime) else starts[moment] for moment in (first, last))
+        _check_reach(start, end, invalid)
         if start >= end:
-            raise invalid_parameter("to", "must be after 'from'; the range is half-open, [from, to)")
+            raise invalid("to", "must be after 'from'; the range is half-open, [from, to)")
         return Window(start, end, project.timezone, project.week_start)
 
     async def ask(
@@ -71,6 +77,12 @@ class Answers:
     async def read(self, project: Project, statement: Statement) -> tuple[Computed, Meta]:
         """Answer from the models alone."""
         return await self._read(project, statement, time.perf_counter())
+
+    async def plan(self, project: Project, statement: Statement) -> list[str]:
+        """Return how ClickHouse would run a statement now, line by line."""
+        sql = f"explain indexes = 1\n{statement.sql}"
+        found = await self._warehouse.query(ProjectScope(project.id), sql, statement.parameters)
+        return [row["explain"] for row in found.rows]
 
     async def _has_days(self, project: Project) -> bool:
         return await self._warehouse.rollup_zone(ProjectScope(project.id)) == project.timezone
@@ -110,11 +122,22 @@ class Answers:
         return computed, Meta.model_validate(document)
 
 
-def whole_days(query: RangeQuery) -> tuple[date, date] | None:
+def whole_days(first: Moment, last: Moment) -> tuple[date, date] | None:
     """Return the range as days, `[first, end)`, where both of its ends are days."""
-    if isinstance(query.from_, datetime) or isinstance(query.to, datetime):
+    if isinstance(first, datetime) or isinstance(last, datetime):
         return None
-    return query.from_, query.to
+    return first, last
+
+
+def check_buckets(window: Window, interval: str, most: int, invalid: Invalid | None = None) -> None:
+    """Refuse a range that holds more than so many buckets."""
+    count = (window.end - window.start).total_seconds() / _SHORTEST_SECONDS[interval]
+    if count > most:
+        raise (invalid or invalid_parameter)(
+            "interval",
+            f"the range holds about {count:.0f} {interval}s, more than {most}; "
+            "choose a longer interval or a shorter range",
+        )
 
 
 def invalid_parameter(name: str, message: str) -> InvalidRequestError:
@@ -123,7 +146,7 @@ def invalid_parameter(name: str, message: str) -> InvalidRequestError:
     return InvalidRequestError(f"query.{name}: {message}", errors=[problem])
 
 
-def _check_reach(start: date | datetime, end: date | datetime) -> None:
+def _check_reach(start: Moment, end: Moment, invalid: Invalid) -> None:
     for name, moment in (("from", start), ("to", end)):
         if not is_in_reach(moment):
-            raise invalid_parameter(name, "must lie between 1970 and 2100")
+            raise invalid(name, "must lie between 1970 and 2100")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from api.errors import InsightNotFoundError
-from api.insights.queries import Statement
+from api.insights.statements import Statement
 from core.insights.files import DefinedInsight, definition_files, scan_definitions
 from core.insights.lists import list_files
 from core.insights.mart_models import model_of
@@ -38,6 +38,10 @@ class DefinedInsights:
         if name not in found:
             raise InsightNotFoundError(name)
         return found[name]
+
+    def lists(self) -> set[str]:
+        """Return the lists of users that there are, by name."""
+        return {file.stem for file in list_files(self._directory.parent)}
 
     def rows(self, insight: DefinedInsight, limit: int) -> Statement:
         """Rows of the mart: its columns without the project, in the order of its key, and one more than `limit`."""

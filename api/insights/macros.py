@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jinja2 import Environment, StrictUndefined
 from jinja2.environment import TemplateModule
@@ -10,7 +10,7 @@ from jinja2.exceptions import TemplateError
 
 from core.errors import RadixError
 
-Argument = str | list[str] | dict[str, str] | list[dict[str, str]] | bool | None
+Argument = str | int | list[str] | dict[str, str] | list[dict[str, Any]] | bool | None
 """What a macro takes: SQL expressions, and the names and switches of its own."""
 
 

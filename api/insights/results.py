@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from api.insights.queries import InsightSql, Statement
+from api.insights.queries import InsightSql
+from api.insights.statements import Statement
 from api.metrics import Metrics
 from api.settings import ApiSettings
 from api.warehouse import QueryRows, Warehouse

@@ -100,7 +100,8 @@ class Meta(BaseModel):
     sources: Annotated[list[str], Field(description="Tables that were read.")]
     sql: Annotated[str, Field(description="The statement that was run; values stand in it as `{name:Type}`.")]
     parameters: Annotated[
-        dict[str, str | int | list[str] | list[int]], Field(description="The values that were bound to the statement.")
+        dict[str, str | int | float | list[str] | list[int] | list[float] | list[list[int]]],
+        Field(description="The values that were bound to the statement."),
     ]
     computed_at: Annotated[datetime, Field(description="When ClickHouse computed it, UTC.")]
     fresh_until: Annotated[
@@ -114,8 +115,8 @@ class Meta(BaseModel):
         Unmodelled | None,
         Field(
             description="What there is beside the modelled events; null when all that landed is modelled, and for "
-            "marts of defined insights, which are as the latest refresh made them. Persons are those of the latest "
-            "refresh: an identify since then holds for these events only."
+            "marts of defined insights and what is asked of persons, which are as the latest refresh made them. "
+            "Persons are those of the latest refresh: an identify since then holds for these events only."
         ),
     ]
     data_version: Annotated[
@@ -125,6 +126,10 @@ class Meta(BaseModel):
     cached: Annotated[bool, Field(description="Whether it was computed before, from the same version of the data.")]
     read_rows: Annotated[int, Field(description="Rows that ClickHouse read to compute it.")]
     read_bytes: Annotated[int, Field(description="Bytes that ClickHouse read to compute it.")]
+    plan: Annotated[
+        list[str] | None,
+        Field(description="How ClickHouse would run the statement now, line by line; null unless it is asked for."),
+    ] = None
 
 
 class EventCount(BaseModel):

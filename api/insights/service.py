@@ -1,12 +1,12 @@
 """Insight answers: the range in the project's zone, the statement, its rows, and the figures made of them."""
 
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from datetime import datetime, timedelta
 
 from api.errors import NotModelledYetError
-from api.insights.answers import Answers, invalid_parameter, whole_days
+from api.insights.answers import Answers, check_buckets, whole_days
 from api.insights.defined import DefinedInsights, shown_columns
-from api.insights.queries import InsightSql, Window
+from api.insights.figures import average_of, local, quarter_hour, rate
+from api.insights.queries import InsightSql
 from api.insights.schemas import (
     Bucket,
     Defined,
@@ -23,7 +23,6 @@ from api.insights.schemas import (
     MartQuery,
     RangeQuery,
     Retention,
-    RetentionAverage,
     RetentionCell,
     RetentionCohort,
     RetentionData,
@@ -38,9 +37,6 @@ from core.clock import utc_now
 from core.insights.durations import duration_ms
 from core.insights.mart_models import model_of
 from core.metadata import Project
-
-_ATTEMPTS = 3
-_SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "month": 28 * 86_400}
 
 
 class Insights:
@@ -62,23 +58,25 @@ class Insights:
 
     async def event_names(self, project: Project, query: RangeQuery) -> EventNames:
         """Count events and persons by event name."""
-        window = await self._answers.window(project, query)
-        computed, meta = await self._answers.ask(project, window, self._sql.event_names, whole_days(query))
+        window = await self._answers.window(project, query.from_, query.to)
+        computed, meta = await self._answers.ask(
+            project, window, self._sql.event_names, whole_days(query.from_, query.to)
+        )
         return EventNames(data=[EventCount(**row) for row in computed.rows], meta=meta)
 
     async def timeseries(self, project: Project, query: TimeseriesQuery) -> Timeseries:
         """Count one measure per bucket of the range, gaps as 0."""
-        window = await self._answers.window(project, query)
-        self._check_buckets(window, query.interval)
+        window = await self._answers.window(project, query.from_, query.to)
+        check_buckets(window, query.interval, self._settings.max_buckets)
         computed, meta = await self._answers.ask(
-            project, window, lambda span: self._sql.timeseries(span, query), whole_days(query)
+            project, window, lambda span: self._sql.timeseries(span, query), whole_days(query.from_, query.to)
         )
         now = utc_now()
         buckets: list[Bucket] = []
         for row in computed.rows:
             start, end = datetime.fromisoformat(row["bucket"]), datetime.fromisoformat(row["bucket_end"])
             is_complete = window.start <= start and end <= min(window.end, now)
-            buckets.append(Bucket(start=_local(start, row), value=row["value"], is_complete=is_complete))
+            buckets.append(Bucket(start=local(start, row), value=row["value"], is_complete=is_complete))
         data = TimeseriesData(
             event=query.event,
             interval=query.interval,
@@ -90,7 +88,7 @@ class Insights:
 
     async def funnel(self, project: Project, query: FunnelQuery) -> Funnel:
         """Count persons at each step by their best attempt; the range selects entries."""
-        window = await self._answers.window(project, query)
+        window = await self._answers.window(project, query.from_, query.to)
         computed, meta = await self._answers.ask(project, window, lambda span: self._sql.funnel(span, query))
         by_step = {int(row["step"]): row for row in computed.rows}
         steps: list[FunnelStep] = []
@@ -104,8 +102,8 @@ class Insights:
                     event=event,
                     persons=persons,
                     dropped_off=0 if previous is None else previous - persons,
-                    conversion_from_first=_rate(persons, steps[0].persons if steps else persons),
-                    conversion_from_previous=None if previous is None else _rate(persons, previous),
+                    conversion_from_first=rate(persons, steps[0].persons if steps else persons),
+                    conversion_from_previous=None if previous is None else rate(persons, previous),
                     median_ms=_duration(row.get("median_ms"), persons, number),
                     average_ms=_duration(row.get("avg_ms"), persons, number),
                 )
@@ -122,24 +120,24 @@ class Insights:
 
     async def retention(self, project: Project, query: RetentionQuery) -> Retention:
         """Follow first-time cohorts over calendar periods; averages leave out cells that have not ended."""
-        window = await self._answers.window(project, query)
-        now = _quarter_hour(utc_now())
+        window = await self._answers.window(project, query.from_, query.to)
+        now = quarter_hour(utc_now())
         computed, meta = await self._answers.ask(
-            project, window, lambda span: self._sql.retention(span, query, now), whole_days(query)
+            project, window, lambda span: self._sql.retention(span, query, now), whole_days(query.from_, query.to)
         )
         cohorts: dict[str, RetentionCohort] = {}
         for row in computed.rows:
             cohort = cohorts.setdefault(
                 row["cohort"],
                 RetentionCohort(
-                    start=_local(datetime.fromisoformat(row["cohort"]), row), size=row["cohort_size"], cells=[]
+                    start=local(datetime.fromisoformat(row["cohort"]), row), size=row["cohort_size"], cells=[]
                 ),
             )
             cohort.cells.append(
                 RetentionCell(
                     period_index=row["period_index"],
                     persons=row["persons"],
-                    rate=_rate(row["persons"], row["cohort_size"]),
+                    rate=rate(row["persons"], row["cohort_size"]),
                     is_complete=bool(row["is_complete"]),
                 )
             )
@@ -153,7 +151,7 @@ class Insights:
             clock="calendar",
             return_rule="on",
             cohorts=grid,
-            averages=[_average(grid, index) for index in range(query.periods + 1)],
+            averages=[average_of(grid, index) for index in range(query.periods + 1)],
         )
         return Retention(data=data, meta=meta)
 
@@ -189,41 +187,6 @@ class Insights:
         )
         return Mart(data=data, meta=meta)
 
-    def _check_buckets(self, window: Window, interval: str) -> None:
-        most = (window.end - window.start).total_seconds() / _SHORTEST_SECONDS[interval]
-        if most > self._settings.max_buckets:
-            raise invalid_parameter(
-                "interval",
-                f"the range holds about {most:.0f} {interval}s, more than {self._settings.max_buckets}; "
-                "choose a longer interval or a shorter range",
-            )
-
-
-def _local(instant: datetime, row: dict[str, Any]) -> datetime:
-    """Show an instant with the offset that the row gives it."""
-    return instant.astimezone(timezone(timedelta(seconds=row["utc_offset_s"])))
-
-
-def _quarter_hour(instant: datetime) -> datetime:
-    """Cut to the quarter of an hour: periods end on one in every zone, and equal questions stay equal for that long."""
-    return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
-
-
-def _rate(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
 
 def _duration(value: float | None, persons: int, step: int) -> float | None:
     return None if value is None or step == 1 or persons == 0 else float(value)
-
-
-def _average(cohorts: list[RetentionCohort], index: int) -> RetentionAverage:
-    ended = [
-        (cohort.size, cell.persons)
-        for cohort in cohorts
-        for cell in cohort.cells
-        if cell.period_index == index and cell.is_complete
-    ]
-    size = sum(entry for entry, _ in ended)
-    persons = sum(returned for _, returned in ended)
-    return RetentionAverage(period_index=index, size=size, persons=persons, rate=_rate(persons, size))

@@ -2,10 +2,36 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 Value = str | int | float | bool | Sequence[str] | Sequence[float] | Sequence[Sequence[int]]
 Bind = Callable[[Value, str], str]
 """Takes a value and its ClickHouse type, and returns the SQL expression that stands for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a condition is written for.
+
+    `bind` brings values into it, `relation` gives the relation of a table in the marts by its name; `project` is the
+    expression of a project's id, `now` that of the present instant, `timezone` that of the project's time zone.
+    """
+
+    bind: Bind
+    relation: Callable[[str], str]
+    project: str
+    now: str = "now64(3)"
+    timezone: str = "'UTC'"
+
+    def persons(self, table: str, condition: str = "true") -> str:
+        """Return the query of the persons in a table of the marts for whom a condition holds."""
+        return self.rows("project_id, person_number", table, condition)
+
+    def rows(self, columns: str, table: str, condition: str = "true") -> str:
+        """Return the query of what a table of the marts has where a condition holds."""
+        which = f"project_id = {self.project} and {condition}"
+        # Made of expressions: a value is in there as what `bind` gave for it.
+        return f"select {columns} from {self.relation(table)} where {which}"  # noqa: S608
 
 
 class Placeholders:

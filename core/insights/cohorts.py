@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from core.insights.binding import Scope
 from core.insights.durations import duration_ms
-from core.insights.filters import Document, Filter, Member, Scope, among, joined, parts_of
+from core.insights.filters import Document, Filter, Member, among, joined, parts_of
 from core.insights.lists import ListName
-from core.insights.selections import BaseDefinition, Duration, Selection, ShortSelection, long_form
+from core.insights.selections import Duration, EventName, Selection, ShortSelection, long_form
 
 # Earlier than any instant of an event, in milliseconds.
 _NEVER = "-1000000000000000"
@@ -86,7 +87,7 @@ def _filled(began: str) -> str:
 class Did(Document):
     """Who did something."""
 
-    did: Annotated[Behaviour, BeforeValidator(long_form)]
+    did: Annotated[Behaviour, BeforeValidator(long_form, json_schema_input_type=Behaviour | EventName)]
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""
@@ -96,7 +97,7 @@ class Did(Document):
 class DidNot(Document):
     """Who did not, or less often."""
 
-    did_not: Annotated[Behaviour, BeforeValidator(long_form)]
+    did_not: Annotated[Behaviour, BeforeValidator(long_form, json_schema_input_type=Behaviour | EventName)]
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""
@@ -116,7 +117,9 @@ class FirstDid(Document):
 class DidInOrder(Document):
     """Who did a list of steps in their order; the list alone is short for `{steps: […]}`."""
 
-    did_in_order: Annotated[InOrder, BeforeValidator(_steps_alone)]
+    did_in_order: Annotated[
+        InOrder, BeforeValidator(_steps_alone, json_schema_input_type=InOrder | list[Selection | EventName])
+    ]
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""
@@ -213,15 +216,11 @@ Criterion = Annotated[
 """What decides whether a person is in a cohort."""
 
 
-class CohortDefinition(BaseDefinition):
-    """Who is in a cohort; the mart has one row per project and person.
-
-    Each refresh computes it anew; a static one stays what it was when it was computed by this definition first.
-    """
+class CohortQuestion(Document):
+    """Who is in a cohort."""
 
     kind: Literal["cohort"]
     who: Annotated[tuple[Criterion, ...], Field(min_length=1, description="Criteria that all have to be met.")]
-    static: bool = False
 
     def sql(self, scope: Scope) -> str:
         """Return the condition over `dim_persons`."""

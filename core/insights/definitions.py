@@ -6,184 +6,72 @@ A definition says what to count; the mart of the same name holds the figures of 
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from core.insights.cohorts import CohortDefinition
-from core.insights.filters import Document, Name, Subject, is_of_person
-from core.insights.formula import MAX_SERIES, FormulaError, formula_sql
+from core.insights.cohorts import CohortQuestion
+from core.insights.filters import Subject, stays
+from core.insights.questions import FunnelQuestion, RetentionQuestion, TrendQuestion, check_names
 from core.insights.reports import (
-    LifecycleDefinition,
-    PathsDefinition,
-    RevenueDefinition,
-    StickinessDefinition,
-    WebDefinition,
+    LifecycleQuestion,
+    PathsQuestion,
+    RevenueQuestion,
+    StickinessQuestion,
+    WebQuestion,
 )
-from core.insights.selections import (
-    BaseDefinition,
-    Duration,
-    Interval,
-    Label,
-    Last,
-    Selection,
-    ShortSelection,
-    Top,
-    long_form,
-)
+from core.insights.selections import BaseDefinition, Label, Last, Selection, ShortSelection
 
 
-class Step(Selection):
-    """A step of a funnel; a name alone is short for `{event: name}`."""
-
-    name: Annotated[Name | None, Field(description="What the step is called in the mart.")] = None
-
-    def label(self) -> str:
-        """Return its name, or the events'."""
-        return self.name or super().label()
+class FunnelDefinition(FunnelQuestion, BaseDefinition):
+    """The mart has one row per project, (value) and step."""
 
 
-ShortStep = Annotated[Step, BeforeValidator(long_form)]
+class RetentionDefinition(RetentionQuestion, BaseDefinition):
+    """The mart has one row per project, (value,) cohort and period."""
 
 
-class Exclusion(Selection):
-    """What must not happen between two steps (from the first to the last unless told), and what follows if it does."""
+class TrendDefinition(TrendQuestion, BaseDefinition):
+    """The mart has one row per project, (values) and bucket."""
 
-    from_step: Annotated[int | None, Field(ge=1)] = None
-    to_step: Annotated[int | None, Field(ge=2)] = None
-    effect: Literal["stop", "drop_attempt", "drop_person"] = "stop"
-
-
-class Breakdown(Subject):
-    """A value by which figures are told apart; `top` values by volume, the rest is `(other)`."""
-
-    top: Top = 10
-
-
-class FunnelBreakdown(Breakdown):
-    """Whose value counts: that of the first or last step that has one, or of one step."""
-
-    attribution: Literal["first", "last"] | Annotated[int, Field(ge=1)] = "first"
-
-
-class FunnelDefinition(BaseDefinition):
-    """How many persons go through a list of steps; the mart has one row per project, (value) and step."""
-
-    kind: Literal["funnel"]
-    steps: Annotated[tuple[ShortStep, ...], Field(min_length=2, max_length=20)]
-    window: Duration = "14d"
-    order: Literal["ordered", "strict", "unordered"] = "ordered"
-    attempts: Literal["best", "first"] = "best"
-    tie_grace_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
-    exclude: tuple[Exclusion, ...] = ()
-    hold_constant: Annotated[tuple[Subject, ...], Field(max_length=3)] = ()
-    breakdown: FunnelBreakdown | None = None
-    hide_incomplete: bool = False
-
-    @field_validator("exclude")
-    @classmethod
-    def _lies_between_steps(cls, exclude: tuple[Exclusion, ...], info: ValidationInfo) -> tuple[Exclusion, ...]:
-        last = len(info.data.get("steps", ()))
-        for place, exclusion in enumerate(exclude):
-            first, to = exclusion.from_step or 1, exclusion.to_step or last
-            if last and not first < to <= last:
-                raise ValueError(f"number {place + 1} lies between step {first} and {to}, of {last}")
-        return exclude
-
-    @field_validator("breakdown")
-    @classmethod
-    def _is_of_a_step(cls, breakdown: FunnelBreakdown | None, info: ValidationInfo) -> FunnelBreakdown | None:
-        last = len(info.data.get("steps", ()))
-        attribution = None if breakdown is None else breakdown.attribution
-        if last and isinstance(attribution, int) and attribution > last:
-            raise ValueError(f"attribution names step {attribution}, of {last}")
-        return breakdown
-
-
-Period = Annotated[int, Field(ge=1, le=366)]
-
-
-class RetentionDefinition(BaseDefinition):
-    """Who comes back; the mart has one row per project, (value,) cohort and period."""
-
-    kind: Literal["retention"]
-    start: ShortSelection = Selection()
-    returning: ShortSelection = Selection()
-    period: Interval = "week"
-    periods: Annotated[int, Field(ge=1, le=366)] = 12
-    cohort: Literal["first_time", "recurring"] = "first_time"
-    clock: Literal["calendar", "rolling"] = "calendar"
-    return_rule: Literal["on", "on_or_after", "brackets"] = "on"
-    brackets: tuple[tuple[Period, Period], ...] = ()
-    breakdown: Breakdown | None = None
-
-    @model_validator(mode="after")
-    def _has_brackets(self) -> Self:
-        if (self.return_rule == "brackets") != bool(self.brackets):
-            raise ValueError("brackets and return_rule: brackets belong together")
-        return self
-
-    @field_validator("brackets")
-    @classmethod
-    def _are_ordered(cls, brackets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-        if any(first > last for first, last in brackets):
-            raise ValueError("a bracket is [first, last], the first not after the last")
-        return brackets
-
-
-class Series(Selection):
-    """One line of a trend."""
-
-    name: Label
-    measure: Literal[
-        "events", "persons", "sessions", "sum", "avg", "min", "max", "median", "p90", "p95", "p99", "events_per_person",
-        "sum_per_person",
-    ] = "events"  # fmt: skip
-    of: Annotated[Subject | None, Field(description="The number that is measured.")] = None
-
-    @model_validator(mode="after")
-    def _has_a_number(self) -> Self:
-        wants = self.measure not in {"events", "persons", "sessions", "events_per_person"}
-        if wants != (self.of is not None):
-            raise ValueError(
-                f"{self.measure} {'wants the number that it measures: of' if wants else 'measures no number'}"
-            )
-        return self
-
-
-class Formula(Document):
-    """A figure over the series, which A, B, C … stand for in their order, such as `A / B * 100`."""
-
-    name: Label
-    formula: str
-
-
-class TrendDefinition(BaseDefinition):
-    """Series over time; the mart has one row per project, (values) and bucket."""
-
-    kind: Literal["trend"]
-    series: Annotated[tuple[Series, ...], Field(min_length=1, max_length=MAX_SERIES)]
-    formulas: tuple[Formula, ...] = ()
-    interval: Interval = "day"
     last: Last = 90
-    breakdown: Annotated[tuple[Subject, ...], Field(max_length=3)] = ()
-    top: Top = 10
 
-    @field_validator("formulas")
-    @classmethod
-    def _read(cls, formulas: tuple[Formula, ...], info: ValidationInfo) -> tuple[Formula, ...]:
-        series: tuple[Series, ...] = info.data.get("series", ())
-        for each in formulas if series else ():
-            try:
-                formula_sql(each.formula, len(series))
-            except FormulaError as error:
-                raise ValueError(f"{each.name}: {error.detail}") from error
-        _check_names([*(each.name for each in series), *(each.name for each in formulas)])
-        return formulas
 
-    @field_validator("series")
-    @classmethod
-    def _differ(cls, series: tuple[Series, ...]) -> tuple[Series, ...]:
-        _check_names([each.name for each in series])
-        return series
+class LifecycleDefinition(LifecycleQuestion, BaseDefinition):
+    """The mart has one row per project and bucket."""
+
+    last: Last = 30
+
+
+class StickinessDefinition(StickinessQuestion, BaseDefinition):
+    """The mart has one row per project and number of buckets."""
+
+    last: Last = 30
+
+
+class PathsDefinition(PathsQuestion, BaseDefinition):
+    """The mart has one row per project, node and edge from it."""
+
+    last: Last = 30
+
+
+class WebDefinition(WebQuestion, BaseDefinition):
+    """The mart has one row per project, (values) and bucket."""
+
+    last: Last = 30
+
+
+class RevenueDefinition(RevenueQuestion, BaseDefinition):
+    """The mart has one row per project, (currency, values) and bucket."""
+
+    last: Last = 90
+
+
+class CohortDefinition(CohortQuestion, BaseDefinition):
+    """The mart has one row per project and person.
+
+    Each refresh computes it anew; a static one stays what it was when it was computed by this definition first.
+    """
+
+    static: bool = False
 
 
 class RollupBy(Subject):
@@ -212,9 +100,10 @@ class RollupDefinition(BaseDefinition):
 
     @model_validator(mode="after")
     def _is_kept_by_events(self) -> Self:
-        if any(is_of_person(condition) for condition in self.events.where):
+        if not all(map(stays, self.events.where)):
             raise ValueError(
-                "events.where: traits and cohorts change without an event, so that no rollup can be kept by them"
+                "events.where: traits, cohorts, sessions and relative dates change without an event, so that no rollup "
+                "can be kept by them"
             )
         return self
 
@@ -222,20 +111,14 @@ class RollupDefinition(BaseDefinition):
     @classmethod
     def _name_other_columns(cls, sums: tuple[RollupSum, ...], info: ValidationInfo) -> tuple[RollupSum, ...]:
         by: tuple[RollupBy, ...] = info.data.get("by", ())
-        _check_names([*(each.name for each in by), *(f"{each.name}_sum" for each in sums)])
+        check_names([*(each.name for each in by), *(f"{each.name}_sum" for each in sums)])
         return sums
 
     @field_validator("by")
     @classmethod
     def _differ(cls, by: tuple[RollupBy, ...]) -> tuple[RollupBy, ...]:
-        _check_names([each.name for each in by])
+        check_names([each.name for each in by])
         return by
-
-
-def _check_names(names: list[str]) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValueError(f"{', '.join(doubled)} would name more than one column")
 
 
 Definition = Annotated[

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.errors import RadixError
 from core.insights.cohorts import lists_in
 from core.insights.definitions import Definition
+from core.insights.faults import faults_in
 from core.insights.filters import cohorts_in
 from core.insights.lists import LISTS, fault_in, list_files
 
@@ -22,7 +23,6 @@ _LONGEST = 100_000
 _DEEPEST = 30
 _MOST_NODES = 5_000
 _DEFINITIONS: TypeAdapter[Any] = TypeAdapter(Definition)
-_KIND = "kind has to be one of funnel, retention, trend, lifecycle, stickiness, paths, web, revenue, rollup, cohort"
 _PREFIXES = {"rollup": "agg"}
 """What the names of marts begin with, where that is not the kind."""
 
@@ -167,11 +167,11 @@ def _read(file: Path) -> DefinedInsight:
     try:
         definition = _DEFINITIONS.validate_python(document)
     except ValidationError as error:
-        raise InvalidDefinitionsError(list(_problems(error, node, name))) from error
+        raise InvalidDefinitionsError(list(_problems(error, document, node, name))) from error
     prefix = _PREFIXES.get(definition.kind, definition.kind)
     if not file.stem.startswith(f"{prefix}_"):
         message = f"the mart of a {definition.kind} has a name that begins with {prefix}_, and so has its file"
-        raise InvalidDefinitionsError([Problem(name, _place(["kind"], node)[1], "kind", message)])
+        raise InvalidDefinitionsError([Problem(name, _line(["kind"], node), "kind", message)])
     return DefinedInsight(file.stem, file, definition)
 
 
@@ -225,49 +225,23 @@ class _Reader:
         return InvalidDefinitionsError([Problem(self._file, node.start_mark.line + 1, key, message)])
 
 
-def _problems(error: ValidationError, root: yaml.Node | None, file: str) -> Iterator[Problem]:
-    found: dict[str, tuple[int, str]] = {}
-    short: dict[str, tuple[int, str]] = {}
-    for each in error.errors(include_url=False, include_input=False):
-        key, line = _place(each["loc"], root, is_missing=each["type"] == "missing")
-        # Where several shapes are possible, each of them says what it misses: the first is enough.
-        into = short if each["type"] == "too_short" else found
-        into.setdefault(key, (line, _sentence(each)))
-    # What is wrong is left out by pydantic, and then there are too few of it.
-    wrong = [*found, *short]
-    found |= {key: what for key, what in short.items() if not any(other.startswith(f"{key}.") for other in wrong)}
-    for key, (line, message) in found.items():
-        yield Problem(file, line, key, message)
+def _problems(error: ValidationError, document: Any, root: yaml.Node | None, file: str) -> Iterator[Problem]:
+    for fault in faults_in(error, document):
+        yield Problem(file, _line(fault.place, root), ".".join(map(str, fault.place)), fault.message)
 
 
-def _place(location: Iterable[int | str], root: yaml.Node | None, *, is_missing: bool = False) -> tuple[str, int]:
-    """Follow pydantic's way into the file; it names the shapes between the keys too, which the file does not have."""
-    node, key, line = root, "", root.start_mark.line + 1 if root else 1
-    parts = list(location)
-    for part in parts:
+def _line(place: Iterable[int | str], root: yaml.Node | None) -> int:
+    """Return the line of a place: of the last of its keys that the file has."""
+    node, line = root, root.start_mark.line + 1 if root else 1
+    for part in place:
         if isinstance(node, yaml.MappingNode):
             pair = next((pair for pair in node.value if pair[0].value == part), None)
             if pair is not None:
-                node, key, line = pair[1], _join(key, str(part)), pair[0].start_mark.line + 1
+                node, line = pair[1], pair[0].start_mark.line + 1
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node, key = node.value[part], _join(key, str(part))
+            node = node.value[part]
             line = node.start_mark.line + 1
-    return (_join(key, str(parts[-1])) if is_missing else key), line
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    known = {
-        "extra_forbidden": "there is no such key here",
-        "missing": "it has to be there",
-        "union_tag_not_found": _KIND,
-        "union_tag_invalid": _KIND,
-        "model_attributes_type": "a definition is a mapping: kind, description and what the kind wants",
-        "tuple_type": "it has to be a list",
-        "model_type": "it has to be a mapping of keys to values",
-        "too_short": f"there have to be at least {error.get('ctx', {}).get('min_length')}",
-    }
-    text = known.get(str(error["type"])) or str(error["msg"]).removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]
+    return line
 
 
 def shown(file: Path) -> str:

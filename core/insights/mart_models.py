@@ -6,16 +6,20 @@ The SQL of an insight is that of its macro; what stands here is how a definition
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from core.insights.arguments import activity_rollup, funnel_arguments, retention_arguments, retention_is_of_days
 from core.insights.binding import literal
-from core.insights.cohorts import CohortDefinition
-from core.insights.definitions import Definition, FunnelDefinition, RetentionDefinition, RollupDefinition, Step
-from core.insights.durations import duration_ms
+from core.insights.definitions import (
+    CohortDefinition,
+    Definition,
+    FunnelDefinition,
+    RetentionDefinition,
+    RollupDefinition,
+)
 from core.insights.model_text import (
     PROJECT,
     SCOPE,
     Column,
     Model,
-    activity_rollup,
     both,
     call,
     events_for,
@@ -23,7 +27,6 @@ from core.insights.model_text import (
     jinja_of,
     of_projects,
     table,
-    text_of,
     written,
 )
 from core.insights.report_models import REPORT_MODELS
@@ -45,39 +48,21 @@ def model_of(definition: Definition) -> Model:
 
 def _funnel(funnel: FunnelDefinition) -> Model:
     labels = [step.label() for step in funnel.steps]
+    asked = funnel_arguments(funnel, SCOPE)
     arguments: dict[str, Any] = {
         "relation": events_for(*funnel.hold_constant, funnel.breakdown),
         "project": "project_id",
-        "steps": [step.sql(SCOPE) for step in funnel.steps],
+        "steps": asked.pop("steps"),
         **_ALWAYS,
-        "window_ms": duration_ms(funnel.window),
+        "window_ms": asked.pop("window_ms"),
         "keys": ["project_id"],
         "where": of_projects(funnel.projects),
         "actor": "person_number",
-        "order": funnel.order,
-        "attempts": funnel.attempts,
-        "tie_grace_ms": funnel.tie_grace_ms or None,
-        "exclusions": [
-            {
-                "condition": exclusion.sql(SCOPE),
-                "from_step": exclusion.from_step or 1,
-                "to_step": exclusion.to_step or len(labels),
-                "effect": exclusion.effect,
-            }
-            for exclusion in funnel.exclude
-        ],
-        "hold_constant": [text_of(subject) for subject in funnel.hold_constant],
-        "hide_incomplete": funnel.hide_incomplete,
-        "disjoint": _are_disjoint(funnel.steps),
+        **asked,
     }
     columns: list[Column] = [PROJECT]
     key = ["project_id", "step"]
     if funnel.breakdown is not None:
-        arguments |= {
-            "breakdown": text_of(funnel.breakdown),
-            "attribution": funnel.breakdown.attribution,
-            "top": funnel.breakdown.top,
-        }
         columns += _BREAKDOWN
         key = ["project_id", "breakdown_kind", "breakdown", "step"]
     columns += [
@@ -120,24 +105,15 @@ from funnel
 
 
 def _retention(retention: RetentionDefinition) -> Model:
-    # What a set of persons for each day and event cannot say, the events say.
     is_hourly = retention.period == "hour"
-    of_events = bool(
-        is_hourly
-        or retention.start.where
-        or retention.returning.where
-        or retention.clock == "rolling"
-        or retention.breakdown
-    )
+    of_events = not retention_is_of_days(retention)
+    asked = retention_arguments(retention, SCOPE)
     arguments: dict[str, Any] = {
-        "period": retention.period,
-        "periods": retention.periods,
-        "start_condition": retention.start.sql(SCOPE),
-        "return_condition": retention.returning.sql(SCOPE),
+        **{name: asked.pop(name) for name in ("period", "periods", "start_condition", "return_condition")},
         "where": of_projects(retention.projects),
-        "cohort": retention.cohort,
-        "return_rule": retention.return_rule,
-        "brackets": str([list(bracket) for bracket in retention.brackets]),
+        "cohort": asked.pop("cohort"),
+        "return_rule": asked.pop("return_rule"),
+        "brackets": str(asked.pop("brackets")),
     }
     columns: list[Column] = [PROJECT]
     cohort = "cohort_at" if is_hourly else "cohort_date"
@@ -145,9 +121,8 @@ def _retention(retention: RetentionDefinition) -> Model:
     needs = activity_rollup(retention.start, retention.returning)
     if of_events:
         needs = "fct_events"
-        arguments["clock"] = retention.clock
+        arguments |= asked
         if retention.breakdown is not None:
-            arguments |= {"breakdown": text_of(retention.breakdown), "top": retention.breakdown.top}
             columns += [*_BREAKDOWN, ("breakdown_rank", "UInt32", "Place of the value by entries, from 1.")]
             key = ["project_id", "breakdown_rank", cohort, "period_index"]
     macro = "retention_mart_of_events" if of_events else "retention_mart"
@@ -278,12 +253,6 @@ _MODELS: Mapping[str, Callable[[Any], Model]] = {
     "cohort": _cohort,
     **REPORT_MODELS,
 }
-
-
-def _are_disjoint(steps: tuple[Step, ...]) -> bool:
-    """Say whether no event can fit two steps: they name different events."""
-    names = [name for step in steps for name in step.names()]
-    return all(step.names() for step in steps) and len(names) == len(set(names))
 
 
 def _selected(columns: Iterable[Column], cast: Mapping[str, str]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.insights.binding import literal
-from core.insights.filters import Scope, Subject
-from core.insights.selections import Selection
+from core.insights.arguments import wants_traits
+from core.insights.binding import Scope, literal
+from core.insights.filters import Subject
 
 Column = tuple[str, str, str]
 """Name, ClickHouse type and description."""
@@ -17,8 +17,12 @@ Model = tuple[str, list[str], list[Column]]
 
 # Stands in a condition where the model says ref('…').
 _REFERENCE = re.compile("\0([a-z0-9_]+)\0")
-_TRAITS = "person_traits"
-SCOPE = Scope(bind=literal, relation=lambda name: f"\0{name}\0", project="project_id")
+# The zone of each row's project; one that has not been copied yet counts in UTC.
+_TIMEZONE = """ifNull(nullIf((
+    select mapFromArrays(groupArray(project_id), groupArray(timezone))
+    from \0stg_collector__projects\0
+)[project_id], ''), 'UTC')"""
+SCOPE = Scope(bind=literal, relation=lambda name: f"\0{name}\0", project="project_id", timezone=_TIMEZONE)
 _SHORT = 60
 """Characters of a list that stand on one line."""
 PROJECT: Column = ("project_id", "UInt32", "{{ doc('project_id') }}")
@@ -76,24 +80,9 @@ def of_projects(projects: tuple[int, ...]) -> str:
     return f"project_id in ({', '.join(map(str, projects))})" if projects else "true"
 
 
-def text_of(subject: Subject) -> str:
-    """Return the value of a subject as text."""
-    return subject.text(literal, traits=_TRAITS)
-
-
-def number_of(subject: Subject) -> str:
-    """Return the value of a subject as a number."""
-    return subject.number(literal, traits=_TRAITS)
-
-
-def activity_rollup(*selections: Selection) -> str:
-    """Return the rollup by day that knows who did any of these; conditions on more than names it does not know."""
-    return "agg_events_daily" if any(selection.names() for selection in selections) else "agg_persons_daily"
-
-
 def events_for(*subjects: Subject | None) -> Expression:
     """Return the relation of events; where a trait tells figures apart, with the traits of their persons."""
-    if any(subject is not None and subject.trait is not None for subject in subjects):
+    if wants_traits(*subjects):
         return Expression("events_with_traits()")
     return table("fct_events")
 

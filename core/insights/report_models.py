@@ -3,61 +3,56 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from core.insights.arguments import (
+    activity_is_of_days,
+    activity_rollup,
+    paths_arguments,
+    revenue_arguments,
+    revenue_is_rolled,
+    text_of,
+    trend_arguments,
+    trend_columns,
+    web_is_rolled,
+)
 from core.insights.binding import literal
-from core.insights.definitions import TrendDefinition
-from core.insights.durations import duration_ms
+from core.insights.definitions import (
+    LifecycleDefinition,
+    PathsDefinition,
+    RevenueDefinition,
+    StickinessDefinition,
+    TrendDefinition,
+    WebDefinition,
+)
 from core.insights.filters import conjunction
-from core.insights.formula import formula_sql
 from core.insights.model_text import (
     PROJECT,
     SCOPE,
     Column,
     Expression,
     Model,
-    activity_rollup,
     both,
     call,
     events_for,
     jinja_of,
-    number_of,
     of_projects,
     table,
-    text_of,
     without_jinja,
-)
-from core.insights.reports import (
-    LifecycleDefinition,
-    PathsDefinition,
-    RevenueDefinition,
-    StickinessDefinition,
-    WebDefinition,
 )
 from core.insights.selections import Interval
 
 
 def _trend(trend: TrendDefinition) -> Model:
-    measures = {"persons": "actors", "events_per_person": "events_per_actor", "sum_per_person": "sum_per_actor"}
-    series = [
-        {
-            "condition": each.sql(SCOPE),
-            "measure": measures.get(each.measure, each.measure),
-            **({} if each.of is None else {"of": number_of(each.of)}),
-        }
-        for each in trend.series
-    ]
-    letters = [chr(ord("a") + place) for place in range(len(series))]
-    names = {each.name: letter for each, letter in zip(trend.series, letters, strict=True)}
-    names |= {each.name: f"formula_{place}" for place, each in enumerate(trend.formulas, start=1)}
+    asked = trend_arguments(trend, SCOPE)
     arguments: dict[str, Any] = {
         "relation": events_for(*trend.breakdown, *(each.of for each in trend.series)),
-        "series": series,
+        "series": asked["series"],
         "interval": trend.interval,
         "last": trend.last,
-        "names": names,
-        "formulas": [formula_sql(each.formula, len(series)) for each in trend.formulas],
+        "names": trend_columns(trend),
+        "formulas": asked["formulas"],
         "where": of_projects(trend.projects),
-        "breakdown": [text_of(subject) for subject in trend.breakdown],
-        "top": trend.top,
+        "breakdown": asked["breakdown"],
+        "top": asked["top"],
     }
     columns: list[Column] = [
         PROJECT,
@@ -111,7 +106,7 @@ def _of_activity(
     macro: str, key: list[str], columns: list[Column], asked: LifecycleDefinition | StickinessDefinition
 ) -> Model:
     # What a set of persons for each day and event cannot say, the events say.
-    of_days = not asked.events.where and asked.interval != "hour"
+    of_days = activity_is_of_days(asked)
     reads = activity_rollup(asked.events) if of_days else "fct_events"
     arguments: dict[str, Any] = {
         "relation": table(reads),
@@ -125,21 +120,14 @@ def _of_activity(
 
 
 def _paths(paths: PathsDefinition) -> Model:
-    is_view = "type = 'page'" if paths.nodes == "page_path" else "true"
-    excluded = [f"({selection.sql(SCOPE)})" for selection in paths.exclude]
+    asked = paths_arguments(paths, SCOPE)
     arguments: dict[str, Any] = {
         "relation": table("fct_events"),
-        "node": paths.nodes,
+        "node": asked.pop("node"),
         "interval": paths.interval,
         "last": paths.last,
-        "where": both(is_view, paths.events.sql(SCOPE), of_projects(paths.projects)),
-        "exclude": " or ".join(excluded) or "false",
-        "groups": [literal(pattern, "String") for pattern in paths.groups],
-        "window_ms": None if paths.window is None else duration_ms(paths.window),
-        "start_point": None if paths.start_point is None else literal(paths.start_point, "String"),
-        "end_point": None if paths.end_point is None else literal(paths.end_point, "String"),
-        "max_steps": paths.max_steps,
-        "min_sequences": paths.min_sequences,
+        "where": both(asked.pop("where"), of_projects(paths.projects)),
+        **asked,
     }
     columns: list[Column] = [
         PROJECT,
@@ -155,8 +143,6 @@ def _paths(paths: PathsDefinition) -> Model:
     return call("paths_mart", ["project_id", "position", "name", "next_name"], columns, arguments, "fct_events")
 
 
-# By which the sessions of a day are counted already.
-_ROLLED = {(), ("channel",), ("country",), ("device_type",), ("browser",), ("os",)}
 _VIEW_COLUMNS: list[Column] = [
     ("visitors", "UInt64", "How many persons viewed a page or screen."),
     ("views", "UInt64", "How many page and screen views."),
@@ -174,7 +160,7 @@ _SESSION_COLUMNS: list[Column] = [
 
 
 def _web(web: WebDefinition) -> Model:
-    rolled = web.breakdown in _ROLLED and not web.where and web.interval != "hour"
+    rolled = web_is_rolled(web)
     reads = "fct_events" if web.is_of_views else "agg_sessions_daily" if rolled else "fct_sessions"
     arguments: dict[str, Any] = {
         "relation": table(reads),
@@ -197,19 +183,17 @@ def _web(web: WebDefinition) -> Model:
 
 
 def _revenue(revenue: RevenueDefinition) -> Model:
-    rolled = revenue.interval != "hour" and not (
-        revenue.amount or revenue.currency or revenue.default_currency or revenue.orders.where or revenue.where
-        or revenue.breakdown
-    )  # fmt: skip
+    rolled = revenue_is_rolled(revenue)
     relation = table("agg_revenue_daily") if rolled else events_for(*revenue.breakdown)
+    asked = revenue_arguments(revenue, SCOPE)
     arguments: dict[str, Any] = {
         "relation": relation,
-        "condition": revenue.orders.sql(SCOPE),
+        "condition": asked["condition"],
         "interval": revenue.interval,
         "last": revenue.last,
         "total": revenue.total,
-        "in_currency": None if revenue.in_currency is None else literal(revenue.in_currency, "String"),
-        "where": both(conjunction(revenue.where, SCOPE), of_projects(revenue.projects)),
+        "in_currency": asked["in_currency"],
+        "where": both(asked["where"], of_projects(revenue.projects)),
     }
     if rolled:
         arguments["active"] = table("agg_persons_daily")
@@ -217,8 +201,8 @@ def _revenue(revenue: RevenueDefinition) -> Model:
         arguments |= {
             "amount": _amount(revenue),
             "currency": _currency(revenue),
-            "breakdown": [text_of(subject) for subject in revenue.breakdown],
-            "top": revenue.top,
+            "breakdown": asked["breakdown"],
+            "top": asked["top"],
         }
     columns: list[Column] = [PROJECT]
     is_one = revenue.in_currency is not None and revenue.in_currency.isalpha()
@@ -251,14 +235,14 @@ def _revenue(revenue: RevenueDefinition) -> Model:
 def _amount(revenue: RevenueDefinition) -> Expression:
     if revenue.amount is None:
         return Expression("insights_revenue_amount('event', 'properties')")
-    return Expression(f"insights_revenue_amount_of({jinja_of(text_of(revenue.amount))})")
+    return Expression(f"insights_revenue_amount_of({jinja_of(text_of(revenue.amount, SCOPE))})")
 
 
 def _currency(revenue: RevenueDefinition) -> Expression:
     found = (
         "insights_revenue_currency('properties')"
         if revenue.currency is None
-        else f"insights_revenue_currency_of({jinja_of(text_of(revenue.currency))})"
+        else f"insights_revenue_currency_of({jinja_of(text_of(revenue.currency, SCOPE))})"
     )
     if revenue.default_currency is None:
         return Expression(found)

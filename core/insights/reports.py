@@ -1,35 +1,33 @@
-"""Reports on the last so many hours, days, weeks or months: lifecycle, stickiness, paths, web analytics, revenue."""
+"""What is asked of lifecycle, stickiness, paths, web analytics and revenue."""
 
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from core.insights.filters import Condition, Filter, Name, Subject, parts_of
-from core.insights.selections import BaseDefinition, Duration, Interval, Last, Selection, ShortSelection, Top
+from core.insights.filters import Condition, Document, Filter, Name, Subject, parts_of
+from core.insights.selections import Duration, Interval, Selection, ShortSelection, Top
 
 Total = Annotated[bool, Field(description="One row for the whole range, in place of one for each bucket of it.")]
 
 
-class LifecycleDefinition(BaseDefinition):
-    """Who is new, stays, comes back and is gone; the mart has one row per project and bucket."""
+class LifecycleQuestion(Document):
+    """Who is new, stays, comes back and is gone, bucket by bucket."""
 
     kind: Literal["lifecycle"]
     events: ShortSelection = Selection()
     interval: Interval = "day"
-    last: Last = 30
 
 
-class StickinessDefinition(BaseDefinition):
-    """In how many of the buckets persons were active; the mart has one row per project and number of buckets."""
+class StickinessQuestion(Document):
+    """In how many of the buckets persons were active."""
 
     kind: Literal["stickiness"]
     events: ShortSelection = Selection()
     interval: Interval = "day"
-    last: Last = 30
 
 
-class PathsDefinition(BaseDefinition):
-    """Which ways persons take; the mart has one row per project, node and edge from it."""
+class PathsQuestion(Document):
+    """Which ways persons take."""
 
     kind: Literal["paths"]
     nodes: Annotated[
@@ -49,7 +47,6 @@ class PathsDefinition(BaseDefinition):
     max_steps: Annotated[int, Field(ge=1, le=50)] = 5
     min_sequences: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     interval: Interval = "day"
-    last: Last = 30
 
     @field_validator("exclude")
     @classmethod
@@ -67,8 +64,8 @@ _OfSessions = Literal["entry_host", "entry_path", "exit_path"]
 _OfViews = Literal["page_host", "page_path"]
 
 
-class WebDefinition(BaseDefinition):
-    """Who came, from where, and what they looked at; the mart has one row per project, (values) and bucket.
+class WebQuestion(Document):
+    """Who came, from where, and what they looked at.
 
     It is of sessions, by columns of `fct_sessions`; told apart by pages it is of views, by columns of `fct_events`.
     """
@@ -78,7 +75,6 @@ class WebDefinition(BaseDefinition):
     top: Top = 10
     where: tuple[Condition, ...] = ()
     interval: Interval = "day"
-    last: Last = 30
     total: Total = False
 
     @property
@@ -104,8 +100,8 @@ class WebDefinition(BaseDefinition):
         known = get_args(_Shared)
         for place, condition in enumerate(where, start=1):
             for part in parts_of(condition, Filter):
-                if part.trait is None and part.column not in known:
-                    about = part.column or "a property"
+                if part.trait is None and part.session is None and part.column not in known:
+                    about = part.column or ("a group" if part.group_trait else "a property")
                     raise ValueError(f"number {place} is about {about}: sessions know traits and {', '.join(known)}")
         return where
 
@@ -117,8 +113,8 @@ def _first(columns: tuple[str, ...], choice: object) -> str | None:
 Currency = Annotated[str, StringConstraints(pattern=r"^([A-Z]{3,5}|\(none\)|\(other\))$")]
 
 
-class RevenueDefinition(BaseDefinition):
-    """What came in, from how many; the mart has one row per project, (currency, values) and bucket."""
+class RevenueQuestion(Document):
+    """What came in, from how many."""
 
     kind: Literal["revenue"]
     orders: Annotated[ShortSelection, Field(description="Which events are orders: several may tell of the same money.")]
@@ -130,7 +126,6 @@ class RevenueDefinition(BaseDefinition):
     breakdown: Annotated[tuple[Subject, ...], Field(max_length=3)] = ()
     top: Top = 10
     interval: Interval = "day"
-    last: Last = 90
     total: Total = False
 
     @field_validator("amount", "currency")

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from core.insights.binding import Scope
 from core.insights.durations import duration_ms
-from core.insights.filters import Condition, Document, Scope, conjunction
+from core.insights.filters import Condition, Document, conjunction
 
 EventName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 # What SQL reads as something else than the name of a column, and what the models themselves are made with.
@@ -76,7 +77,7 @@ def long_form(value: Any) -> Any:
     return {"event": value} if isinstance(value, str) else value
 
 
-ShortSelection = Annotated[Selection, BeforeValidator(long_form)]
+ShortSelection = Annotated[Selection, BeforeValidator(long_form, json_schema_input_type=Selection | EventName)]
 
 
 class BaseDefinition(Document):

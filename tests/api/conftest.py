@@ -1,5 +1,6 @@
 """Three projects with known events, modelled by the real dbt project in databases of their own, and the API."""
 
+import json
 import os
 import random
 from collections.abc import AsyncGenerator, Callable
@@ -19,6 +20,7 @@ from api.app import create_app
 from api.settings import ApiSettings
 from core import metadata, warehouse
 from core.metadata import projects
+from engine.api_events import TIERS, country_of, group_of, path_of, properties_of, traits_of, type_of
 from engine.dbt_runs import run_dbt
 from engine.landing import MODELS
 from runtime.instance import Instance
@@ -64,6 +66,8 @@ class Modelled(msgspec.Struct, frozen=True):
     berlin: TestProject
     new_york: TestProject
     kathmandu: TestProject
+    devices: TestProject
+    """Its persons have several ids; it has no events that are listed here."""
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +90,7 @@ def settings(runtime: Instance, modelled: Modelled) -> ApiSettings:
             "redis_url": runtime.redis_url,
             "marts_database": modelled.database,
             "secret_key": "s" * 40,
+            "intermediate_database": f"{PREFIX}intermediate",
             "key_cache_seconds": 0,
             "data_version_seconds": 0,
         }
@@ -130,16 +135,18 @@ def _model(runtime: Instance) -> Modelled:
                 ("Kathmandu", "Asia/Kathmandu", 1),
             )
         ]
+    with Session(engine) as session, session.begin():
+        made.append(_project(session, None, "Devices", "UTC", 1))
     engine.dispose()
     _land(runtime, chance, made)
     _run_dbt(runtime)
     return Modelled(f"{PREFIX}marts", *made)
 
 
-def _project(session: Session, chance: random.Random, name: str, timezone: str, week_start: int) -> TestProject:
+def _project(session: Session, chance: random.Random | None, name: str, timezone: str, week_start: int) -> TestProject:
     project = projects.create_project(session, name, timezone=timezone, week_start=week_start)
     key = projects.create_api_key(session, project.id, "test")
-    return TestProject(project.id, key, timezone, week_start, sorted(_events(chance)))
+    return TestProject(project.id, key, timezone, week_start, sorted(_events(chance)) if chance else [])
 
 
 def _events(chance: random.Random) -> list[Event]:
@@ -162,26 +169,82 @@ def _land(runtime: Instance, chance: random.Random, made: list[TestProject]) -> 
     for table in ("events", "rejects", "projects", "backfills"):
         client.command(f"create table if not exists {PREFIX}raw.{table} as raw.{table}")
     names = ["project_id", "message_id", "type", "event", "user_id", "timestamp", "received_at", "sequence"]
+    names += ["group_type", "group_id", "properties", "traits", "context", "country"]
     rows: list[list[Any]] = []
     for project in made:
         for number, event in enumerate(project.events):
             at = datetime.fromtimestamp(event.timestamp_ms / 1000, UTC)
-            row = [project.id, f"m{number}", "track", event.name, event.person, at, at, event.sequence]
+            told = _told(event)
+            row = [project.id, f"m{number}", type_of(event), event.name, event.person, at, at, event.sequence, *told]
             rows.append(row)
             if chance.random() < 0.1:
                 # A replay: later, and telling something else. It must not count.
                 later = at + timedelta(hours=1)
-                rows.append([project.id, f"m{number}", "track", "purchase", event.person, later, later, 0])
+                rows.append([project.id, f"m{number}", "track", "purchase", event.person, later, later, 0, *told])
+        for company, tier in TIERS.items():
+            traits = json.dumps({"tier": tier})
+            # It names no person and so counts nowhere.
+            group = [
+                project.id,
+                f"g-{company}",
+                "group",
+                "",
+                "",
+                FIRST,
+                FIRST,
+                0,
+                "company",
+                company,
+                "",
+                traits,
+                "",
+                "",
+            ]
+            rows.append(group)
     client.insert("events", rows, names, database=f"{PREFIX}raw")
+    linked = [
+        # What it is, the device, the user, the user before.
+        ("track", "kiosk", "", ""),
+        ("identify", "phone", "ada", ""),
+        ("identify", "desk", "ada", ""),
+        ("track", "", "ada-old", ""),
+        ("alias", "", "ada", "ada-old"),
+        ("identify", "desk", "bob", ""),
+    ]
+    names = ["project_id", "message_id", "type", "event", "timestamp", "received_at"]
+    instants = [FIRST + timedelta(minutes=number) for number in range(len(linked))]
+    rows = [
+        [made[-1].id, f"l{number}", kind, f"${kind}", at, at, *ids]
+        for number, (at, (kind, *ids)) in enumerate(zip(instants, linked, strict=True))
+    ]
+    ids = ["anonymous_id", "user_id", "previous_id"]
+    client.insert("events", rows, [*names, *ids], database=f"{PREFIX}raw")
     columns = ["project_id", "name", "timezone", "week_start", "session_gap_minutes", "updated_at"]
     copied = [[project.id, "", project.timezone, project.week_start, 30, LAST] for project in made]
     client.insert("projects", copied, columns, database=f"{PREFIX}raw")
     client.close()
 
 
+def _told(event: Event) -> list[str]:
+    company = group_of(event)
+    path = path_of(event)
+    context = json.dumps({"page": {"path": path}}) if path else ""
+    properties, traits = json.dumps(properties_of(event)), json.dumps(traits_of(event.person))
+    return ["company" if company else "", company, properties, traits, context, country_of(event)]
+
+
 def _run_dbt(runtime: Instance) -> None:
     own = {"RADIXINSIGHT_DBT_PREFIX": PREFIX, "RADIXINSIGHT_DBT_RAW": f"{PREFIX}raw"}
     directory = Path(os.environ["RADIXINSIGHT_TEST_ROOT"]) / "api-dbt"
-    models = (*MODELS, "--select", "+dim_projects", "+funnel_checkout")
+    models = (
+        *MODELS,
+        "--select",
+        "+dim_projects",
+        "+funnel_checkout",
+        "+fct_sessions",
+        "+dim_persons",
+        "+dim_groups",
+        "+fct_merges",
+    )
     trouble = run_dbt(models, directory=directory, variables=runtime.variables | own)
     assert not trouble, trouble

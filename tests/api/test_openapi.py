@@ -43,7 +43,7 @@ def test_every_operation_shows_an_example_answer(document: dict[str, Any]) -> No
         for status, response in operation["responses"].items()
         if status.startswith("2")
         for media, content in response.get("content", {}).items()
-        if media == "application/json" and "example" not in content and "example" not in content["schema"]
+        if media == "application/json" and not {"example", "examples"} & {*content, *content["schema"]}
     ]
     assert without == []
 
@@ -72,6 +72,15 @@ _OPEN = frozenset(
         "verify_email",
     )
 )
+
+
+def test_every_example_of_a_document_fits_the_schema_and_each_kind_has_one(document: dict[str, Any]) -> None:
+    body = document["paths"]["/v1/projects/{project_id}/query"]["post"]["requestBody"]["content"]["application/json"]
+    schema = {**body["schema"], "components": document["components"]}
+    for named in body["examples"].values():
+        Draft202012Validator(schema).validate(named["value"])
+    kinds = document["components"]["schemas"]["QueryDocument"]["discriminator"]["mapping"]
+    assert set(body["examples"]) == set(kinds)
 
 
 def test_every_other_operation_under_v1_needs_a_key_or_a_session_and_says_so(document: dict[str, Any]) -> None:

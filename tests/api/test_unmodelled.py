@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import random
 from collections.abc import Generator
@@ -40,6 +41,21 @@ QUESTIONS = [
     f"insights/funnel?{RANGE}&step=a&step=b&step=c&window=2d",
     f"insights/retention?{RANGE}&start_event=a&period=day&periods=5",
     "insights/retention?from=2025-03-03&to=2025-03-17&return_event=b&period=week&periods=2",
+    *(
+        json.dumps({"from": "2025-03-03", "to": "2025-03-24"} | document)
+        for document in (
+            {"kind": "trend", "series": [{"name": "who", "event": ["a", "b"], "measure": "persons", "trailing": 3}]},
+            {"kind": "trend", "series": [{"name": "all_of_it"}], "interval": "hour", "compare": "previous"},
+            {"kind": "funnel", "steps": ["a", "c"], "order": "unordered", "window": "2d"},
+            {"kind": "funnel", "steps": ["a", "b"], "exclude": [{"event": "c"}], "attempts": "first"},
+            {"kind": "retention", "start": "a", "period": "day", "periods": 5, "cohort": "recurring"},
+            {"kind": "retention", "returning": "b", "period": "day", "periods": 5, "clock": "rolling"},
+            {"kind": "lifecycle", "interval": "week"},
+            {"kind": "lifecycle", "interval": "hour", "events": "a"},
+            {"kind": "stickiness", "events": {"event": ["a", "b"]}},
+            {"kind": "paths", "window": "12h", "max_steps": 3},
+        )
+    ),
 ]
 
 
@@ -151,7 +167,12 @@ def own_settings(runtime: Instance, landed: Any) -> ApiSettings:
 
 
 async def _ask(client: httpx.AsyncClient, project_id: int, key: str, question: str) -> Any:
-    answer = await client.get(f"/v1/projects/{project_id}/{question}", headers={"authorization": f"Bearer {key}"})
+    """Ask what is at an address, or what a document asks."""
+    headers = {"authorization": f"Bearer {key}"}
+    if question.startswith("{"):
+        answer = await client.post(f"/v1/projects/{project_id}/query", headers=headers, content=question)
+    else:
+        answer = await client.get(f"/v1/projects/{project_id}/{question}", headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

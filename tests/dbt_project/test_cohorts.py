@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.insights.binding import Placeholders, literal
-from core.insights.cohorts import CohortDefinition
-from core.insights.filters import Scope
+from core.insights.binding import Placeholders, Scope, literal
+from core.insights.definitions import CohortDefinition
 from engine.activity import instant, numbered
 from engine.event_table import EventTable
 from reference.cohorts import Document, Population, cohort

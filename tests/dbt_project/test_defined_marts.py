@@ -82,6 +82,20 @@ DEFINED = {
         series: [{name: views, event: view}]
         breakdown: [{property: plan}]
     """,
+    "trend_conditions": """
+        kind: trend
+        description: Views, chosen by conditions that hold for all of them.
+        last: 5
+        series:
+          - name: views
+            event: view
+            where:
+              - {session: events, operator: gte, value: 1}
+              - none:
+                  - {group_type: company, group_trait: tier, operator: is_set}
+                  - {property: plan, operator: before, value: tomorrow}
+                  - {property: plan, operator: after, value: -7d}
+    """,
     "cohort_buyers": """
         kind: cohort
         description: Who bought within the last 30 days.
@@ -275,6 +289,11 @@ def test_a_list_is_of_users_whatever_their_ids_look_like(made: Landing) -> None:
 
 def test_events_are_chosen_by_the_cohort_of_their_persons(made: Landing) -> None:
     assert rows(made, "step, persons", "funnel_of_buyers", "step") == [(1, 2), (2, 1)]
+
+
+def test_conditions_on_sessions_groups_and_relative_dates_become_the_sql_of_a_model(made: Landing) -> None:
+    [(conditioned,)], [(plain,)] = (rows(made, "sum(views)", name, "1") for name in ("trend_conditions", "trend_plans"))
+    assert conditioned == plain == 5
 
 
 def test_a_rollup_is_repaired_where_late_events_came(made: Landing) -> None:

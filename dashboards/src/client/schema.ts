@@ -1004,6 +1004,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_id}/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The answer to a query document
+         * @description Answer one typed query document: a question of one `kind` and its range.
+         */
+        post: operations["query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project_id}/sql": {
         parameters: {
             query?: never;
@@ -1316,6 +1336,23 @@ export interface components {
             next: number | null;
         };
         /**
+         * BreakdownValue
+         * @description A value that tells figures apart.
+         */
+        BreakdownValue: {
+            /**
+             * Text
+             * @description As it is shown: `(none)` where it is missing, `(other)` for the rest.
+             */
+            text: string;
+            /**
+             * Kind
+             * @description A real value may read like `(none)` or `(other)`.
+             * @enum {string}
+             */
+            kind: "value" | "none" | "other";
+        };
+        /**
          * Bucket
          * @description One point of a time series.
          */
@@ -1344,6 +1381,19 @@ export interface components {
              * @description Six digits of an authenticator, or a recovery code.
              */
             code: string;
+        };
+        /**
+         * CohortAnswer
+         * @description The answer to a cohort.
+         */
+        CohortAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "cohort";
+            data: components["schemas"]["PersonsData"];
+            meta: components["schemas"]["Meta"];
         };
         /**
          * Counters
@@ -1442,6 +1492,82 @@ export interface components {
             meta: components["schemas"]["Meta"];
         };
         /**
+         * EventRow
+         * @description An event; what is not known of it is an empty text.
+         */
+        EventRow: {
+            /** Message Id */
+            message_id: string;
+            /** Type */
+            type: string;
+            /** Event */
+            event: string;
+            /**
+             * Timestamp
+             * Format: date-time
+             * @description When it happened, on the corrected clock, UTC.
+             */
+            timestamp: string;
+            /**
+             * Received At
+             * Format: date-time
+             * @description When it was received, UTC.
+             */
+            received_at: string;
+            /** Person Number */
+            person_number: number;
+            /** Session Id */
+            session_id: string;
+            /** Group Type */
+            group_type: string;
+            /** Group Id */
+            group_id: string;
+            /** Page Host */
+            page_host: string;
+            /** Page Path */
+            page_path: string;
+            /** Channel */
+            channel: string;
+            /** Country */
+            country: string;
+            /** Browser */
+            browser: string;
+            /** Os */
+            os: string;
+            /** Device Type */
+            device_type: string;
+            /** Properties */
+            properties: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * EventsAnswer
+         * @description The answer to a list of events.
+         */
+        EventsAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "events";
+            data: components["schemas"]["EventsData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * EventsData
+         * @description Events, the latest first.
+         */
+        EventsData: {
+            /** Events */
+            events: components["schemas"]["EventRow"][];
+            /**
+             * Next
+             * @description What `after` of the next page is; null on the last one.
+             */
+            next: string | null;
+        };
+        /**
          * FactorOffered
          * @description A second factor that waits for its first code.
          */
@@ -1463,6 +1589,19 @@ export interface components {
          */
         Funnel: {
             data: components["schemas"]["FunnelData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * FunnelAnswer
+         * @description The answer to a funnel.
+         */
+        FunnelAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "funnel";
+            data: components["schemas"]["QueriedFunnelData"];
             meta: components["schemas"]["Meta"];
         };
         /**
@@ -1496,6 +1635,21 @@ export interface components {
             is_complete: boolean;
             /** Steps */
             steps: components["schemas"]["FunnelStep"][];
+        };
+        /**
+         * FunnelLine
+         * @description The steps for one value, or for everybody.
+         */
+        FunnelLine: {
+            /** Breakdown */
+            breakdown: components["schemas"]["BreakdownValue"][];
+            /**
+             * Conversion
+             * @description Between 0 and 1; null where nothing could convert.
+             */
+            conversion: number | null;
+            /** Steps */
+            steps: components["schemas"]["FunnelStepFigures"][];
         };
         /**
          * FunnelStep
@@ -1539,6 +1693,89 @@ export interface components {
              * @description Average time from the previous step, milliseconds; null where nobody came.
              */
             average_ms: number | null;
+        };
+        /**
+         * FunnelStepFigures
+         * @description One step, by the attempt that counts for each person; times are from the step before.
+         */
+        FunnelStepFigures: {
+            /**
+             * Step
+             * @description Number of the step, from 1.
+             */
+            step: number;
+            /** Name */
+            name: string;
+            /**
+             * Persons
+             * @description Persons who reached it.
+             */
+            persons: number;
+            /**
+             * Lost Persons
+             * @description Of them, those who did not reach the next one; 0 at the last.
+             */
+            lost_persons: number;
+            /**
+             * Incomplete Persons
+             * @description Of them, those whose window has not closed.
+             */
+            incomplete_persons: number;
+            /**
+             * Conversion From First
+             * @description Between 0 and 1; null where nothing could convert.
+             */
+            conversion_from_first: number | null;
+            /**
+             * Conversion From Previous
+             * @description Between 0 and 1; null where nothing could convert.
+             */
+            conversion_from_previous: number | null;
+            /**
+             * Average Ms
+             * @description Milliseconds; null where nobody came.
+             */
+            average_ms: number | null;
+            /**
+             * P25 Ms
+             * @description Milliseconds; null where nobody came.
+             */
+            p25_ms: number | null;
+            /**
+             * Median Ms
+             * @description Milliseconds; null where nobody came.
+             */
+            median_ms: number | null;
+            /**
+             * P75 Ms
+             * @description Milliseconds; null where nobody came.
+             */
+            p75_ms: number | null;
+            /**
+             * P90 Ms
+             * @description Milliseconds; null where nobody came.
+             */
+            p90_ms: number | null;
+            /**
+             * P95 Ms
+             * @description Milliseconds; null where nobody came.
+             */
+            p95_ms: number | null;
+            /**
+             * P99 Ms
+             * @description Milliseconds; null where nobody came.
+             */
+            p99_ms: number | null;
+            /**
+             * Total Average Ms
+             * @description From the first step, milliseconds.
+             */
+            total_average_ms: number | null;
+            /**
+             * Total Median Ms
+             * @description From the first step, milliseconds.
+             */
+            total_median_ms: number | null;
         };
         /**
          * GrantList
@@ -1637,6 +1874,85 @@ export interface components {
             organisation_id: number;
         };
         /**
+         * LatestEvent
+         * @description One of a person's latest events.
+         */
+        LatestEvent: {
+            /** Message Id */
+            message_id: string;
+            /** Type */
+            type: string;
+            /** Event */
+            event: string;
+            /**
+             * Timestamp
+             * Format: date-time
+             */
+            timestamp: string;
+            /** Properties */
+            properties: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * LifecycleAnswer
+         * @description The answer to a lifecycle.
+         */
+        LifecycleAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "lifecycle";
+            data: components["schemas"]["LifecycleData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * LifecycleBucket
+         * @description Who was active in one bucket: new, returning and resurrecting persons; and who was no longer.
+         */
+        LifecycleBucket: {
+            /**
+             * Start
+             * Format: date-time
+             * @description First instant of the bucket, with the offset of the project's zone.
+             */
+            start: string;
+            /**
+             * Is Complete
+             * @description Whether it has ended; until then, dormant persons may still come.
+             */
+            is_complete: boolean;
+            /** New Persons */
+            new_persons: number;
+            /** Returning Persons */
+            returning_persons: number;
+            /** Resurrecting Persons */
+            resurrecting_persons: number;
+            /**
+             * Dormant Persons
+             * @description As a negative number.
+             */
+            dormant_persons: number;
+            /** Active Persons */
+            active_persons: number;
+        };
+        /**
+         * LifecycleData
+         * @description A lifecycle; buckets are taken whole.
+         */
+        LifecycleData: {
+            /**
+             * Interval
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /** Timezone */
+            timezone: string;
+            /** Buckets */
+            buckets: components["schemas"]["LifecycleBucket"][];
+        };
+        /**
          * LinkToken
          * @description The token of a mailed link.
          */
@@ -1675,6 +1991,21 @@ export interface components {
             operator: "is" | "is_not" | "contains" | "not_contains" | "regex" | "not_regex" | "gt" | "gte" | "lt" | "lte" | "between" | "before" | "after" | "is_set" | "is_not_set";
             /** Value */
             value?: unknown;
+            /**
+             * Session
+             * @description Column of `fct_sessions`, of the event's session.
+             */
+            session?: ("entry_event" | "exit_event" | "entry_host" | "entry_path" | "exit_path" | "channel" | "referrer_type" | "referrer_name" | "utm_source" | "utm_medium" | "utm_campaign" | "country" | "region" | "city" | "browser" | "os" | "device_type" | "duration_ms" | "events" | "views" | "is_bounce") | null;
+            /**
+             * Group Trait
+             * @description Current trait of the event's group, if that is of the `group_type`.
+             */
+            group_trait?: string | string[] | null;
+            /**
+             * Group Type
+             * @description Which kind of group, such as `company`.
+             */
+            group_type?: string | null;
         };
         /**
          * Mart
@@ -1763,27 +2094,11 @@ export interface components {
         };
         /**
          * Member
-         * @description One member.
+         * @description Who is in a cohort, as it was computed last.
          */
         Member: {
-            /** User Id */
-            user_id: number;
-            /** Email */
-            email: string;
-            /** Name */
-            name: string;
-            /**
-             * Role
-             * @description What he may do in all projects; null: only what is granted for single ones.
-             */
-            role: string | null;
-            /** Has Second Factor */
-            has_second_factor: boolean;
-            /**
-             * Joined At
-             * Format: date-time
-             */
-            joined_at: string;
+            /** Cohort */
+            cohort: string;
         };
         /**
          * MemberList
@@ -1813,7 +2128,7 @@ export interface components {
              * @description The values that were bound to the statement.
              */
             parameters: {
-                [key: string]: string | number | string[] | number[];
+                [key: string]: string | number | string[] | number[] | number[] | number[][];
             };
             /**
              * Computed At
@@ -1826,7 +2141,7 @@ export interface components {
              * @description When the newest of the project's events that may count was received, UTC; null while it has none. Events received before may still follow: they can land out of order.
              */
             fresh_until: string | null;
-            /** @description What there is beside the modelled events; null when all that landed is modelled, and for marts of defined insights, which are as the latest refresh made them. Persons are those of the latest refresh: an identify since then holds for these events only. */
+            /** @description What there is beside the modelled events; null when all that landed is modelled, and for marts of defined insights and what is asked of persons, which are as the latest refresh made them. Persons are those of the latest refresh: an identify since then holds for these events only. */
             unmodelled: components["schemas"]["Unmodelled"] | null;
             /**
              * Data Version
@@ -1853,6 +2168,11 @@ export interface components {
              * @description Bytes that ClickHouse read to compute it.
              */
             read_bytes: number;
+            /**
+             * Plan
+             * @description How ClickHouse would run the statement now, line by line; null unless it is asked for.
+             */
+            plan?: string[] | null;
         };
         /**
          * NewApiKey
@@ -2129,6 +2449,74 @@ export interface components {
             email: string;
         };
         /**
+         * PathEdge
+         * @description The way from a node to the next one.
+         */
+        PathEdge: {
+            /**
+             * Position
+             * @description That of the node from which it leads.
+             */
+            position: number;
+            /** Name */
+            name: string;
+            /** Next Name */
+            next_name: string;
+            /**
+             * Sequences
+             * @description Sequences that take it.
+             */
+            sequences: number;
+            /**
+             * Average Ms
+             * @description Average time between the two, milliseconds.
+             */
+            average_ms: number;
+        };
+        /**
+         * PathNode
+         * @description A node at one place of its sequences.
+         */
+        PathNode: {
+            /** Position */
+            position: number;
+            /** Name */
+            name: string;
+            /**
+             * Sequences
+             * @description Sequences that come to it.
+             */
+            sequences: number;
+            /**
+             * Drop Offs
+             * @description Of them, those that end there.
+             */
+            drop_offs: number;
+        };
+        /**
+         * PathsAnswer
+         * @description The answer to paths.
+         */
+        PathsAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "paths";
+            data: components["schemas"]["PathsData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * PathsData
+         * @description Paths; in each position the most frequent nodes come first, and the most frequent edges of a node.
+         */
+        PathsData: {
+            /** Nodes */
+            nodes: components["schemas"]["PathNode"][];
+            /** Edges */
+            edges: components["schemas"]["PathEdge"][];
+        };
+        /**
          * PermissionShown
          * @description One thing that a role may allow.
          */
@@ -2137,6 +2525,146 @@ export interface components {
             name: string;
             /** Meaning */
             meaning: string;
+        };
+        /**
+         * PersonAnswer
+         * @description The answer to the question for a person.
+         */
+        PersonAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "person";
+            data: components["schemas"]["PersonData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * PersonData
+         * @description The person whom an id leads to.
+         */
+        PersonData: {
+            /** @description Null where nobody is known by this id. */
+            person: components["schemas"]["PersonProfile"] | null;
+        };
+        /**
+         * PersonProfile
+         * @description A person with the ids that lead to them and their latest events.
+         */
+        PersonProfile: {
+            /** Person Number */
+            person_number: number;
+            /**
+             * Person Id
+             * @description `user:` and the user's id, or `anonymous:` and the device's.
+             */
+            person_id: string;
+            /**
+             * User Id
+             * @description Empty for an anonymous person.
+             */
+            user_id: string;
+            /** Is Identified */
+            is_identified: boolean;
+            /**
+             * First Seen At
+             * Format: date-time
+             */
+            first_seen_at: string;
+            /**
+             * Last Seen At
+             * Format: date-time
+             */
+            last_seen_at: string;
+            /** Events */
+            events: number;
+            /** Sessions */
+            sessions: number;
+            /** Traits */
+            traits: {
+                [key: string]: unknown;
+            };
+            /**
+             * Merged User Ids
+             * @description Users who were merged into this one.
+             */
+            merged_user_ids: string[];
+            /**
+             * Anonymous Ids
+             * @description Devices that were linked to the user, and what an alias named; of an anonymous person its own.
+             */
+            anonymous_ids: string[];
+            /** Latest Events */
+            latest_events: components["schemas"]["LatestEvent"][];
+        };
+        /**
+         * PersonRow
+         * @description A person, as the latest refresh knows them.
+         */
+        PersonRow: {
+            /** Person Number */
+            person_number: number;
+            /**
+             * Person Id
+             * @description `user:` and the user's id, or `anonymous:` and the device's.
+             */
+            person_id: string;
+            /**
+             * User Id
+             * @description Empty for an anonymous person.
+             */
+            user_id: string;
+            /** Is Identified */
+            is_identified: boolean;
+            /**
+             * First Seen At
+             * Format: date-time
+             */
+            first_seen_at: string;
+            /**
+             * Last Seen At
+             * Format: date-time
+             */
+            last_seen_at: string;
+            /** Events */
+            events: number;
+            /** Sessions */
+            sessions: number;
+            /** Traits */
+            traits: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * PersonsAnswer
+         * @description The answer to a list of persons.
+         */
+        PersonsAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "persons";
+            data: components["schemas"]["PersonsData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * PersonsData
+         * @description Persons, who was seen last first.
+         */
+        PersonsData: {
+            /**
+             * Size
+             * @description How many persons there are in all; null on a page after the last one.
+             */
+            size: number | null;
+            /** Persons */
+            persons: components["schemas"]["PersonRow"][];
+            /**
+             * Next
+             * @description What `after` of the next page is; null on the last one.
+             */
+            next: string | null;
         };
         /**
          * ProjectChange
@@ -2182,6 +2710,105 @@ export interface components {
              * @description First day of the week, ISO: 1 is Monday, 7 is Sunday.
              */
             week_start: number;
+        };
+        /**
+         * PropertyValue
+         * @description A value of a property, column or trait.
+         */
+        PropertyValue: {
+            /** Text */
+            text: string;
+            /**
+             * Events
+             * @description Events of the range that have it; null of a trait.
+             */
+            events: number | null;
+            /** Persons */
+            persons: number;
+        };
+        /**
+         * PropertyValuesAnswer
+         * @description The answer to the question for values.
+         */
+        PropertyValuesAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "property_values";
+            data: components["schemas"]["PropertyValuesData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * PropertyValuesData
+         * @description Values, the most frequent first.
+         */
+        PropertyValuesData: {
+            /** Values */
+            values: components["schemas"]["PropertyValue"][];
+            /**
+             * Is Truncated
+             * @description Whether there are more than were asked for.
+             */
+            is_truncated: boolean;
+        };
+        /**
+         * QueriedFunnelData
+         * @description A funnel; the values with most entries come first.
+         */
+        QueriedFunnelData: {
+            /**
+             * Order
+             * @enum {string}
+             */
+            order: "ordered" | "strict" | "unordered";
+            /**
+             * Attempts
+             * @enum {string}
+             */
+            attempts: "best" | "first";
+            /** Window Ms */
+            window_ms: number;
+            /** Lines */
+            lines: components["schemas"]["FunnelLine"][];
+        };
+        /**
+         * QueriedRetentionData
+         * @description A retention; clock, cohort and return rule say how it was counted.
+         */
+        QueriedRetentionData: {
+            /**
+             * Period
+             * @enum {string}
+             */
+            period: "hour" | "day" | "week" | "month";
+            /** Timezone */
+            timezone: string;
+            /**
+             * Cohort
+             * @enum {string}
+             */
+            cohort: "first_time" | "recurring";
+            /**
+             * Clock
+             * @enum {string}
+             */
+            clock: "calendar" | "rolling";
+            /**
+             * Return Rule
+             * @enum {string}
+             */
+            return_rule: "on" | "on_or_after" | "brackets";
+            /**
+             * Brackets
+             * @description First and last period of each; then `period_index` is the number of the bracket.
+             */
+            brackets: [
+                number,
+                number
+            ][];
+            /** Lines */
+            lines: components["schemas"]["RetentionLine"][];
         };
         /**
          * Ready
@@ -2231,6 +2858,19 @@ export interface components {
          */
         Retention: {
             data: components["schemas"]["RetentionData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * RetentionAnswer
+         * @description The answer to a retention.
+         */
+        RetentionAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "retention";
+            data: components["schemas"]["QueriedRetentionData"];
             meta: components["schemas"]["Meta"];
         };
         /**
@@ -2333,6 +2973,108 @@ export interface components {
             cohorts: components["schemas"]["RetentionCohort"][];
             /** Averages */
             averages: components["schemas"]["RetentionAverage"][];
+        };
+        /**
+         * RetentionLine
+         * @description The cohorts of one value, or of everybody.
+         */
+        RetentionLine: {
+            /** Breakdown */
+            breakdown: components["schemas"]["BreakdownValue"][];
+            /** Cohorts */
+            cohorts: components["schemas"]["RetentionCohort"][];
+            /**
+             * Averages
+             * @description By size, over the cohorts whose cell is complete.
+             */
+            averages: components["schemas"]["RetentionAverage"][];
+        };
+        /**
+         * RevenueAnswer
+         * @description The answer to revenue.
+         */
+        RevenueAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "revenue";
+            data: components["schemas"]["RevenueData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * RevenueData
+         * @description Revenue, each currency apart.
+         */
+        RevenueData: {
+            /**
+             * Interval
+             * @description Length of a bucket.
+             */
+            interval: ("hour" | "day" | "week" | "month") | "total";
+            /** Timezone */
+            timezone: string;
+            /** Lines */
+            lines: components["schemas"]["RevenueLine"][];
+        };
+        /**
+         * RevenueLine
+         * @description The buckets of one currency and combination of values, in order.
+         */
+        RevenueLine: {
+            /**
+             * Period
+             * @description The range, or the one before it that it is compared with.
+             * @enum {string}
+             */
+            period: "current" | "previous";
+            /**
+             * Breakdown
+             * @description One for each that figures are told apart by.
+             */
+            breakdown: components["schemas"]["BreakdownValue"][];
+            /**
+             * Currency
+             * @description In capitals; `(none)` where orders name none.
+             */
+            currency: string;
+            /** Points */
+            points: components["schemas"]["RevenuePoint"][];
+        };
+        /**
+         * RevenuePoint
+         * @description What came in in one bucket.
+         */
+        RevenuePoint: {
+            /**
+             * Start
+             * Format: date-time
+             * @description First instant of the bucket, with the offset of the project's zone.
+             */
+            start: string;
+            /**
+             * Is Complete
+             * @description Whether the bucket has ended and the range does not cut it; of the period before, whether it has ended.
+             */
+            is_complete: boolean;
+            /**
+             * Revenue
+             * @description A decimal number, exact, refunds taken off.
+             * @example 129.900000
+             */
+            revenue: string;
+            /** Orders */
+            orders: number;
+            /** Buyers */
+            buyers: number;
+            /** Active Persons */
+            active_persons: number;
+            /** Average Order Value */
+            average_order_value: number | null;
+            /** Revenue Per Buyer */
+            revenue_per_buyer: number | null;
+            /** Revenue Per Active Person */
+            revenue_per_active_person: number | null;
         };
         /**
          * RoleChange
@@ -2630,6 +3372,52 @@ export interface components {
             data: components["schemas"]["SqlTable"][];
         };
         /**
+         * StickinessAnswer
+         * @description The answer to a stickiness.
+         */
+        StickinessAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "stickiness";
+            data: components["schemas"]["StickinessData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * StickinessCount
+         * @description Who was active in so many of the buckets.
+         */
+        StickinessCount: {
+            /** Buckets */
+            buckets: number;
+            /**
+             * Persons
+             * @description Active in exactly so many.
+             */
+            persons: number;
+            /**
+             * Persons At Least
+             * @description Active in so many or more.
+             */
+            persons_at_least: number;
+        };
+        /**
+         * StickinessData
+         * @description A stickiness; buckets are taken whole, and one that has not ended is one of them.
+         */
+        StickinessData: {
+            /**
+             * Interval
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /** Timezone */
+            timezone: string;
+            /** Counts */
+            counts: components["schemas"]["StickinessCount"][];
+        };
+        /**
          * TeamList
          * @description The organisation's teams, by name.
          */
@@ -2717,6 +3505,77 @@ export interface components {
             refresh_token: string;
         };
         /**
+         * TrendAnswer
+         * @description The answer to a trend.
+         */
+        TrendAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "trend";
+            data: components["schemas"]["TrendData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * TrendData
+         * @description A trend; the lines with most events come first.
+         */
+        TrendData: {
+            /**
+             * Interval
+             * @description Length of a bucket.
+             */
+            interval: ("hour" | "day" | "week" | "month") | "total";
+            /** Timezone */
+            timezone: string;
+            /** Lines */
+            lines: components["schemas"]["TrendLine"][];
+        };
+        /**
+         * TrendLine
+         * @description The buckets of one combination of values, in order.
+         */
+        TrendLine: {
+            /**
+             * Period
+             * @description The range, or the one before it that it is compared with.
+             * @enum {string}
+             */
+            period: "current" | "previous";
+            /**
+             * Breakdown
+             * @description One for each that figures are told apart by.
+             */
+            breakdown: components["schemas"]["BreakdownValue"][];
+            /** Points */
+            points: components["schemas"]["TrendPoint"][];
+        };
+        /**
+         * TrendPoint
+         * @description The figures of one bucket.
+         */
+        TrendPoint: {
+            /**
+             * Start
+             * Format: date-time
+             * @description First instant of the bucket, with the offset of the project's zone.
+             */
+            start: string;
+            /**
+             * Is Complete
+             * @description Whether the bucket has ended and the range does not cut it; of the period before, whether it has ended.
+             */
+            is_complete: boolean;
+            /**
+             * Figures
+             * @description By the names of series and formulas; null where there is nothing to average or divide by.
+             */
+            figures: {
+                [key: string]: number | null;
+            };
+        };
+        /**
          * Unmodelled
          * @description Events that landed and that no refresh has modelled yet.
          */
@@ -2737,6 +3596,92 @@ export interface components {
              * @description Whether they are in the answer. Sessions are as the latest refresh made them, and so is all in the midst of several exchanges of tables.
              */
             is_counted: boolean;
+        };
+        /**
+         * WebAnswer
+         * @description The answer to web analytics.
+         */
+        WebAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "web";
+            data: components["schemas"]["WebData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * WebData
+         * @description Web analytics: of sessions by when they start, or of views where pages tell them apart.
+         */
+        WebData: {
+            /**
+             * Counted
+             * @enum {string}
+             */
+            counted: "sessions" | "views";
+            /**
+             * Interval
+             * @description Length of a bucket.
+             */
+            interval: ("hour" | "day" | "week" | "month") | "total";
+            /** Timezone */
+            timezone: string;
+            /** Lines */
+            lines: components["schemas"]["WebLine"][];
+        };
+        /**
+         * WebLine
+         * @description The buckets of one combination of values, in order.
+         */
+        WebLine: {
+            /**
+             * Period
+             * @description The range, or the one before it that it is compared with.
+             * @enum {string}
+             */
+            period: "current" | "previous";
+            /**
+             * Breakdown
+             * @description One for each that figures are told apart by.
+             */
+            breakdown: components["schemas"]["BreakdownValue"][];
+            /** Points */
+            points: components["schemas"]["WebPoint"][];
+        };
+        /**
+         * WebPoint
+         * @description Visits or views of one bucket; what is of sessions alone is null where views are counted.
+         */
+        WebPoint: {
+            /**
+             * Start
+             * Format: date-time
+             * @description First instant of the bucket, with the offset of the project's zone.
+             */
+            start: string;
+            /**
+             * Is Complete
+             * @description Whether the bucket has ended and the range does not cut it; of the period before, whether it has ended.
+             */
+            is_complete: boolean;
+            /** Visitors */
+            visitors: number;
+            /** Sessions */
+            sessions: number;
+            /** Views */
+            views: number;
+            /** Bounces */
+            bounces: number | null;
+            /**
+             * Bounce Rate
+             * @description Between 0 and 1; null where nothing could convert.
+             */
+            bounce_rate: number | null;
+            /** Average Duration Ms */
+            average_duration_ms: number | null;
+            /** Views Per Session */
+            views_per_session: number | null;
         };
         /**
          * WriteKeyList
@@ -2777,14 +3722,21 @@ export interface components {
         };
         /**
          * ParameterError
-         * @description One parameter that does not fit.
+         * @description One parameter, or one place in a document, that does not fit.
          */
         ParameterError: {
             /**
              * Location
-             * @description Where it stands: `query` or `path`, then its name.
+             * @description Where a parameter stands: `query` or `path`, then its name.
+             * @default null
              */
-            location: string[];
+            location: string[] | null;
+            /**
+             * Pointer
+             * @description JSON Pointer (RFC 6901) of the place in the document; empty for all of it.
+             * @default null
+             */
+            pointer: string | null;
             /** Message */
             message: string;
             /** Kind */
@@ -2848,6 +3800,1236 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /**
+         * AllMet
+         * @description Who meets all of the criteria.
+         */
+        AllMet: {
+            /** All */
+            all: (components["schemas"]["Did"] | components["schemas"]["DidNot"] | components["schemas"]["FirstDid"] | components["schemas"]["DidInOrder"] | components["schemas"]["Listed"] | components["schemas"]["Member"] | components["schemas"]["AllMet"] | components["schemas"]["AnyMet"] | components["schemas"]["NoneMet"] | components["schemas"]["Trait"])[];
+        };
+        /**
+         * AllOf
+         * @description Holds where all of the conditions hold.
+         */
+        AllOf: {
+            /** All */
+            all: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+        };
+        /**
+         * AnyMet
+         * @description Who meets any of the criteria.
+         */
+        AnyMet: {
+            /** Any */
+            any: (components["schemas"]["Did"] | components["schemas"]["DidNot"] | components["schemas"]["FirstDid"] | components["schemas"]["DidInOrder"] | components["schemas"]["Listed"] | components["schemas"]["Member"] | components["schemas"]["AllMet"] | components["schemas"]["AnyMet"] | components["schemas"]["NoneMet"] | components["schemas"]["Trait"])[];
+        };
+        /**
+         * AnyOf
+         * @description Holds where any of the conditions holds.
+         */
+        AnyOf: {
+            /** Any */
+            any: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+        };
+        /**
+         * Behaviour
+         * @description What somebody did: which events, at least how often, and within which time up to now.
+         */
+        Behaviour: {
+            /**
+             * Event
+             * @default null
+             */
+            event: string | string[] | null;
+            /**
+             * Where
+             * @default []
+             */
+            where: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+            /**
+             * At Least
+             * @default 1
+             */
+            at_least: number;
+            /**
+             * Within
+             * @default null
+             */
+            within: string | null;
+        };
+        /**
+         * Breakdown
+         * @description A value by which figures are told apart; `top` values by volume, the rest is `(other)`.
+         */
+        Breakdown: {
+            /**
+             * Property
+             * @description Property of the event; a list is the way to a nested one.
+             * @default null
+             */
+            property: string | string[] | null;
+            /**
+             * Column
+             * @description Column of `fct_events`.
+             * @default null
+             */
+            column: ("type" | "page_host" | "page_path" | "page_query" | "page_title" | "referrer" | "referrer_host" | "referrer_type" | "referrer_name" | "channel" | "utm_source" | "utm_medium" | "utm_campaign" | "utm_term" | "utm_content" | "country" | "region" | "city" | "browser" | "browser_version" | "os" | "os_version" | "device_type" | "device_brand" | "locale" | "device_timezone" | "library" | "group_type" | "group_id") | null;
+            /**
+             * Trait
+             * @description Current trait of the person.
+             * @default null
+             */
+            trait: string | string[] | null;
+            /**
+             * Top
+             * @description How many values are told apart.
+             * @default 10
+             */
+            top: number;
+        };
+        /**
+         * CohortDocument
+         * @description Who would be in a cohort now: how many, and its members, who was seen last first.
+         */
+        CohortDocument: {
+            /**
+             * Limit
+             * @description Most rows to return.
+             * @default 100
+             */
+            limit: number;
+            /**
+             * After
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "cohort";
+            /**
+             * Who
+             * @description Criteria that all have to be met.
+             */
+            who: (components["schemas"]["Did"] | components["schemas"]["DidNot"] | components["schemas"]["FirstDid"] | components["schemas"]["DidInOrder"] | components["schemas"]["Listed"] | components["schemas"]["Member"] | components["schemas"]["AllMet"] | components["schemas"]["AnyMet"] | components["schemas"]["NoneMet"] | components["schemas"]["Trait"])[];
+        };
+        /**
+         * Did
+         * @description Who did something.
+         */
+        Did: {
+            did: components["schemas"]["Behaviour"] | string;
+        };
+        /**
+         * DidInOrder
+         * @description Who did a list of steps in their order; the list alone is short for `{steps: […]}`.
+         */
+        DidInOrder: {
+            did_in_order: components["schemas"]["InOrder"] | (components["schemas"]["Selection"] | string)[];
+        };
+        /**
+         * DidNot
+         * @description Who did not, or less often.
+         */
+        DidNot: {
+            did_not: components["schemas"]["Behaviour"] | string;
+        };
+        /**
+         * EventsDocument
+         * @description The events of the range, the latest first.
+         */
+        EventsDocument: {
+            /**
+             * Limit
+             * @description Most rows to return.
+             * @default 100
+             */
+            limit: number;
+            /**
+             * After
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "events";
+            /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            events: components["schemas"]["Selection"] | string;
+            /**
+             * Person Number
+             * @description Of this person alone.
+             * @default null
+             */
+            person_number: number | null;
+        };
+        /**
+         * Exclusion
+         * @description What must not happen between two steps (from the first to the last unless told), and what follows if it does.
+         */
+        Exclusion: {
+            /**
+             * Event
+             * @default null
+             */
+            event: string | string[] | null;
+            /**
+             * Where
+             * @default []
+             */
+            where: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+            /**
+             * From Step
+             * @default null
+             */
+            from_step: number | null;
+            /**
+             * To Step
+             * @default null
+             */
+            to_step: number | null;
+            /**
+             * Effect
+             * @default stop
+             * @enum {string}
+             */
+            effect: "stop" | "drop_attempt" | "drop_person";
+        };
+        /**
+         * Filter
+         * @description One condition on one value.
+         *
+         *     `is` and `is_not` compare text, numbers or booleans, with any of a list; `is_not`, `not_contains` and `not_regex`
+         *     hold where the value is missing too. `contains` does not regard case. `gt`, `gte`, `lt`, `lte` and `between` (with
+         *     both ends) compare numbers, `before` and `after` instants: a value that is none fits nothing.
+         *
+         *     Beside what figures may be told apart by, it may be about the session of the event, or the group that it belongs to.
+         */
+        Filter: {
+            /**
+             * Property
+             * @description Property of the event; a list is the way to a nested one.
+             * @default null
+             */
+            property: string | string[] | null;
+            /**
+             * Column
+             * @description Column of `fct_events`.
+             * @default null
+             */
+            column: ("type" | "page_host" | "page_path" | "page_query" | "page_title" | "referrer" | "referrer_host" | "referrer_type" | "referrer_name" | "channel" | "utm_source" | "utm_medium" | "utm_campaign" | "utm_term" | "utm_content" | "country" | "region" | "city" | "browser" | "browser_version" | "os" | "os_version" | "device_type" | "device_brand" | "locale" | "device_timezone" | "library" | "group_type" | "group_id") | null;
+            /**
+             * Trait
+             * @description Current trait of the person.
+             * @default null
+             */
+            trait: string | string[] | null;
+            /**
+             * Operator
+             * @default is
+             * @enum {string}
+             */
+            operator: "is" | "is_not" | "contains" | "not_contains" | "regex" | "not_regex" | "gt" | "gte" | "lt" | "lte" | "between" | "before" | "after" | "is_set" | "is_not_set";
+            /**
+             * Value
+             * @default null
+             */
+            value: unknown;
+            /**
+             * Session
+             * @description Column of `fct_sessions`, of the event's session.
+             * @default null
+             */
+            session: ("entry_event" | "exit_event" | "entry_host" | "entry_path" | "exit_path" | "channel" | "referrer_type" | "referrer_name" | "utm_source" | "utm_medium" | "utm_campaign" | "country" | "region" | "city" | "browser" | "os" | "device_type" | "duration_ms" | "events" | "views" | "is_bounce") | null;
+            /**
+             * Group Trait
+             * @description Current trait of the event's group, if that is of the `group_type`.
+             * @default null
+             */
+            group_trait: string | string[] | null;
+            /**
+             * Group Type
+             * @description Which kind of group, such as `company`.
+             * @default null
+             */
+            group_type: string | null;
+        };
+        /**
+         * FirstDid
+         * @description Who did something for the first time.
+         */
+        FirstDid: {
+            first_did: components["schemas"]["FirstTime"];
+        };
+        /**
+         * FirstTime
+         * @description What somebody did for the first time within a time up to now.
+         */
+        FirstTime: {
+            /**
+             * Event
+             * @default null
+             */
+            event: string | string[] | null;
+            /**
+             * Where
+             * @default []
+             */
+            where: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+            /** Within */
+            within: string;
+        };
+        /**
+         * Formula
+         * @description A figure over the series, which A, B, C … stand for in their order, such as `A / B * 100`.
+         */
+        Formula: {
+            /** Name */
+            name: string;
+            /** Formula */
+            formula: string;
+        };
+        /**
+         * FunnelBreakdown
+         * @description Whose value counts: that of the first or last step that has one, or of one step.
+         */
+        FunnelBreakdown: {
+            /**
+             * Property
+             * @description Property of the event; a list is the way to a nested one.
+             * @default null
+             */
+            property: string | string[] | null;
+            /**
+             * Column
+             * @description Column of `fct_events`.
+             * @default null
+             */
+            column: ("type" | "page_host" | "page_path" | "page_query" | "page_title" | "referrer" | "referrer_host" | "referrer_type" | "referrer_name" | "channel" | "utm_source" | "utm_medium" | "utm_campaign" | "utm_term" | "utm_content" | "country" | "region" | "city" | "browser" | "browser_version" | "os" | "os_version" | "device_type" | "device_brand" | "locale" | "device_timezone" | "library" | "group_type" | "group_id") | null;
+            /**
+             * Trait
+             * @description Current trait of the person.
+             * @default null
+             */
+            trait: string | string[] | null;
+            /**
+             * Top
+             * @description How many values are told apart.
+             * @default 10
+             */
+            top: number;
+            /**
+             * Attribution
+             * @default first
+             */
+            attribution: ("first" | "last") | number;
+        };
+        /**
+         * FunnelDocument
+         * @description How many persons go through a list of steps; the range selects entries.
+         */
+        FunnelDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "funnel";
+            /** Steps */
+            steps: (components["schemas"]["Step"] | string)[];
+            /**
+             * Window
+             * @default 14d
+             */
+            window: string;
+            /**
+             * Order
+             * @default ordered
+             * @enum {string}
+             */
+            order: "ordered" | "strict" | "unordered";
+            /**
+             * Attempts
+             * @default best
+             * @enum {string}
+             */
+            attempts: "best" | "first";
+            /**
+             * Tie Grace Ms
+             * @default 0
+             */
+            tie_grace_ms: number;
+            /**
+             * Exclude
+             * @default []
+             */
+            exclude: components["schemas"]["Exclusion"][];
+            /**
+             * Hold Constant
+             * @default []
+             */
+            hold_constant: components["schemas"]["Subject"][];
+            /** @default null */
+            breakdown: components["schemas"]["FunnelBreakdown"] | null;
+            /**
+             * Hide Incomplete
+             * @default false
+             */
+            hide_incomplete: boolean;
+        };
+        /**
+         * InOrder
+         * @description What somebody did in order: each step by an event of its own, later than that of the step before it.
+         */
+        InOrder: {
+            /** Steps */
+            steps: (components["schemas"]["Selection"] | string)[];
+            /**
+             * Window
+             * @description How long after the first step the last one may be.
+             * @default null
+             */
+            window: string | null;
+            /**
+             * Within
+             * @default null
+             */
+            within: string | null;
+        };
+        /**
+         * LifecycleDocument
+         * @description Who is new, stays, comes back and is gone, bucket by bucket.
+         */
+        LifecycleDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Interval
+             * @default day
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "lifecycle";
+            /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            events: components["schemas"]["Selection"] | string;
+        };
+        /**
+         * Listed
+         * @description Who is on a list of users; an id that was merged into another user stands for that one.
+         */
+        Listed: {
+            /** Listed */
+            listed: string;
+        };
+        /**
+         * NoneMet
+         * @description Who meets none of the criteria.
+         */
+        NoneMet: {
+            /** None */
+            none: (components["schemas"]["Did"] | components["schemas"]["DidNot"] | components["schemas"]["FirstDid"] | components["schemas"]["DidInOrder"] | components["schemas"]["Listed"] | components["schemas"]["Member"] | components["schemas"]["AllMet"] | components["schemas"]["AnyMet"] | components["schemas"]["NoneMet"] | components["schemas"]["Trait"])[];
+        };
+        /**
+         * NoneOf
+         * @description Holds where none of the conditions holds.
+         */
+        NoneOf: {
+            /** None */
+            none: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+        };
+        /**
+         * PathsDocument
+         * @description Which ways persons take; the range selects sequences by their first event.
+         */
+        PathsDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Interval
+             * @default day
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "paths";
+            /**
+             * Nodes
+             * @description Names of events, or the paths of pages that were viewed.
+             * @default event
+             * @enum {string}
+             */
+            nodes: "event" | "page_path";
+            /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            events: components["schemas"]["Selection"] | string;
+            /**
+             * Exclude
+             * @default []
+             */
+            exclude: (components["schemas"]["Selection"] | string)[];
+            /**
+             * Groups
+             * @description Patterns, as /product/*: a node that one fits is called like the pattern.
+             * @default []
+             */
+            groups: string[];
+            /**
+             * Window
+             * @description How long a sequence may be; left out: it is that of a session.
+             * @default null
+             */
+            window: string | null;
+            /**
+             * Start Point
+             * @default null
+             */
+            start_point: string | null;
+            /**
+             * End Point
+             * @default null
+             */
+            end_point: string | null;
+            /**
+             * Max Steps
+             * @default 5
+             */
+            max_steps: number;
+            /**
+             * Min Sequences
+             * @default 1
+             */
+            min_sequences: number;
+        };
+        /**
+         * PersonDocument
+         * @description One person, by exactly one id, with traits, ids and latest events.
+         */
+        PersonDocument: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "person";
+            /**
+             * Person Number
+             * @default null
+             */
+            person_number: number | null;
+            /**
+             * User Id
+             * @description One that was merged into another user is that one.
+             * @default null
+             */
+            user_id: string | null;
+            /**
+             * Anonymous Id
+             * @description Of a device: the user to whom it was linked last, or the anonymous person.
+             * @default null
+             */
+            anonymous_id: string | null;
+            /**
+             * Events
+             * @description How many of the latest events.
+             * @default 20
+             */
+            events: number;
+        };
+        /**
+         * PersonsDocument
+         * @description Persons as the latest refresh knows them, who was seen last first.
+         */
+        PersonsDocument: {
+            /**
+             * Limit
+             * @description Most rows to return.
+             * @default 100
+             */
+            limit: number;
+            /**
+             * After
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "persons";
+            /**
+             * Who
+             * @description Criteria of a cohort that all have to be met.
+             * @default []
+             */
+            who: (components["schemas"]["Did"] | components["schemas"]["DidNot"] | components["schemas"]["FirstDid"] | components["schemas"]["DidInOrder"] | components["schemas"]["Listed"] | components["schemas"]["Member"] | components["schemas"]["AllMet"] | components["schemas"]["AnyMet"] | components["schemas"]["NoneMet"] | components["schemas"]["Trait"])[];
+            /**
+             * Search
+             * @description Part of the person's id, whatever the case.
+             * @default null
+             */
+            search: string | null;
+        };
+        /**
+         * PropertyValuesDocument
+         * @description The values of a property or column among the events of the range, or of a trait among all persons.
+         */
+        PropertyValuesDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Property
+             * @description Property of the event; a list is the way to a nested one.
+             * @default null
+             */
+            property: string | string[] | null;
+            /**
+             * Column
+             * @description Column of `fct_events`.
+             * @default null
+             */
+            column: ("type" | "page_host" | "page_path" | "page_query" | "page_title" | "referrer" | "referrer_host" | "referrer_type" | "referrer_name" | "channel" | "utm_source" | "utm_medium" | "utm_campaign" | "utm_term" | "utm_content" | "country" | "region" | "city" | "browser" | "browser_version" | "os" | "os_version" | "device_type" | "device_brand" | "locale" | "device_timezone" | "library" | "group_type" | "group_id") | null;
+            /**
+             * Trait
+             * @description Current trait of the person.
+             * @default null
+             */
+            trait: string | string[] | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "property_values";
+            /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            events: components["schemas"]["Selection"] | string;
+            /**
+             * Search
+             * @description Part of the value, whatever the case.
+             * @default null
+             */
+            search: string | null;
+            /**
+             * Limit
+             * @description Most values to return.
+             * @default 100
+             */
+            limit: number;
+        };
+        /**
+         * RetentionDocument
+         * @description Who comes back; the range selects entries.
+         */
+        RetentionDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "retention";
+            /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            start: components["schemas"]["Selection"] | string;
+            /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            returning: components["schemas"]["Selection"] | string;
+            /**
+             * Period
+             * @default week
+             * @enum {string}
+             */
+            period: "hour" | "day" | "week" | "month";
+            /**
+             * Periods
+             * @default 12
+             */
+            periods: number;
+            /**
+             * Cohort
+             * @default first_time
+             * @enum {string}
+             */
+            cohort: "first_time" | "recurring";
+            /**
+             * Clock
+             * @default calendar
+             * @enum {string}
+             */
+            clock: "calendar" | "rolling";
+            /**
+             * Return Rule
+             * @default on
+             * @enum {string}
+             */
+            return_rule: "on" | "on_or_after" | "brackets";
+            /**
+             * Brackets
+             * @default []
+             */
+            brackets: [
+                number,
+                number
+            ][];
+            /** @default null */
+            breakdown: components["schemas"]["Breakdown"] | null;
+        };
+        /**
+         * RevenueDocument
+         * @description What came in, from how many.
+         */
+        RevenueDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Interval
+             * @default day
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "revenue";
+            /** @description Which events are orders: several may tell of the same money. */
+            orders: components["schemas"]["Selection"] | string;
+            /**
+             * @description Left out: what clients are known to send.
+             * @default null
+             */
+            amount: components["schemas"]["Subject"] | null;
+            /**
+             * @description Left out: what clients are known to send.
+             * @default null
+             */
+            currency: components["schemas"]["Subject"] | null;
+            /**
+             * Default Currency
+             * @description Of an order that names none.
+             * @default null
+             */
+            default_currency: string | null;
+            /**
+             * In Currency
+             * @description Left out: each currency apart.
+             * @default null
+             */
+            in_currency: string | null;
+            /**
+             * Where
+             * @default []
+             */
+            where: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+            /**
+             * Breakdown
+             * @default []
+             */
+            breakdown: components["schemas"]["Subject"][];
+            /**
+             * Top
+             * @description How many values are told apart.
+             * @default 10
+             */
+            top: number;
+            /**
+             * Total
+             * @description One row for the whole range, in place of one for each bucket of it.
+             * @default false
+             */
+            total: boolean;
+            /**
+             * Compare
+             * @description Also the period of the same length right before the range.
+             * @default null
+             */
+            compare: "previous" | null;
+        };
+        /**
+         * Selection
+         * @description Which events: one name or any of several (none is any event), and conditions that all have to hold.
+         */
+        Selection: {
+            /**
+             * Event
+             * @default null
+             */
+            event: string | string[] | null;
+            /**
+             * Where
+             * @default []
+             */
+            where: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+        };
+        /**
+         * Series
+         * @description One line of a trend.
+         */
+        Series: {
+            /**
+             * Event
+             * @default null
+             */
+            event: string | string[] | null;
+            /**
+             * Where
+             * @default []
+             */
+            where: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+            /** Name */
+            name: string;
+            /**
+             * Measure
+             * @default events
+             * @enum {string}
+             */
+            measure: "events" | "persons" | "sessions" | "sum" | "avg" | "min" | "max" | "median" | "p90" | "p95" | "p99" | "events_per_person" | "sum_per_person";
+            /**
+             * @description The number that is measured.
+             * @default null
+             */
+            of: components["schemas"]["Subject"] | null;
+            /**
+             * Trailing
+             * @description Each bucket measures the last so many, itself included.
+             * @default 1
+             */
+            trailing: number;
+        };
+        /**
+         * Step
+         * @description A step of a funnel; a name alone is short for `{event: name}`.
+         */
+        Step: {
+            /**
+             * Event
+             * @default null
+             */
+            event: string | string[] | null;
+            /**
+             * Where
+             * @default []
+             */
+            where: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+            /**
+             * Name
+             * @description What the step is called in the mart.
+             * @default null
+             */
+            name: string | null;
+        };
+        /**
+         * StickinessDocument
+         * @description In how many of the buckets persons were active.
+         */
+        StickinessDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Interval
+             * @default day
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "stickiness";
+            /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            events: components["schemas"]["Selection"] | string;
+        };
+        /**
+         * Subject
+         * @description What is looked at: exactly one of a property of the event, a column of `fct_events`, a trait of the person.
+         */
+        Subject: {
+            /**
+             * Property
+             * @description Property of the event; a list is the way to a nested one.
+             * @default null
+             */
+            property: string | string[] | null;
+            /**
+             * Column
+             * @description Column of `fct_events`.
+             * @default null
+             */
+            column: ("type" | "page_host" | "page_path" | "page_query" | "page_title" | "referrer" | "referrer_host" | "referrer_type" | "referrer_name" | "channel" | "utm_source" | "utm_medium" | "utm_campaign" | "utm_term" | "utm_content" | "country" | "region" | "city" | "browser" | "browser_version" | "os" | "os_version" | "device_type" | "device_brand" | "locale" | "device_timezone" | "library" | "group_type" | "group_id") | null;
+            /**
+             * Trait
+             * @description Current trait of the person.
+             * @default null
+             */
+            trait: string | string[] | null;
+        };
+        /**
+         * Trait
+         * @description A condition on a trait of the person.
+         */
+        Trait: {
+            /**
+             * Property
+             * @description Property of the event; a list is the way to a nested one.
+             * @default null
+             */
+            property: string | string[] | null;
+            /**
+             * Column
+             * @description Column of `fct_events`.
+             * @default null
+             */
+            column: ("type" | "page_host" | "page_path" | "page_query" | "page_title" | "referrer" | "referrer_host" | "referrer_type" | "referrer_name" | "channel" | "utm_source" | "utm_medium" | "utm_campaign" | "utm_term" | "utm_content" | "country" | "region" | "city" | "browser" | "browser_version" | "os" | "os_version" | "device_type" | "device_brand" | "locale" | "device_timezone" | "library" | "group_type" | "group_id") | null;
+            /**
+             * Trait
+             * @description Current trait of the person.
+             * @default null
+             */
+            trait: string | string[] | null;
+            /**
+             * Operator
+             * @default is
+             * @enum {string}
+             */
+            operator: "is" | "is_not" | "contains" | "not_contains" | "regex" | "not_regex" | "gt" | "gte" | "lt" | "lte" | "between" | "before" | "after" | "is_set" | "is_not_set";
+            /**
+             * Value
+             * @default null
+             */
+            value: unknown;
+            /**
+             * Session
+             * @description Column of `fct_sessions`, of the event's session.
+             * @default null
+             */
+            session: ("entry_event" | "exit_event" | "entry_host" | "entry_path" | "exit_path" | "channel" | "referrer_type" | "referrer_name" | "utm_source" | "utm_medium" | "utm_campaign" | "country" | "region" | "city" | "browser" | "os" | "device_type" | "duration_ms" | "events" | "views" | "is_bounce") | null;
+            /**
+             * Group Trait
+             * @description Current trait of the event's group, if that is of the `group_type`.
+             * @default null
+             */
+            group_trait: string | string[] | null;
+            /**
+             * Group Type
+             * @description Which kind of group, such as `company`.
+             * @default null
+             */
+            group_type: string | null;
+        };
+        /**
+         * TrendDocument
+         * @description Series over time.
+         */
+        TrendDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Interval
+             * @default day
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "trend";
+            /** Series */
+            series: components["schemas"]["Series"][];
+            /**
+             * Formulas
+             * @default []
+             */
+            formulas: components["schemas"]["Formula"][];
+            /**
+             * Breakdown
+             * @default []
+             */
+            breakdown: components["schemas"]["Subject"][];
+            /**
+             * Top
+             * @description How many values are told apart.
+             * @default 10
+             */
+            top: number;
+            /**
+             * Total
+             * @description One row for the whole range, in place of one for each bucket of it.
+             * @default false
+             */
+            total: boolean;
+            /**
+             * Compare
+             * @description Also the period of the same length right before the range.
+             * @default null
+             */
+            compare: "previous" | null;
+            /**
+             * Moving Average
+             * @description Each bucket is the average of the last so many.
+             * @default null
+             */
+            moving_average: number | null;
+            /**
+             * Cumulative
+             * @description Each bucket measures all from the first one on.
+             * @default false
+             */
+            cumulative: boolean;
+        };
+        /**
+         * WebDocument
+         * @description Who came, from where, and what they looked at.
+         */
+        WebDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Interval
+             * @default day
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "web";
+            /**
+             * Breakdown
+             * @default []
+             */
+            breakdown: ("channel" | "referrer_type" | "referrer_name" | "utm_source" | "utm_medium" | "utm_campaign" | "country" | "region" | "city" | "browser" | "os" | "device_type" | "entry_host" | "entry_path" | "exit_path" | "page_host" | "page_path")[];
+            /**
+             * Top
+             * @description How many values are told apart.
+             * @default 10
+             */
+            top: number;
+            /**
+             * Where
+             * @default []
+             */
+            where: (components["schemas"]["Filter"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | components["schemas"]["NoneOf"] | components["schemas"]["Member"])[];
+            /**
+             * Total
+             * @description One row for the whole range, in place of one for each bucket of it.
+             * @default false
+             */
+            total: boolean;
+            /**
+             * Compare
+             * @description Also the period of the same length right before the range.
+             * @default null
+             */
+            compare: "previous" | null;
+        };
+        QueryDocument: components["schemas"]["TrendDocument"] | components["schemas"]["FunnelDocument"] | components["schemas"]["RetentionDocument"] | components["schemas"]["LifecycleDocument"] | components["schemas"]["StickinessDocument"] | components["schemas"]["PathsDocument"] | components["schemas"]["WebDocument"] | components["schemas"]["RevenueDocument"] | components["schemas"]["EventsDocument"] | components["schemas"]["PersonsDocument"] | components["schemas"]["PersonDocument"] | components["schemas"]["PropertyValuesDocument"] | components["schemas"]["CohortDocument"];
     };
     responses: never;
     parameters: never;
@@ -6721,7 +8903,8 @@ export interface operations {
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
                      *         "read_rows": 31106,
-                     *         "read_bytes": 1493088
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
                      *       }
                      *     }
                      */
@@ -6860,7 +9043,8 @@ export interface operations {
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
                      *         "read_rows": 9146,
-                     *         "read_bytes": 439008
+                     *         "read_bytes": 439008,
+                     *         "plan": null
                      *       }
                      *     }
                      */
@@ -7004,7 +9188,8 @@ export interface operations {
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
                      *         "read_rows": 31106,
-                     *         "read_bytes": 1493088
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
                      *       }
                      *     }
                      */
@@ -7165,7 +9350,8 @@ export interface operations {
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
                      *         "read_rows": 31106,
-                     *         "read_bytes": 1493088
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
                      *       }
                      *     }
                      */
@@ -7403,7 +9589,8 @@ export interface operations {
                      *         "elapsed_ms": 18.4,
                      *         "cached": false,
                      *         "read_rows": 2,
-                     *         "read_bytes": 96
+                     *         "read_bytes": 96,
+                     *         "plan": null
                      *       }
                      *     }
                      */
@@ -7438,6 +9625,98 @@ export interface operations {
                 };
             };
             /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query: {
+        parameters: {
+            query?: {
+                /** @description Also return ClickHouse's plan of the statement. */
+                explain?: boolean;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryDocument"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document does not fit, or the query needs more than one query may use */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -151,9 +151,10 @@ function Details({ meta, timezone }: { meta: Meta; timezone: string }) {
 }
 
 /** The first values of a list, and how many more there are: the API's answer has all of them. */
-function listed(values: readonly (string | number)[]): string {
+function listed(values: readonly (string | number | number[])[]): string {
   const rest = values.length - SHOWN;
-  return rest > 0 ? `${values.slice(0, SHOWN).join(", ")} … ${rest} more` : values.join(", ");
+  const shown = values.slice(0, SHOWN).map((value) => (Array.isArray(value) ? `[${value.join(", ")}]` : value));
+  return rest > 0 ? `${shown.join(", ")} … ${rest} more` : shown.join(", ");
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

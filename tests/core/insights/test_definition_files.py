@@ -77,7 +77,7 @@ def test_the_examples_in_the_documentation_can_be_read(tmp_path: Path) -> None:
         ("kind: funnel\ndescription: d\nsteps:\n  - a\n  - evnt: b\n", "5: steps.1.evnt: there is no such key here"),
         (
             TEXT_FOR_A_NUMBER,
-            "6: steps.1.where.0: gt wants a number, not 'much'",
+            "6: steps.1.where.0.value: gt wants a number, not 'much'",
         ),
         ("kind: funnel\ndescription: d\nsteps: [a]\n", "3: steps: there have to be at least 2"),
         ("kind: funnel\nsteps: [a, b]\n", "1: description: it has to be there"),
@@ -159,7 +159,11 @@ def test_what_is_wrong_with_a_criterion_is_named_too(tmp_path: Path, who: str, e
         ("revenue", "orders: a\ncurrency: {trait: unit}", "4: currency: it has to be a property of the event"),
         ("revenue", "orders: a\ndefault_currency: eur", "4: default_currency: string should match pattern"),
         ("revenue", "orders: a\nin_currency: €", "4: in_currency: string should match pattern"),
-        ("revenue", "orders: a\nwhere: [{property: p, operator: gt, value: much}]", "4: where.0: gt wants a number"),
+        (
+            "revenue",
+            "orders: a\nwhere: [{property: p, operator: gt, value: much}]",
+            "4: where.0.value: gt wants a number",
+        ),
         ("revenue", "orders: a\nbreakdown: [{column: plan}]", "4: breakdown.0.column: input should be 'type'"),
     ],
 )

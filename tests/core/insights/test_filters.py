@@ -10,8 +10,8 @@ from clickhouse_connect.driver.client import Client
 from pydantic import TypeAdapter, ValidationError
 
 from core import warehouse
-from core.insights.binding import Placeholders, literal
-from core.insights.filters import Condition, Scope
+from core.insights.binding import Placeholders, Scope, literal
+from core.insights.filters import Condition
 from runtime.instance import Instance
 
 CONDITIONS: TypeAdapter[Any] = TypeAdapter(Condition)
@@ -124,15 +124,20 @@ def test_conditions_are_joined(events: tuple[Client, str]) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"value": "x"}, "exactly one of property, column and trait"),
-        ({"property": "p", "column": "country", "value": "x"}, "exactly one of property, column and trait"),
+        ({"value": "x"}, "exactly one of property, column, trait, session and group_trait"),
+        ({"group_trait": "p", "value": "x"}, "group_trait and group_type belong together"),
+        ({"property": "p", "group_type": "team", "value": "x"}, "group_trait and group_type belong together"),
+        (
+            {"property": "p", "column": "country", "value": "x"},
+            "exactly one of property, column, trait, session and group_trait",
+        ),
         ({"property": "p"}, "is wants"),
         ({"property": "p", "value": ""}, "is wants"),
         ({"property": "p", "value": []}, "is wants"),
         ({"property": "p", "operator": "gt", "value": "much"}, "gt wants a number"),
         ({"property": "p", "operator": "between", "value": [3, 1]}, "between wants two numbers"),
         ({"property": "p", "operator": "regex", "value": "("}, "regex wants a regular expression of RE2"),
-        ({"property": "p", "operator": "after", "value": "yesterday"}, "after wants a date"),
+        ({"property": "p", "operator": "after", "value": "a week ago"}, "after wants a date"),
         ({"property": "p", "operator": "is_set", "value": 1}, "is_set takes no value"),
         ({"property": "p", "operator": "like", "value": "x"}, "Input should be 'is'"),
         ({"column": "password", "value": "x"}, "Input should be 'type'"),

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from core.insights.binding import literal
+from core.insights.definitions import WebDefinition
 from core.insights.files import scan_definitions
 from core.insights.lists import LISTS
 from core.insights.marts import DEFINITIONS, MODELS, read_project, render_mart, unwritten, write_marts
-from core.insights.reports import WebDefinition
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
 ODD = 'it\'s "odd" {{ project }} {% raw %} -- \\ \\n %} 💶'

@@ -1,0 +1,118 @@
+"""Statements over the modelled tables and over what landed since: SQL of the shared macros, and the values for it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from api.insights.macros import Argument, InsightMacros
+from api.insights.moments import literal
+from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql
+
+PROJECT = "{project_id:UInt32}"
+START = "{start:DateTime64(3, 'UTC')}"
+END = "{end:DateTime64(3, 'UTC')}"
+TIMEZONE = "{timezone:String}"
+WEEK_START = "{week_start:UInt8}"
+NOW = "{now:DateTime64(3, 'UTC')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with placeholders, the values for them (the project's id aside), and the tables that it reads."""
+
+    sql: str
+    parameters: dict[str, Any]
+    sources: tuple[str, ...]
+    unmodelled: Unmodelled | None = None
+    """The events beside the modelled ones that it reads: no table of either may change while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Half-open range of UTC instants, the zone in which it is cut and the ISO weekday on which weeks begin."""
+
+    start: datetime
+    end: datetime
+    timezone: str
+    week_start: int
+    days: tuple[date, date] | None = None
+    """The same range as days of the calendar, `[first, end)`, where the rollups have its days."""
+    unmodelled: Unmodelled | None = None
+    """The project's events that count beside the modelled ones."""
+
+    def holds_whole(self, interval: str) -> bool:
+        """Say whether the rollups can answer by this interval: whole days, weeks or months of the calendar."""
+        if self.days is None:
+            return False
+        if interval == "week":
+            return all(day.isoweekday() == self.week_start for day in self.days)
+        return interval != "month" or all(day.day == 1 for day in self.days)
+
+    def range_parameters(self) -> dict[str, Any]:
+        """Return the bound values as ClickHouse reads them: UTC, milliseconds."""
+        return {"start": literal(self.start), "end": literal(self.end)}
+
+    def calendar_parameters(self) -> dict[str, Any]:
+        """Return the range and how the project cuts it into days and weeks."""
+        return self.range_parameters() | {"timezone": self.timezone, "week_start": self.week_start}
+
+    def unmodelled_parameters(self) -> dict[str, Any]:
+        """Return what a statement binds that reads events which are not modelled yet; empty without any."""
+        if self.unmodelled is None:
+            return {}
+        return self.unmodelled.parameters() | {"timezone": self.timezone}
+
+
+class Statements:
+    """Makes statements of macros over the tables of one database, with the events in them that landed since."""
+
+    def __init__(self, macros: InsightMacros, database: str, unmodelled: UnmodelledSql) -> None:
+        self._macros = macros
+        self._unmodelled = unmodelled
+        self._database = database
+
+    def table(self, name: str) -> str:
+        """Return a modelled table as SQL names it."""
+        return f"{self._database}.{name}"
+
+    def render(self, macro: str, **arguments: Argument) -> str:
+        """Return the SQL of one macro, for use in another one's."""
+        return self._macros.render(macro, **arguments)
+
+    def events(self, window: Window) -> str:
+        """Return the events, with those that are not modelled yet."""
+        return self.table("fct_events") if window.unmodelled is None else self._unmodelled.events(window.unmodelled)
+
+    def rollup(self, window: Window, name: str) -> str:
+        """Return a rollup of events, with those in it that are not modelled yet."""
+        if window.unmodelled is None:
+            return self.table(name)
+        moment = "hour_at" if name == "agg_events_hourly" else "event_date"
+        return self._unmodelled.rollup(
+            window.unmodelled, self.table(name), moment, has_events=name != "agg_persons_daily"
+        )
+
+    def activity_of_days(
+        self, window: Window, name: str, interval: str, condition: str, start: str | None = None
+    ) -> str:
+        """Return the activity by interval that a rollup by day knows."""
+        return self.render(
+            "insights_activity_of_days",
+            relation=self.rollup(window, name),
+            project=PROJECT,
+            condition=condition,
+            interval=interval,
+            timezone=TIMEZONE,
+            start=start,
+            week_start=WEEK_START,
+        )
+
+    def statement(
+        self, macro: str, window: Window, parameters: dict[str, Any], sources: tuple[str, ...], **arguments: Argument
+    ) -> Statement:
+        """Return the statement of a macro; `sources` are the tables that its arguments name."""
+        sql = self.render(macro, **arguments)
+        if window.unmodelled is not None:
+            sources = (*sources, self._unmodelled.landing)
+        bound = parameters | window.unmodelled_parameters()
+        return Statement(sql, bound, tuple(dict.fromkeys(sources)), window.unmodelled)

@@ -1,0 +1,1 @@
+"""Typed query documents: one question of any kind, asked ad hoc."""

@@ -1,0 +1,78 @@
+"""A statement in the making, for one query document."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from api.insights.macros import Argument
+from api.insights.moments import literal
+from api.insights.statements import END, NOW, PROJECT, START, TIMEZONE, Statement, Statements, Window
+from api.queries.reading import invalid_document
+from core.insights.arguments import wants_traits
+from core.insights.binding import Placeholders, Scope
+from core.insights.faults import Fault
+from core.insights.filters import Subject
+
+# What a model has as a number of its own text.
+_NUMBERS = {
+    "window_ms": "UInt64",
+    "tie_grace_ms": "UInt32",
+    "top": "UInt32",
+    "periods": "UInt16",
+    "brackets": "Array(Array(UInt16))",
+    "max_steps": "UInt32",
+    "min_sequences": "UInt64",
+}
+# ClickHouse reads 256 KiB of a statement.
+_LONGEST = 200_000
+
+
+class Making:
+    """A statement in the making: what it binds, and the tables that it names."""
+
+    def __init__(self, statements: Statements, window: Window, now: datetime) -> None:
+        self.window = window
+        self.now = now
+        self.statements = statements
+        self.bind = Placeholders()
+        self.sources: list[str] = []
+        self.scope = Scope(bind=self.bind, relation=self.table, project=PROJECT, now=NOW, timezone=TIMEZONE)
+
+    def table(self, name: str) -> str:
+        """Return a modelled table, which the statement reads."""
+        table = self.statements.table(name)
+        self.sources.append(table)
+        return table
+
+    def events(self, *told_apart_by: Subject | None) -> str:
+        """Return the events, with those that are not modelled yet; beside their persons' traits where these tell."""
+        events = self.table("fct_events")
+        if not wants_traits(*told_apart_by):
+            return self.statements.events(self.window)
+        of_project = f"(select * from {events} where project_id = {PROJECT})"  # noqa: S608 - a table's name
+        persons = f"({self.scope.rows('project_id, person_number, traits', 'dim_persons')})"
+        return self.statements.render("insights_events_with_traits", relation=of_project, persons=persons)
+
+    def rollup(self, name: str) -> str:
+        """Return a rollup, with the events in it that are not modelled yet."""
+        self.table(name)
+        return self.statements.rollup(self.window, name)
+
+    def bound(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments with their numbers bound."""
+        return arguments | {
+            name: self.bind(arguments[name], kind) for name, kind in _NUMBERS.items() if arguments.get(name) is not None
+        }
+
+    def made(self, macro: str, **arguments: Argument) -> Statement:
+        """Return the statement about the range."""
+        return self.made_now(macro, start=START, end=END, **arguments)
+
+    def made_now(self, macro: str, **arguments: Argument) -> Statement:
+        """Return the statement of a macro that has no range, with those values alone that it names."""
+        known = self.window.calendar_parameters() | {"now": literal(self.now)} | self.bind.parameters
+        made = self.statements.statement(macro, self.window, {}, tuple(self.sources), **arguments)
+        if len(made.sql) > _LONGEST:
+            raise invalid_document(Fault((), "its statement would be too long: ask for less at once", "too_large"))
+        named = {name: value for name, value in known.items() if f"{{{name}:" in made.sql}
+        return replace(made, parameters=made.parameters | named)

@@ -1,0 +1,252 @@
+"""Answers to query documents: the range, the statement, its rows, and the figures made of them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from api.insights.answers import Answers, Invalid, check_buckets, whole_days
+from api.insights.defined import DefinedInsights
+from api.insights.figures import quarter_hour
+from api.insights.results import Computed
+from api.insights.schemas import Meta
+from api.insights.statements import Statement, Window
+from api.queries import figures, rows
+from api.queries.answers import (
+    Answer,
+    CohortAnswer,
+    EventsAnswer,
+    FunnelAnswer,
+    LifecycleAnswer,
+    PathsAnswer,
+    PersonAnswer,
+    PersonsAnswer,
+    PropertyValuesAnswer,
+    RetentionAnswer,
+    RevenueAnswer,
+    StickinessAnswer,
+    TrendAnswer,
+    WebAnswer,
+)
+from api.queries.documents import (
+    CohortDocument,
+    EventsDocument,
+    FunnelDocument,
+    InsightDocument,
+    LifecycleDocument,
+    ListDocument,
+    PathsDocument,
+    PersonDocument,
+    PersonsDocument,
+    PropertyValuesDocument,
+    Ranged,
+    RetentionDocument,
+    RevenueDocument,
+    StickinessDocument,
+    TrendDocument,
+    WebDocument,
+)
+from api.queries.list_statements import ListSql
+from api.queries.ranges import ends_of
+from api.queries.reading import ReadDocument, invalid_document
+from api.queries.statements import QuerySql
+from api.settings import ApiSettings
+from core.clock import utc_now
+from core.insights.cohorts import lists_in
+from core.insights.faults import Fault, Place
+from core.insights.filters import cohorts_in
+from core.metadata import Project
+from core.problem import InvalidRequestError
+
+_Ranged = TypeVar("_Ranged", bound=Ranged)
+_Asked = TypeVar("_Asked")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The rows that answer a document, and how it was understood."""
+
+    rows: list[dict[str, Any]]
+    meta: Meta
+    window: Window
+    now: datetime
+
+
+class Queries:
+    """Answers one project's query documents."""
+
+    def __init__(
+        self, settings: ApiSettings, answers: Answers, sql: QuerySql, lists: ListSql, defined: DefinedInsights
+    ) -> None:
+        self._settings = settings
+        self._answers = answers
+        self._sql = sql
+        self._lists = lists
+        self._defined = defined
+
+    async def answer(self, project: Project, read: ReadDocument, *, explain: bool) -> Answer:
+        """Return the answer to a document, with the plan of its statement if that is asked for.
+
+        Raises `InvalidRequestError` for a range that makes no sense, and a cohort or list that there is not.
+        """
+        self._check_names(project, read)
+        asked = read.document
+        if isinstance(asked, ListDocument):
+            return await self._list(project, asked, explain=explain)
+        return await self._insight(project, asked, explain=explain)
+
+    async def _insight(self, project: Project, asked: InsightDocument, *, explain: bool) -> Answer:
+        find = partial(self._find, project, explain=explain)
+        match asked:
+            case TrendDocument():
+                found = await find(asked, self._sql.trend, None if asked.total else asked.interval)
+                data = figures.trend_data(found.rows, asked, found.window, found.now)
+                answer = TrendAnswer(kind=asked.kind, data=data, meta=found.meta)
+            case FunnelDocument():
+                found = await find(asked, self._sql.funnel)
+                answer = FunnelAnswer(kind=asked.kind, data=figures.funnel_data(found.rows, asked), meta=found.meta)
+            case RetentionDocument():
+                found = await find(asked, self._sql.retention, asked.period)
+                data = figures.retention_data(found.rows, asked, found.window)
+                answer = RetentionAnswer(kind=asked.kind, data=data, meta=found.meta)
+            case LifecycleDocument():
+                found = await find(asked, self._sql.lifecycle, asked.interval)
+                data = figures.lifecycle_data(found.rows, asked, found.window)
+                answer = LifecycleAnswer(kind=asked.kind, data=data, meta=found.meta)
+            case StickinessDocument():
+                found = await find(asked, self._sql.stickiness, asked.interval)
+                data = figures.stickiness_data(found.rows, asked, found.window)
+                answer = StickinessAnswer(kind=asked.kind, data=data, meta=found.meta)
+            case PathsDocument():
+                found = await find(asked, self._sql.paths)
+                answer = PathsAnswer(kind=asked.kind, data=figures.paths_data(found.rows), meta=found.meta)
+            case WebDocument():
+                found = await find(asked, self._sql.web, None if asked.total else asked.interval)
+                data = figures.web_data(found.rows, asked, found.window, found.now)
+                answer = WebAnswer(kind=asked.kind, data=data, meta=found.meta)
+            case RevenueDocument():
+                found = await find(asked, self._sql.revenue, None if asked.total else asked.interval)
+                data = figures.revenue_data(found.rows, asked, found.window, found.now)
+                answer = RevenueAnswer(kind=asked.kind, data=data, meta=found.meta)
+        return answer
+
+    async def _list(self, project: Project, asked: ListDocument, *, explain: bool) -> Answer:
+        find = partial(self._find, project, explain=explain)
+        find_now = partial(self._find_now, project, explain=explain)
+        match asked:
+            case EventsDocument():
+                found = await find(asked, self._lists.events)
+                answer = EventsAnswer(kind=asked.kind, data=rows.events_data(found.rows, asked), meta=found.meta)
+            case PersonsDocument():
+                found = await find_now(asked, self._lists.persons)
+                answer = PersonsAnswer(kind=asked.kind, data=rows.persons_data(found.rows, asked), meta=found.meta)
+            case CohortDocument():
+                found = await find_now(asked, self._lists.persons)
+                answer = CohortAnswer(kind=asked.kind, data=rows.persons_data(found.rows, asked), meta=found.meta)
+            case PersonDocument():
+                found = await find_now(asked, self._lists.person)
+                answer = PersonAnswer(kind=asked.kind, data=rows.person_data(found.rows), meta=found.meta)
+            case PropertyValuesDocument():
+                ask = find if asked.trait is None else find_now
+                found = await ask(asked, self._lists.property_values)
+                data = rows.property_values_data(found.rows, asked)
+                answer = PropertyValuesAnswer(kind=asked.kind, data=data, meta=found.meta)
+        return answer
+
+    async def _find(
+        self,
+        project: Project,
+        asked: _Ranged,
+        make: Callable[[Window, _Ranged, datetime], Statement],
+        interval: str | None = None,
+        *,
+        explain: bool,
+    ) -> _Found:
+        """Ask the statement of a document about its range, which may hold so many buckets of the interval."""
+        now = _minute(utc_now())
+        first, last = ends_of(asked, project, now)
+        invalid = _invalid_of(asked)
+        window = await self._answers.window(project, first, last, invalid)
+        if interval is not None:
+            check_buckets(window, interval, self._settings.max_buckets, invalid)
+            # Buckets end on a quarter of an hour in every zone, and equal questions stay equal for that long.
+            now = quarter_hour(now)
+        computed, meta = await self._answers.ask(
+            project, window, lambda span: make(span, asked, now), whole_days(first, last)
+        )
+        return await self._found(project, computed, meta, window, now, explain=explain)
+
+    async def _find_now(
+        self,
+        project: Project,
+        asked: _Asked,
+        make: Callable[[Window, _Asked, datetime], Statement],
+        *,
+        explain: bool,
+    ) -> _Found:
+        """Ask the statement of a document about persons as the latest refresh knows them."""
+        now = _minute(utc_now())
+        window = Window(now, now, project.timezone, project.week_start)
+        computed, meta = await self._answers.read(project, make(window, asked, now))
+        return await self._found(project, computed, meta, window, now, explain=explain)
+
+    async def _found(
+        self, project: Project, computed: Computed, meta: Meta, window: Window, now: datetime, *, explain: bool
+    ) -> _Found:
+        if explain:
+            meta = meta.model_copy(update={"plan": await self._answers.plan(project, computed.statement)})
+        return _Found(computed.rows, meta, window, now)
+
+    def _check_names(self, project: Project, read: ReadDocument) -> None:
+        """Refuse a document that names a cohort which is not defined for the project, or a list that there is not."""
+        cohorts, lists = cohorts_in(read.document), lists_in(read.document)
+        if cohorts:
+            defined = self._defined.of_project(project.id)
+            cohorts -= {each.name for each in defined if each.definition.kind == "cohort"}
+        if lists:
+            lists -= self._defined.lists()
+        faults = [
+            *(
+                Fault(place, f"no cohort {name} is defined for this project", "cohort_not_found")
+                for place, name in _named(read.sent, "cohort", cohorts)
+            ),
+            *(
+                Fault(place, f"there is no list {name}", "list_not_found")
+                for place, name in _named(read.sent, "listed", lists)
+            ),
+        ]
+        if faults:
+            raise invalid_document(*faults)
+
+
+def _minute(instant: datetime) -> datetime:
+    """Cut to the minute, so that equal questions stay equal for that long."""
+    return instant.replace(second=0, microsecond=0)
+
+
+def _named(sent: Any, key: str, names: set[str], place: Place = ()) -> list[tuple[Place, str]]:
+    """Return where in a document a key gives one of some names."""
+    found: list[tuple[Place, str]] = []
+    items: Iterable[tuple[str | int, Any]] = ()
+    if names and isinstance(sent, dict):
+        items = cast("dict[str, Any]", sent).items()
+    elif names and isinstance(sent, list):
+        items = enumerate(cast("list[Any]", sent))
+    for part, item in items:
+        if part == key and isinstance(item, str) and item in names:
+            found.append(((*place, part), item))
+        found += _named(item, key, names, (*place, part))
+    return found
+
+
+def _invalid_of(asked: Ranged) -> Invalid:
+    """Return what makes the error for the range of a document, at the key that says it."""
+
+    def invalid(name: str, message: str) -> InvalidRequestError:
+        key = "last" if asked.last is not None else name
+        if key == "interval" and isinstance(asked, RetentionDocument):
+            key = "period"
+        return invalid_document(Fault((key,), message, "value_error"))
+
+    return invalid

@@ -1,0 +1,209 @@
+"""The one place where a query document becomes SQL: the arguments that a file's model has, with bound placeholders."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from api.insights.macros import Argument
+from api.insights.statements import END, NOW, PROJECT, START, TIMEZONE, WEEK_START, Statement, Statements, Window
+from api.queries.documents import (
+    FunnelDocument,
+    LifecycleDocument,
+    PathsDocument,
+    RetentionDocument,
+    RevenueDocument,
+    StickinessDocument,
+    TrendDocument,
+    WebDocument,
+)
+from api.queries.making import Making
+from core.insights.arguments import (
+    activity_is_of_days,
+    activity_rollup,
+    funnel_arguments,
+    paths_arguments,
+    retention_arguments,
+    retention_is_of_days,
+    revenue_arguments,
+    text_of,
+    trend_arguments,
+)
+from core.insights.binding import Scope
+from core.insights.filters import Subject, conjunction, parts_of
+from core.insights.selections import Selection
+
+_CALENDAR: dict[str, Argument] = {"timezone": TIMEZONE, "week_start": WEEK_START}
+_ROLLED_MEASURES = {"events", "persons", "events_per_person"}
+
+
+class QuerySql:
+    """Renders query documents over the modelled tables, and over what landed since where these events say enough.
+
+    What the rollups know exactly is asked of them. Rows are those of the macro that each kind has.
+    """
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def trend(self, window: Window, asked: TrendDocument, now: datetime) -> Statement:
+        """Rows of `insights_trends`."""
+        is_of_sessions = any(each.measure == "sessions" for each in asked.series)
+        making = self._making(window, now, knows_landed=not is_of_sessions and _is_of_names(asked))
+        is_rolled = (
+            window.days is not None
+            and (asked.interval != "hour" or asked.total)
+            and all(each.measure in _ROLLED_MEASURES for each in asked.series)
+            and not any(each.where for each in asked.series)
+            and not asked.breakdown
+        )
+        relation = (
+            making.rollup(activity_rollup(*asked.series))
+            if is_rolled
+            else making.events(*asked.breakdown, *(each.of for each in asked.series))
+        )
+        return making.made(
+            "insights_trends",
+            project=PROJECT,
+            relation=relation,
+            **making.bound(trend_arguments(asked, making.scope)),
+            interval="total" if asked.total else asked.interval,
+            compare=asked.compare,
+            moving_average=asked.moving_average,
+            cumulative=asked.cumulative,
+            rolled=is_rolled,
+            **_CALENDAR,
+        )
+
+    def funnel(self, window: Window, asked: FunnelDocument, now: datetime) -> Statement:
+        """Rows of `insights_funnel`."""
+        making = self._making(window, now, knows_landed=_is_of_names(asked))
+        return making.made(
+            "insights_funnel",
+            project=PROJECT,
+            relation=making.events(*asked.hold_constant, asked.breakdown),
+            **making.bound(funnel_arguments(asked, making.scope)),
+            actor="person_number",
+            now=NOW,
+        )
+
+    def retention(self, window: Window, asked: RetentionDocument, now: datetime) -> Statement:
+        """Rows of `insights_retention`."""
+        making = self._making(window, now, knows_landed=_is_of_names(asked))
+        arguments = making.bound(retention_arguments(asked, making.scope)) | _CALENDAR | {"now": NOW}
+        if not (retention_is_of_days(asked) and window.holds_whole(asked.period)):
+            relation = making.events(asked.breakdown)
+            return making.made("insights_retention", project=PROJECT, relation=relation, **arguments)
+        activities = {
+            name: making.statements.activity_of_days(
+                making.window, _named(making, activity_rollup(selection)), asked.period, condition, start
+            )
+            for name, selection, condition, start in (
+                ("starts", asked.start, str(arguments.pop("start_condition")), None),
+                ("returns", asked.returning, str(arguments.pop("return_condition")), START),
+            )
+        }
+        del arguments["clock"]
+        return making.made("insights_retention_of_activity", **activities, **arguments)
+
+    def lifecycle(self, window: Window, asked: LifecycleDocument, now: datetime) -> Statement:
+        """Rows of `insights_lifecycle`: who is new is told from all that came before."""
+        making = self._making(window, now, knows_landed=_is_of_names(asked))
+        activity = _activity(making, asked, start=None)
+        return making.made("insights_lifecycle", activity=activity, interval=asked.interval, now=NOW, **_CALENDAR)
+
+    def stickiness(self, window: Window, asked: StickinessDocument, now: datetime) -> Statement:
+        """Rows of `insights_stickiness`."""
+        making = self._making(window, now, knows_landed=_is_of_names(asked))
+        activity = _activity(making, asked, start=START)
+        return making.made("insights_stickiness", activity=activity, interval=asked.interval, **_CALENDAR)
+
+    def paths(self, window: Window, asked: PathsDocument, now: datetime) -> Statement:
+        """Rows of `insights_paths`."""
+        knows_landed = asked.nodes == "event" and asked.window is not None and _is_of_names(asked)
+        making = self._making(window, now, knows_landed=knows_landed)
+        arguments = making.bound(paths_arguments(asked, making.scope))
+        if asked.window is None:
+            del arguments["window_ms"]
+        return making.made(
+            "insights_paths",
+            project=PROJECT,
+            relation=making.events(),
+            within="session" if asked.window is None else "window",
+            **arguments,
+        )
+
+    def web(self, window: Window, asked: WebDocument, now: datetime) -> Statement:
+        """Rows of `insights_web`, or of `insights_web_pages` where views are counted."""
+        making = self._making(window, now, knows_landed=False)
+        return making.made(
+            "insights_web_pages" if asked.is_of_views else "insights_web",
+            project=PROJECT,
+            relation=making.table("fct_events" if asked.is_of_views else "fct_sessions"),
+            where=conjunction(asked.where, making.scope),
+            breakdown=list(asked.breakdown),
+            top=making.bind(asked.top, "UInt32"),
+            interval="total" if asked.total else asked.interval,
+            compare=asked.compare,
+            **_CALENDAR,
+        )
+
+    def revenue(self, window: Window, asked: RevenueDocument, now: datetime) -> Statement:
+        """Rows of `insights_revenue`."""
+        making = self._making(window, now, knows_landed=False)
+        return making.made(
+            "insights_revenue",
+            project=PROJECT,
+            relation=making.events(*asked.breakdown),
+            **making.bound(revenue_arguments(asked, making.scope)),
+            amount=self._amount(asked, making.scope),
+            currency=self._currency(asked, making.scope),
+            interval="total" if asked.total else asked.interval,
+            compare=asked.compare,
+            **_CALENDAR,
+        )
+
+    def _amount(self, asked: RevenueDocument, scope: Scope) -> str:
+        if asked.amount is None:
+            return self._statements.render("insights_revenue_amount", event="event", properties="properties")
+        return self._statements.render("insights_revenue_amount_of", text=text_of(asked.amount, scope))
+
+    def _currency(self, asked: RevenueDocument, scope: Scope) -> str:
+        if asked.currency is None:
+            found = self._statements.render("insights_revenue_currency", properties="properties")
+        else:
+            found = self._statements.render("insights_revenue_currency_of", named=text_of(asked.currency, scope))
+        if asked.default_currency is None:
+            return found
+        return f"ifNull(nullIf({found}, ''), {scope.bind(asked.default_currency, 'String')})"
+
+    def _making(self, window: Window, now: datetime, *, knows_landed: bool) -> Making:
+        """Begin a statement; events that landed since the last refresh are left out of what they do not know."""
+        return Making(self._statements, window if knows_landed else replace(window, unmodelled=None), now)
+
+
+def _is_of_names(asked: Any) -> bool:
+    """Say whether a document asks nothing of events but their names, their persons and when they were."""
+    return not any(True for _ in parts_of(asked, Subject))
+
+
+def _named(making: Making, name: str) -> str:
+    making.table(name)
+    return name
+
+
+def _activity(making: Making, asked: LifecycleDocument | StickinessDocument, start: str | None) -> str:
+    selection: Selection = asked.events
+    condition = selection.sql(making.scope)
+    if activity_is_of_days(asked) and making.window.days is not None:
+        name = _named(making, activity_rollup(selection))
+        return making.statements.activity_of_days(making.window, name, asked.interval, condition, start)
+    return making.statements.render(
+        "insights_activity",
+        relation=making.events(),
+        project=PROJECT,
+        condition=condition,
+        interval=asked.interval,
+        start=start,
+        end=END,
+        **_CALENDAR,
+    )

@@ -1,0 +1,156 @@
+{#-
+    Lists of events and persons, a page of each, and the values of a property. All arguments are SQL expressions; `limit` is
+    the number of rows. A page goes on after a row of the one before: `after` are what that one is ordered by, as a tuple.
+-#}
+
+{#-
+    The events of fct_events in [start, end) that fit `condition`. Grain: one row per event. Order: the latest first.
+-#}
+{%- macro insights_event_list(relation, project, start, end, condition, limit, after=none) -%}
+select
+    message_id,
+    type,
+    event,
+    timestamp,
+    received_at,
+    person_number,
+    toString(session_id) as session_id,
+    group_type,
+    group_id,
+    page_host,
+    page_path,
+    channel,
+    country,
+    browser,
+    os,
+    device_type,
+    properties
+from {{ relation }}
+where
+    project_id = {{ project }}
+    and timestamp >= {{ start }}
+    and timestamp < {{ end }}
+    and ({{ condition }})
+    {%- if after is not none %}
+    and (timestamp, message_id) < {{ after }}
+    {%- endif %}
+order by timestamp desc, message_id desc
+limit {{ limit }}
+{%- endmacro -%}
+
+{#-
+    The persons of dim_persons that fit `condition`, with `size`, how many they are. Grain: one row per person. Order: who was
+    seen last first.
+-#}
+{%- macro insights_person_list(relation, project, condition, limit, after=none) -%}
+select
+    (
+        select count()
+        from {{ relation }}
+        where project_id = {{ project }} and ({{ condition }})
+    ) as size,
+    {{ insights_person_columns() }}
+from {{ relation }}
+where
+    project_id = {{ project }}
+    and ({{ condition }})
+    {%- if after is not none %}
+    and (last_seen_at, person_number) < {{ after }}
+    {%- endif %}
+order by last_seen_at desc, person_number desc
+limit {{ limit }}
+{%- endmacro -%}
+
+{%- macro insights_person_columns() -%}
+person_number,
+    person_id,
+    user_id,
+    is_identified,
+    first_seen_at,
+    last_seen_at,
+    events,
+    sessions,
+    traits
+{%- endmacro -%}
+
+{#-
+    One person of dim_persons: the one whom `condition` chooses, the latest seen of several. Beside the columns of a list:
+    merged_user_ids (of users who were merged into this one, by `merges`, fct_merges) and anonymous_ids (of devices that were
+    linked to this one, by `devices`, int_devices_linked; of an anonymous person its own), at most 1,000 of each; and
+    latest_events, so many as `latest` says: (message_id, type, event, milliseconds since 1970, properties), the latest first.
+-#}
+{%- macro insights_person(persons, merges, devices, relation, project, condition, latest) -%}
+with
+    found as (
+        select
+            {{ insights_person_columns() | indent(8) }}
+        from {{ persons }}
+        where project_id = {{ project }} and ({{ condition }})
+        order by last_seen_at desc, person_number desc
+        limit 1
+    )
+
+select
+    {{ insights_person_columns() }},
+    arraySort((
+        select groupUniqArray(1000)(previous_id)
+        from {{ merges }}
+        where project_id = {{ project }} and is_merged and person_id in (select person_id from found)
+    )) as merged_user_ids,
+    if(
+        is_identified,
+        arraySort((
+            select groupUniqArray(1000)(anonymous_id)
+            from {{ devices }}
+            where
+                project_id = {{ project }}
+                and hasAny(links.2, (select groupArray(user_id) from found where user_id != ''))
+        )),
+        [substring(person_id, 11)]
+    ) as anonymous_ids,
+    (
+        select groupArray((message_id, type, event, toUnixTimestamp64Milli(timestamp), properties))
+        from (
+            select
+                message_id,
+                type,
+                event,
+                timestamp,
+                properties
+            from {{ relation }}
+            where project_id = {{ project }} and person_number in (select person_number from found)
+            order by timestamp desc, message_id desc
+            limit {{ latest }}
+        )
+    ) as latest_events
+from found
+{%- endmacro -%}
+
+{#-
+    The values of `value`, Nullable(String), among the events of fct_events in [start, end) that fit `condition`; without a
+    range, among the persons of dim_persons. Missing ones are left out. Columns: value, events (null without a range), persons.
+    Order: the most frequent first.
+-#}
+{%- macro insights_property_values(relation, project, value, condition, limit, start=none, end=none) -%}
+select
+    assumeNotNull(found_value) as value,
+    {{ 'toNullable(count())' if start else 'null' }} as events,
+    uniqExact(person_number) as persons
+from (
+    select
+        {{ value }} as found_value,
+        person_number
+    from {{ relation }}
+    where
+        project_id = {{ project }}
+        {%- if start %}
+        and timestamp >= {{ start }}
+        and timestamp < {{ end }}
+        {%- endif %}
+        and ({{ condition }})
+) as found
+where isNotNull(found_value)
+group by found_value
+order by {{ 'events desc, ' if start }}persons desc, value asc
+limit {{ limit }}
+{%- endmacro -%}
