@@ -20,7 +20,6 @@ from api.errors import (
 )
 from api.resources import Resources
 from core.metadata import Project
-from core.metadata.organisations import token_hash
 from core.metadata.permissions import Permission
 
 bearer = HTTPBearer(
@@ -32,6 +31,8 @@ bearer = HTTPBearer(
 _cookie = APIKeyCookie(
     scheme_name="Session", name="radixinsight", description="The cookie that POST /v1/sign-in sets.", auto_error=False
 )
+# It is kept with sessions and in the audit log.
+_LONGEST_USER_AGENT = 500
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # By these somebody reads data.
 _TRACED: frozenset[Permission] = frozenset({"data:query", "persons:read", "data:export", "sql:query"})
@@ -48,7 +49,8 @@ ResourcesDep = Annotated[Resources, Depends(resources)]
 
 def client(request: HTTPConnection) -> Client:
     """Return where the request comes from."""
-    return Client(request.client.host if request.client else None, request.headers.get("user-agent"))
+    user_agent = request.headers.get("user-agent")
+    return Client(request.client.host if request.client else None, user_agent and user_agent[:_LONGEST_USER_AGENT])
 
 
 ClientDep = Annotated[Client, Depends(client)]
@@ -64,13 +66,13 @@ async def principal(
     if credentials is not None:
         if credentials.credentials.startswith(("rk_", "wk_")) or credentials.credentials.count(".") != 2:  # noqa: PLR2004 - the parts of a JSON Web Token
             return await held.access.of_key(credentials.credentials)
-        return await held.access.of_session(held.secrets.session_of(credentials.credentials))
+        return await held.access.of_program(held.secrets.session_of(credentials.credentials))
     if "authorization" in request.headers:
         raise ApiKeyInvalidError
     cookie = request.cookies.get(held.settings.cookie_name)
     if cookie is None:
         raise ApiKeyMissingError
-    found = await held.access.of_session(token_hash(cookie))
+    found = await held.access.of_browser(cookie)
     if request.scope.get("method", "GET") not in _SAFE:
         token = request.headers.get("x-csrf-token", "")
         if not held.secrets.is_csrf_token(token, found.session_id):
@@ -113,7 +115,7 @@ def demand_project(
         raise ProjectNotFoundError(project_id)
     _demand(permission, access, where)
     if permission in _TRACED:
-        held.trail.note(found.actor(where), permission, request, access.project)
+        held.trail.note_access(found.actor(where), permission, request, access.project)
     return access
 
 

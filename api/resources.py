@@ -98,6 +98,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         passwords=Passwords(),
         attempts=attempts,
         outbox=outbox,
+        trail=trail,
     )
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
     macros = InsightMacros(settings.macros_dir / "events", settings.macros_dir / "insights")

@@ -36,22 +36,27 @@ class _Remembered(Generic[_Asked, _Known]):
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._known: dict[_Asked, tuple[float, _Known]] = {}
+        self._generation = 0
 
     async def get(self, asked: _Asked, find: Callable[[], Awaitable[_Known]]) -> _Known:
         """Return what is known, or find it out."""
         known = self._known.get(asked)
-        now = time.monotonic()
+        now, generation = time.monotonic(), self._generation
         if known is not None and now - known[0] < self._seconds:
             return known[1]
         self._known.pop(asked, None)
         found = await find()
+        if generation != self._generation:
+            # What was found may be what was changed meanwhile.
+            return found
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
         self._known[asked] = (now, found)
         return found
 
     def forget(self) -> None:
-        """Believe nothing that was found out before."""
+        """Believe nothing that was found out before, or is being found out."""
+        self._generation += 1
         self._known.clear()
 
 
@@ -63,7 +68,7 @@ class Access:
         self._idle = timedelta(days=settings.session_idle_days)
         self._longest = timedelta(days=settings.session_max_days)
         self._keys: _Remembered[str, KeyPrincipal] = _Remembered(settings.key_cache_seconds)
-        self._sessions: _Remembered[str | int, UserPrincipal] = _Remembered(settings.key_cache_seconds)
+        self._sessions: _Remembered[str, UserPrincipal] = _Remembered(settings.key_cache_seconds)
         self._use_noted_at: dict[str, float] = {}
 
     async def of_key(self, key: str) -> KeyPrincipal:
@@ -76,12 +81,16 @@ class Access:
         digest = token_hash(key)
         return await self._keys.get(digest, lambda: self._find_key(digest))
 
-    async def of_session(self, by: str | int) -> UserPrincipal:
-        """Return who signed in, by the hash of a browser's token or by the number of a program's session.
+    async def of_browser(self, token: str) -> UserPrincipal:
+        """Return who signed in, by the token in his browser's cookie; raises `SessionEndedError`."""
+        digest = token_hash(token)
+        which = and_(_has_token(digest), UserSession.kind == "browser")
+        return await self._sessions.get(f"browser:{digest}", lambda: self._find_session(which, digest))
 
-        Raises `SessionEndedError` when it was ended, has expired, or never was.
-        """
-        return await self._sessions.get(by, lambda: self._find_session(by))
+    async def of_program(self, session_id: int) -> UserPrincipal:
+        """Return as whom a program signed in, by the session in its access token; raises `SessionEndedError`."""
+        which = and_(UserSession.id == session_id, UserSession.kind == "program")
+        return await self._sessions.get(f"program:{session_id}", lambda: self._find_session(which))
 
     async def still_sees(self, holder: str, project_id: int, permission: Permission, client: Client) -> bool:
         """Say whether a principal, of whom only the `holder` is known, still has a permission in a project."""
@@ -90,7 +99,7 @@ class Access:
             if kind == "key":
                 found: Principal = await self._keys.get(by, lambda: self._find_key(by))
             else:
-                found = await self.of_session(int(by))
+                found = await self._sessions.get(holder, lambda: self._find_session(UserSession.id == int(by)))
         except (ApiKeyInvalidError, SessionEndedError):
             return False
         seen = found.projects().get(project_id)
@@ -130,9 +139,8 @@ class Access:
             self._use_noted_at.clear()
         self._use_noted_at[digest] = now
 
-    async def _find_session(self, by: str | int) -> UserPrincipal:
+    async def _find_session(self, which: ColumnElement[bool], digest: str | None = None) -> UserPrincipal:
         async with self._database.of_all() as session:
-            which = UserSession.id == by if isinstance(by, int) else _has_token(by)
             statement = (
                 select(UserSession, User).join(User, UserSession.user_id == User.id).where(which, is_live_session())
             )
@@ -145,9 +153,9 @@ class Access:
                 organisations = await _organisations_of(session, user.id)
                 projects = await _projects_of(session, user.id, organisations)
                 return UserPrincipal(user.id, opened.id, user.email, user.name, organisations, projects)
-            if isinstance(by, str):
+            if digest is not None:
                 # A token that was replaced long ago is known to nobody but whoever took it: the session is not safe.
-                stolen = update(UserSession).where(UserSession.previous_token_hash == by, is_live_session())
+                stolen = update(UserSession).where(UserSession.previous_token_hash == digest, is_live_session())
                 await session.execute(stolen.values(revoked_at=utc_now()))
         raise SessionEndedError
 

@@ -1,9 +1,10 @@
 """Shapes of requests and answers about accounts."""
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 Token = Annotated[str, Field(min_length=1, max_length=200, description="The token of the link.")]
 Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ada@example.com"])]
@@ -15,9 +16,27 @@ Code = Annotated[
 
 
 class Body(BaseModel):
-    """What a request says. A key that is not known is refused."""
+    """What a request says. A key that is not known is refused, and text that no database keeps."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, given: Any) -> Any:
+        for text in _texts(given):
+            if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+                raise ValueError("a text holds a character that no text may hold: NUL, or half of one")
+        return given
+
+
+def _texts(given: Any) -> Iterator[str]:
+    if isinstance(given, str):
+        yield given
+    elif isinstance(given, list):
+        for item in given:
+            yield from _texts(item)
+    elif isinstance(given, dict):
+        yield from _texts(list(given.values()))
 
 
 class InvitationToken(Body):

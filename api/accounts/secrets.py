@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import jwt
 from cryptography.fernet import Fernet, InvalidToken
@@ -15,11 +16,22 @@ from cryptography.fernet import Fernet, InvalidToken
 from api.errors import SessionEndedError
 from api.settings import ApiSettings
 from core.clock import utc_now
+from core.errors import RadixError
 from core.metadata.organisations import random_token
 
 _ISSUER = "radixinsight"
 _AUDIENCE = "radixinsight-api"
 _ALGORITHM = "HS256"
+
+
+_SHORTEST = 32
+
+
+class SecretMissingError(RadixError):
+    """What has to be secret is not there."""
+
+    code: ClassVar[str] = "secret_missing"
+    title: ClassVar[str] = "The installation's secret is not there"
 
 
 class Secrets:
@@ -111,4 +123,7 @@ def _kept_secret(path: Path) -> bytes:
         with suppress(FileExistsError):
             path.hardlink_to(own)
         own.unlink()
-    return path.read_bytes()
+    kept = path.read_bytes()
+    if len(kept) < _SHORTEST:
+        raise SecretMissingError(f"{path} has {len(kept)} characters, and it takes {_SHORTEST}. Was it written to?")
+    return kept

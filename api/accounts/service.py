@@ -1,26 +1,28 @@
 """Accounts: signing up by invitation, signing in, passwords and proof of addresses."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import ClassVar
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Client, UserPrincipal
-from api.access.service import Access
+from api.access.service import Access, is_live_session
 from api.accounts import mails
 from api.accounts.attempts import Attempts
 from api.accounts.passwords import Passwords, check_password
 from api.accounts.records import note
-from api.accounts.second_factor import Offered, SecondFactors
+from api.accounts.second_factor import CodeInvalidError, Offered, SecondFactors
 from api.accounts.sessions import Opened, Sessions
+from api.audit.trail import Trail
 from api.errors import SessionEndedError
 from api.mail.outbox import Outbox
 from core.clock import utc_now
 from core.errors import RadixError
-from core.metadata.accounts import EmailToken, Invitation, Membership, Organisation, User
+from core.metadata.accounts import EmailToken, Invitation, Membership, Organisation, User, UserSession
 from core.metadata.audit import Actor, Target, entry
 from core.metadata.organisations import InvalidEmailError, checked_name, normal_email, random_token, token_hash
 from core.metadata.tenancy import Database
@@ -76,6 +78,7 @@ class Accounts:
         passwords: Passwords,
         attempts: Attempts,
         outbox: Outbox,
+        trail: Trail,
     ) -> None:
         self._public_url = public_url
         self._database = database
@@ -85,6 +88,7 @@ class Accounts:
         self._passwords = passwords
         self._attempts = attempts
         self._outbox = outbox
+        self._trail = trail
 
     async def invitation(self, token: str, client: Client) -> tuple[Invitation, str]:
         """Return a live invitation and the name of its organisation; raises `LinkInvalidError`."""
@@ -144,17 +148,21 @@ class Accounts:
         await self._attempts.sign_in(email, client)
         async with self._database.of_all() as session:
             user = (await session.scalars(select(User).where(User.email == email))).one_or_none()
+            memberships = (await session.scalars(_memberships_of(email))).all()
         stored = None if user is None else user.password_hash
         if not await self._passwords.is_right(password, stored) or user is None or stored is None:
-            if user is not None:
-                await self._note_failure(user, client)
+            self._note_refusal(user, memberships, client)
             raise SignInFailedError
         renewed = await self._passwords.hashed(password) if self._passwords.is_outdated(stored) else None
         async with self._database.of_all() as session:
             user = await session.get_one(User, user.id, with_for_update=True)
             if user.password_hash != stored:
                 raise SignInFailedError
-            await self._factors.demand(session, user, code)
+            try:
+                await self._factors.demand(session, user, code)
+            except CodeInvalidError:
+                self._note_refusal(user, memberships, client)
+                raise
             user.password_hash = renewed or stored
             opened = await self._sessions.open(session, user, client, is_program=is_program)
             await note(session, _actor(user, client), "session.opened", Target("session", opened.session_id))
@@ -163,11 +171,11 @@ class Accounts:
 
     async def change_password(self, principal: UserPrincipal, current: str, new: str, client: Client) -> None:
         """Set another password, and end all other sessions; raises `SignInFailedError` or `PasswordTooWeakError`."""
-        await self._demand_password(principal, current)
+        checked = await self._demand_password(principal, current)
         check_password(new, principal.name, principal.email)
         hashed = await self._passwords.hashed(new)
         async with self._database.of_all() as session:
-            user = await session.get_one(User, principal.user_id)
+            user = await _unchanged(session, principal, checked)
             await self._set_password(session, user, hashed, client, keep=principal.session_id)
         self._access.forget()
         self._outbox.send_soon(mails.password_changed(principal.email))
@@ -232,9 +240,9 @@ class Accounts:
 
     async def offer_factor(self, principal: UserPrincipal, password: str) -> Offered:
         """Give somebody the secret of a new second factor; raises `SignInFailedError` or `SecondFactorStateError`."""
-        await self._demand_password(principal, password)
+        checked = await self._demand_password(principal, password)
         async with self._database.of_all() as session:
-            return self._factors.offer(await session.get_one(User, principal.user_id, with_for_update=True))
+            return self._factors.offer(await _unchanged(session, principal, checked))
 
     async def enable_factor(self, principal: UserPrincipal, code: str, client: Client) -> list[str]:
         """Make it count, end all other sessions, and return the recovery codes; raises `CodeInvalidError`."""
@@ -251,9 +259,9 @@ class Accounts:
         self, principal: UserPrincipal, password: str, code: str, client: Client
     ) -> list[str]:
         """Replace the recovery codes; raises `SignInFailedError`, `CodeInvalidError` or `SecondFactorStateError`."""
-        await self._demand_password(principal, password)
+        checked = await self._demand_password(principal, password)
         async with self._database.of_all() as session:
-            user = await session.get_one(User, principal.user_id, with_for_update=True)
+            user = await _unchanged(session, principal, checked)
             self._factors.demand_enabled(user)
             await self._factors.demand(session, user, code)
             await note(session, principal.actor(client), "recovery_codes.renewed")
@@ -261,19 +269,21 @@ class Accounts:
 
     async def disable_factor(self, principal: UserPrincipal, password: str, code: str, client: Client) -> None:
         """Take the second factor away; raises as `renew_recovery_codes` does."""
-        await self._demand_password(principal, password)
+        checked = await self._demand_password(principal, password)
         async with self._database.of_all() as session:
-            user = await session.get_one(User, principal.user_id, with_for_update=True)
+            user = await _unchanged(session, principal, checked)
             self._factors.demand_enabled(user)
             await self._factors.demand(session, user, code)
             await self._factors.disable(session, user)
             await note(session, principal.actor(client), "second_factor.disabled")
 
-    async def _demand_password(self, principal: UserPrincipal, password: str) -> None:
+    async def _demand_password(self, principal: UserPrincipal, password: str) -> str:
+        """Return the hash that a password was compared with; raises `SignInFailedError`."""
         await self._attempts.check_code(principal.user_id)
         stored = (await self.me(principal)).password_hash
-        if not await self._passwords.is_right(password, stored):
+        if not await self._passwords.is_right(password, stored) or stored is None:
             raise SignInFailedError
+        return stored
 
     async def _set_password(
         self, session: AsyncSession, user: User, hashed: str, client: Client, *, keep: int | None
@@ -284,9 +294,12 @@ class Accounts:
         await self._sessions.end_others(session, user.id, keep)
         await note(session, _actor(user, client), "password.changed")
 
-    async def _note_failure(self, user: User, client: Client) -> None:
-        async with self._database.of_all() as session:
-            await note(session, _actor(user, client), "session.refused")
+    def _note_refusal(self, user: User | None, memberships: Sequence[int], client: Client) -> None:
+        """Note that somebody was not let in; it takes no time, which would tell that there is such an account."""
+        if user is None:
+            return
+        for organisation_id in memberships:
+            self._trail.note(_actor(user, client), "session.refused", {}, organisation_id=organisation_id)
 
     async def _link(self, session: AsyncSession, user: User, purpose: str) -> str:
         token = random_token(_TOKEN_PREFIX)
@@ -294,6 +307,23 @@ class Accounts:
         kept = {"user_id": user.id, "purpose": purpose, "email": user.email, "token_hash": token_hash(token)}
         await session.execute(insert(EmailToken).values(**kept, expires_at=expires_at))
         return f"{self._public_url}/#{'verify-email' if purpose == 'verify' else 'reset-password'}={token}"
+
+
+def _memberships_of(email: str) -> Select[int]:
+    members = select(Membership.organisation_id).join(User, Membership.user_id == User.id)
+    return members.where(User.email == email)
+
+
+async def _unchanged(session: AsyncSession, principal: UserPrincipal, checked: str) -> User:
+    """Return somebody's account as long as what he proved himself by holds: the password, and the session.
+
+    Comparing takes a while, in which the owner may have taken both from whoever asks.
+    """
+    user = await session.get_one(User, principal.user_id, with_for_update=True)
+    opened = select(UserSession.id).where(UserSession.id == principal.session_id, is_live_session())
+    if user.password_hash != checked or (await session.scalars(opened)).one_or_none() is None:
+        raise SessionEndedError
+    return user
 
 
 def _known_form(email: str) -> str:
@@ -325,6 +355,8 @@ async def _join(session: AsyncSession, invitation: Invitation, user: User, clien
         organisation_id=invitation.organisation_id, user_id=user.id, role_id=invitation.role_id
     )
     await session.execute(joined.on_conflict_do_nothing())
+    # An accepted invitation keeps no role, which could not be deleted otherwise.
+    invitation.role_id = None
     said = Target("invitation", invitation.id)
     session.add(entry(_actor(user, client), "invitation.accepted", said, organisation_id=invitation.organisation_id))
 

@@ -19,7 +19,6 @@ from core.metadata.tenancy import Database
 _BROWSER_PREFIX = "rs_"
 _PROGRAM_PREFIX = "rf_"
 _ROTATED_AFTER_SECONDS = 3600
-_LONGEST_USER_AGENT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Sessions:
             created_at=now,
             expires_at=self._access.end_of_session(now),
             address=client.address or "",
-            user_agent=(client.user_agent or "")[:_LONGEST_USER_AGENT],
+            user_agent=client.user_agent or "",
         )
         session.add(opened)
         await session.flush()

@@ -46,7 +46,7 @@ async def export_audit_log(
     query: Annotated[AuditExport, Query()],
 ) -> StreamingResponse:
     """Stream all entries that are asked for, the oldest first. That they were taken out is an entry too."""
-    lines = held.audit_log.export(by, organisation, query)
+    lines = await held.audit_log.export(by, organisation, query)
     name = f"audit-log-{organisation.id}.{query.format}"
     return StreamingResponse(
         lines, media_type=_MEDIA[query.format], headers={"content-disposition": f'attachment; filename="{name}"'}

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.accounts.schemas import Body
 
 
-class AuditFilter(BaseModel):
+class AuditFilter(Body):
     """Which entries."""
-
-    model_config = ConfigDict(extra="forbid")
 
     action: Annotated[str | None, Field(max_length=100, examples=["member.removed"])] = None
     actor: Annotated[str | None, Field(max_length=320, description="E-mail address, or a key's beginning.")] = None

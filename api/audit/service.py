@@ -39,11 +39,14 @@ class AuditLog:
         return shown, shown[-1].id if len(found) > query.limit else None
 
     async def export(self, by: Acting, where: OrganisationAccess, query: AuditExport) -> AsyncGenerator[str]:
-        """Yield the entries as lines, the oldest first, and note that they were taken out."""
+        """Note that entries are taken out, and return them as lines, the oldest first."""
         await self._trail.flush()
         async with self._database.of_organisation(where.id) as session:
             said = Target("organisation", where.id, query.model_dump(mode="json", exclude_none=True))
             session.add(entry(by.actor, "audit_log.exported", said, organisation_id=where.id))
+        return self._lines(where, query)
+
+    async def _lines(self, where: OrganisationAccess, query: AuditExport) -> AsyncGenerator[str]:
         if query.format == "csv":
             yield _csv_line(_COLUMNS)
         last = 0

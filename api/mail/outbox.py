@@ -1,7 +1,9 @@
 """Sends mails by SMTP; without a server they become files in a directory."""
 
 import asyncio
+import secrets
 import ssl
+import time
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import make_msgid
@@ -89,7 +91,7 @@ class Outbox:
 
     def _keep(self, message: EmailMessage) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self.directory / f"{utc_now():%Y%m%dT%H%M%S%f}.eml"
+        path = self.directory / f"{utc_now():%Y%m%dT%H%M%S%f}-{time.monotonic_ns()}-{secrets.token_hex(4)}.eml"
         path.touch(mode=0o600, exist_ok=False)
         path.write_bytes(bytes(message))
 

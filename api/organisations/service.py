@@ -1,6 +1,8 @@
 """What is done in an organisation with its members and invitations, each change with its entry in the audit log."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from sqlalchemy import select
@@ -10,10 +12,10 @@ from api.access.principals import Acting, OrganisationAccess
 from api.access.service import Access
 from api.accounts import mails
 from api.errors import NotFoundError, TooPowerfulError
-from api.mail.outbox import MailUnavailableError, Outbox
+from api.mail.outbox import Outbox
 from core.clock import utc_now
 from core.errors import RadixError
-from core.metadata.accounts import Invitation, Membership, Organisation, Role, User
+from core.metadata.accounts import Grant, Invitation, Membership, Organisation, Role, User
 from core.metadata.audit import Target, entry
 from core.metadata.organisations import checked_name, checked_networks, invite
 from core.metadata.permissions import OWNER, Permission, permissions_of
@@ -68,8 +70,10 @@ class Organisations:
             if not by.client.is_within(changed["allowed_networks"]):
                 raise LockedOutError(by.client.address)
         async with self._database.of_organisation(where.id) as session:
-            organisation = await session.get_one(Organisation, where.id)
+            organisation = await session.get_one(Organisation, where.id, with_for_update=True)
             before = {key: getattr(organisation, key) for key in changed}
+            if before == changed:
+                return
             for key, value in changed.items():
                 setattr(organisation, key, value)
             said = Target("organisation", where.id, {"before": before, "after": changed})
@@ -94,11 +98,14 @@ class Organisations:
         whoever changes it.
         """
         async with self._database.of_organisation(where.id) as session:
-            member, former = await _member(session, user_id)
+            member, former = await _member(session, where, user_id)
             wanted = None if role is None else await demand_role(session, where, role)
             demand_power(where, _permissions(former))
             await _demand_owner_beside(session, user_id, former, wanted)
+            if member.role_id == (None if wanted is None else wanted.id):
+                return
             member.role_id = None if wanted is None else wanted.id
+            await _revoke_invitations_by(session, user_id)
             details = {"before": former.name if former else None, "after": role}
             said = Target("member", user_id, details)
             session.add(entry(by.actor, "member.role_changed", said, organisation_id=where.id))
@@ -107,12 +114,16 @@ class Organisations:
     async def remove(self, by: Acting, where: OrganisationAccess, user_id: int) -> None:
         """Remove a member, and what was granted to him; everybody may leave by himself. Raises as `set_role` does."""
         async with self._database.of_organisation(where.id) as session:
-            member, former = await _member(session, user_id)
+            member, former = await _member(session, where, user_id)
+            granted = await _granted(session, user_id)
             if user_id != by.user.user_id:
-                demand_power(where, _permissions(former) | frozenset[Permission]({"members:manage"}))
+                held = [_permissions(former), *(permissions_of(role.name, role.permissions) for role in granted)]
+                demand_power(where, frozenset[Permission]({"members:manage"}).union(*held))
             await _demand_owner_beside(session, user_id, former, None)
+            await _revoke_invitations_by(session, user_id)
             await session.delete(member)
-            said = Target("member", user_id, {"role": former.name if former else None})
+            details = {"role": former.name if former else None, "granted": sorted(role.name for role in granted)}
+            said = Target("member", user_id, details)
             session.add(entry(by.actor, "member.removed", said, organisation_id=where.id))
         self._access.forget()
 
@@ -137,21 +148,30 @@ class Organisations:
             invitation, token = await session.run_sync(
                 lambda blocking: invite(blocking, where.id, email, wanted, invited_by=by.user.user_id, is_mailed=True)
             )
-            open_before = (
-                Invitation.email == invitation.email, Invitation.id != invitation.id, Invitation.accepted_at.is_(None)
-            )  # fmt: skip
-            for former in await session.scalars(select(Invitation).where(*open_before)):
-                former.revoked_at = former.revoked_at or utc_now()
             said = Target("invitation", invitation.id, {"email": invitation.email, "role": role})
             session.add(entry(by.actor, "invitation.made", said, organisation_id=where.id))
         link = f"{self._public_url}/#invitation={token}"
         try:
             await self._outbox.send(mails.invitation(invitation.email, where.name, by.user.name, link))
-        except MailUnavailableError:
+        except BaseException:
             # Nobody has its token: it is of no use, and would stand in the list as if it had been sent.
-            await self.revoke_invitation(by, where, invitation.id)
+            await asyncio.shield(self.revoke_invitation(by, where, invitation.id))
             raise
+        async with self._database.of_organisation(where.id) as session:
+            await self._replace(session, by, where, invitation)
         return invitation
+
+    async def _replace(
+        self, session: AsyncSession, by: Acting, where: OrganisationAccess, invitation: Invitation
+    ) -> None:
+        """Take back the open invitations of before to the same address, as far as whoever invites may."""
+        former = select(Invitation).where(Invitation.email == invitation.email, Invitation.id < invitation.id, *_OPEN)
+        for each in await session.scalars(former.with_for_update()):
+            with suppress(TooPowerfulError):
+                await _demand_power_over(session, where, each)
+                _close(each)
+                said = Target("invitation", each.id, {"email": each.email, "replaced_by": invitation.id})
+                session.add(entry(by.actor, "invitation.revoked", said, organisation_id=where.id))
 
     async def revoke_invitation(self, by: Acting, where: OrganisationAccess, invitation_id: int) -> None:
         """Take an invitation back; raises `NotFoundError`."""
@@ -159,7 +179,8 @@ class Organisations:
             found = await session.get(Invitation, invitation_id, with_for_update=True)
             if found is None or found.accepted_at is not None or found.revoked_at is not None:
                 raise NotFoundError("invitation", invitation_id)
-            found.revoked_at = utc_now()
+            await _demand_power_over(session, where, found)
+            _close(found)
             said = Target("invitation", invitation_id, {"email": found.email})
             session.add(entry(by.actor, "invitation.revoked", said, organisation_id=where.id))
 
@@ -184,7 +205,33 @@ def _permissions(role: Role | None) -> frozenset[Permission]:
     return frozenset() if role is None else permissions_of(role.name, role.permissions)
 
 
-async def _member(session: AsyncSession, user_id: int) -> tuple[Membership, Role | None]:
+_OPEN = (Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
+
+
+def _close(invitation: Invitation) -> None:
+    """Make an invitation work no more. It keeps no role, which could not be deleted otherwise."""
+    invitation.revoked_at, invitation.role_id = utc_now(), None
+
+
+async def _demand_power_over(session: AsyncSession, where: OrganisationAccess, invitation: Invitation) -> None:
+    role = None if invitation.role_id is None else await session.get(Role, invitation.role_id)
+    demand_power(where, _permissions(role))
+
+
+async def _revoke_invitations_by(session: AsyncSession, user_id: int) -> None:
+    """Take back whom a member invited who may no longer do so: he could have invited himself."""
+    for each in await session.scalars(select(Invitation).where(Invitation.invited_by == user_id, *_OPEN)):
+        _close(each)
+
+
+async def _granted(session: AsyncSession, user_id: int) -> Sequence[Role]:
+    granted = select(Role).join(Grant, Grant.role_id == Role.id).where(Grant.user_id == user_id)
+    return (await session.scalars(granted)).all()
+
+
+async def _member(session: AsyncSession, where: OrganisationAccess, user_id: int) -> tuple[Membership, Role | None]:
+    """Return a member and his role. All who change members of one organisation wait for each other."""
+    await session.get_one(Organisation, where.id, with_for_update=True)
     statement = (
         select(Membership, Role)
         .outerjoin(Role, Membership.role_id == Role.id)

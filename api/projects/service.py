@@ -32,6 +32,8 @@ class Projects:
             project = await session.get_one(Project, of.project.id, with_for_update=True)
             before = {name: getattr(project, name) for name in changed}
             change_project(project, **changed)
+            if before == {name: getattr(project, name) for name in changed}:
+                return project
             said = Target("project", project.id, {"before": before, "after": changed})
             organisation_id = project.organisation_id
             session.add(

@@ -28,7 +28,7 @@ router = APIRouter(
 )
 _Reader = Annotated[OrganisationAccess, Depends(organisation_for("members:read"))]
 _Manager = Annotated[OrganisationAccess, Depends(organisation_for("members:manage"))]
-_Name = Annotated[str, Path(min_length=1, max_length=200, examples=["support"])]
+_Name = Annotated[str, Path(min_length=1, max_length=200, pattern="^[^\\x00]+$", examples=["support"])]
 _Id = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 _CHANGE = CHANGE | ORGANISATION | CONFLICT
 

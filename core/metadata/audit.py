@@ -34,17 +34,24 @@ class Target:
 def entry(
     actor: Actor, action: str, target: Target | None, *, organisation_id: int, project_id: int | None = None
 ) -> AuditEntry:
-    """Return the row that says so, to be added in the transaction of the change itself."""
-    return AuditEntry(
-        organisation_id=organisation_id,
-        project_id=project_id,
-        actor_kind=actor.kind,
-        actor_id=actor.id,
-        actor_name=actor.name,
-        action=action,
-        target_kind=None if target is None else target.kind,
-        target_id=None if target is None else str(target.id),
-        details={} if target is None else target.details,
-        address=actor.address,
-        user_agent=actor.user_agent,
-    )
+    """Return the entry that says so, to be added in the transaction of the change itself."""
+    return AuditEntry(**row(actor, action, target, organisation_id=organisation_id, project_id=project_id))
+
+
+def row(
+    actor: Actor, action: str, target: Target | None, *, organisation_id: int, project_id: int | None = None
+) -> dict[str, Any]:
+    """Return the same as the values of its columns."""
+    return {
+        "organisation_id": organisation_id,
+        "project_id": project_id,
+        "actor_kind": actor.kind,
+        "actor_id": actor.id,
+        "actor_name": actor.name,
+        "action": action,
+        "target_kind": None if target is None else target.kind,
+        "target_id": None if target is None else str(target.id),
+        "details": {} if target is None else target.details,
+        "address": actor.address,
+        "user_agent": actor.user_agent,
+    }

@@ -28,4 +28,5 @@ def driver_url(url: str) -> URL:
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:
     # pre-ping: after PostgreSQL was restarted, the first query of a pooled connection would fail otherwise.
     connect_args = {"connect_timeout": 5, "options": "-c timezone=UTC"} | options.get("connect_args", {})
-    return {"pool_pre_ping": True} | options | {"connect_args": connect_args}
+    # Statements carry hashes, addresses and names, which would stand in the text of an error.
+    return {"pool_pre_ping": True, "hide_parameters": True} | options | {"connect_args": connect_args}

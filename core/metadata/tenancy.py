@@ -2,7 +2,8 @@
 
 A session of `of_organisation` or `of_project` adds the condition to every statement itself, so that nobody can forget
 it: select, update and delete alike, joins, aliases and what relationships load. It refuses what it cannot read (SQL as
-text, tables without their class) and rows that belong to somebody else.
+text, tables without their class) and rows that belong to somebody else. PostgreSQL itself is told the tenant too: its
+row-level security shows and takes no other rows, whatever statement comes.
 """
 
 import asyncio
@@ -54,6 +55,8 @@ class _ScopedAsyncSession(AsyncSession):
     sync_session_class = _ScopedSession
 
 
+# For the transaction alone.
+_TELL = text("select set_config(:name, :value, true)")
 _ORGANISATION = "organisation_id"
 _PROJECT = "project_id"
 _KNOWN = (OrganisationOwned, ProjectOwned, Organisation, User)
@@ -110,6 +113,9 @@ class Database:
     async def _scoped(self, scope: dict[str, int]) -> AsyncGenerator[AsyncSession]:
         session = _ScopedAsyncSession(self._engine, expire_on_commit=False, info=scope)
         async with self._answering(), session, session.begin():
+            connection = await session.connection()
+            for name, value in scope.items():
+                await connection.execute(_TELL, {"name": f"radixinsight.{name}", "value": str(value)})
             yield session
 
     @asynccontextmanager
@@ -130,6 +136,8 @@ def _bind_to_scope(state: ORMExecuteState) -> None:
         return
     if not (state.is_orm_statement and (state.is_select or state.is_update or state.is_delete)):
         raise CrossTenantError("A scoped session selects, updates and deletes by mapped classes, and adds objects.")
+    if not state.is_select and state.parameters:
+        raise CrossTenantError("A scoped session updates by conditions, not by lists of keys.")
     _check(state.statement, frozenset())
     state.statement = state.statement.options(
         *_conditions(state.session.info[_ORGANISATION], state.session.info.get(_PROJECT))
@@ -199,7 +207,9 @@ def _is_literal(element: object) -> bool:
 @event.listens_for(_ScopedSession, "before_flush")
 def _refuse_rows_of_others(session: Session, _flush: UOWTransaction, _instances: Any) -> None:
     """Refuse to write a row that is not the scope's; one that says nothing of it becomes one."""
-    for row in (*session.new, *session.dirty):
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(row, Organisation) and row.id != session.info[_ORGANISATION]:
+            raise CrossTenantError("This is another organisation.")
         if isinstance(row, OrganisationOwned):
             _demand(session, row, _ORGANISATION)
         if isinstance(row, ProjectOwned):

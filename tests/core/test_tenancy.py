@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Table, delete, func, insert, literal_column, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -198,6 +198,47 @@ async def test_postgresql_itself_refuses_rows_that_mix_two_organisations(
         role_id = (await session.scalars(select(Role.id))).first()
     with pytest.raises(IntegrityError):
         await add(Grant(organisation_id=here, project_id=mine.project.id, user_id=mine.user.id, role_id=role_id))
+
+
+async def test_whatever_goes_around_the_session_postgresql_keeps_to_the_tenant(
+    database: Database, mine: Tenant, other: Tenant
+) -> None:
+    theirs = {"id": other.team.id}
+    async with database.of_organisation(mine.organisation.id) as session:
+        connection = await session.connection()
+        for table in ("organisations", "users", "projects", "roles", "memberships", "teams", "api_keys"):
+            column = {"organisations": "id", "users": "id", "api_keys": "project_id"}.get(table, "organisation_id")
+            own = {
+                "organisations": {mine.organisation.id},
+                "users": {mine.user.id},
+                "api_keys": {mine.project.id, mine.second.id},
+            }.get(table, {mine.organisation.id})
+            assert {found for (found,) in await connection.execute(text(f"select {column} from {table}"))} == own
+        for table in ("sessions", "email_tokens", "recovery_codes"):
+            assert (await connection.execute(text(f"select count(*) from {table}"))).scalar_one() == 0
+        renamed = await connection.execute(text("update teams set name = 'Taken' where id = :id"), theirs)
+        deleted = await connection.execute(text("delete from teams where id = :id"), theirs)
+        assert (renamed.rowcount, deleted.rowcount) == (0, 0)
+    for statement in (
+        "insert into teams (organisation_id, name) values (:id, 'Eve')",
+        "update teams set organisation_id = :id",
+        "update api_keys set project_id = :project",
+    ):
+        values = {"id": other.organisation.id, "project": other.project.id}
+        with pytest.raises(DBAPIError, match="row-level security"):
+            await _run(database, mine, statement, values)
+    with pytest.raises(CrossTenantError):
+        async with database.of_organisation(mine.organisation.id) as session:
+            await session.execute(update(Team), [{"id": other.team.id, "name": "Taken"}])
+    async with database.of_project(mine.project) as session:
+        connection = await session.connection()
+        assert (await connection.execute(text("select id from projects"))).scalars().all() == [mine.project.id]
+
+
+async def _run(database: Database, tenant: Tenant, statement: str, values: dict[str, int]) -> None:
+    async with database.of_organisation(tenant.organisation.id) as session:
+        named = {name: value for name, value in values.items() if f":{name}" in statement}
+        await (await session.connection()).execute(text(statement), named)
 
 
 async def test_a_row_without_an_owner_becomes_the_scopes_own(database: Database, mine: Tenant) -> None:

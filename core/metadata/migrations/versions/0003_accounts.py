@@ -14,12 +14,35 @@ _ROLES = ("owner", "admin", "analyst", "viewer")
 _READS = "{project:read,data:query,persons:read,data:export,sql:query}"
 
 
+# Sessions of one tenant say which it is, see `core.metadata.tenancy`. Where nothing is said, every row is there.
+_ORGANISATION = "nullif(current_setting('radixinsight.organisation_id', true), '')::integer"
+_PROJECT = "nullif(current_setting('radixinsight.project_id', true), '')::integer"
+_OWN = f"{_ORGANISATION} is null or organisation_id = {_ORGANISATION}"
+_OWN_PROJECT = f"{_PROJECT} is null or project_id is null or project_id = {_PROJECT}"
+_OF_PROJECT = f"{_ORGANISATION} is null or project_id in (select id from projects)"
+_NOBODYS = f"{_ORGANISATION} is null"
+_POLICIES = {
+    "organisations": f"{_ORGANISATION} is null or id = {_ORGANISATION}",
+    "users": f"{_ORGANISATION} is null or id in (select user_id from memberships)",
+    "projects": f"({_OWN}) and ({_PROJECT} is null or id = {_PROJECT})",
+    **dict.fromkeys(("roles", "memberships", "teams", "team_members", "invitations"), _OWN),
+    **dict.fromkeys(("grants", "audit_log"), f"({_OWN}) and ({_OWN_PROJECT})"),
+    **dict.fromkeys(("write_keys", "api_keys", "event_schemas"), _OF_PROJECT),
+    **dict.fromkeys(("sessions", "email_tokens", "recovery_codes"), _NOBODYS),
+}
+
+
 def upgrade() -> None:
     """Create the tables. The projects that are there become those of a first organisation."""
     _create_organisations()
     _create_users()
     _create_access()
     _create_audit_log()
+    for table, condition in _POLICIES.items():
+        op.execute(f"alter table {table} enable row level security")
+        # The role that owns the tables is the one that asks.
+        op.execute(f"alter table {table} force row level security")
+        op.execute(f"create policy one_tenant on {table} using ({condition}) with check ({condition})")
     op.add_column("api_keys", sa.Column("scopes", ARRAY(sa.Text), nullable=False, server_default=_READS))
     op.add_column("api_keys", sa.Column("expires_at", sa.DateTime(timezone=True)))
     op.add_column("api_keys", sa.Column("created_by", sa.Integer))
@@ -30,6 +53,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them; accounts and the audit log are gone, projects and keys stay."""
+    for table in _POLICIES:
+        op.execute(f"drop policy one_tenant on {table}")
+        op.execute(f"alter table {table} no force row level security")
+        op.execute(f"alter table {table} disable row level security")
     op.drop_column("api_keys", "created_by")
     op.drop_column("api_keys", "expires_at")
     op.drop_column("api_keys", "scopes")
@@ -141,7 +168,7 @@ def _create_access() -> None:
         _of("roles", "organisation_id", "organisations"),
     )
     for role in _ROLES:
-        op.execute(f"insert into roles (organisation_id, name) select id, '{role}' from organisations")  # noqa: S608 - a constant
+        op.execute(f"insert into roles (organisation_id, name) select id, '{role}' from organisations")
     op.create_table(
         "memberships",
         _organisation(),
