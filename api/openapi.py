@@ -51,7 +51,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         components.update(problem.pop("$defs", {}))
         components["Problem"] = problem
         asked = TypeAdapter[Any](QueryDocument).json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
-        components.update(asked.pop("$defs"))
+        for name, described in asked.pop("$defs").items():
+            if components.setdefault(name, described) != described:
+                raise TypeError(f"Two models are called {name}: the document has room for one.")
         components["QueryDocument"] = asked
         _show_examples(schema)
         app.openapi_schema = schema

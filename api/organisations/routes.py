@@ -10,8 +10,8 @@ from api.dependencies import ActingDep, ResourcesDep, UserDep, organisation_for
 from api.organisations.schemas import (
     InvitationList,
     InvitationSent,
-    Member,
     MemberList,
+    MemberShown,
     NewInvitation,
     OrganisationChange,
     OrganisationList,
@@ -62,7 +62,7 @@ async def change_organisation(
 async def list_members(organisation: _Reader, held: ResourcesDep) -> MemberList:
     """Return all members, by e-mail address."""
     members = [
-        Member(
+        MemberShown(
             user_id=user.id,
             email=user.email,
             name=user.name,

@@ -38,7 +38,7 @@ class OrganisationChange(Body):
         return self
 
 
-class Member(BaseModel):
+class MemberShown(BaseModel):
     """One member."""
 
     user_id: int
@@ -52,7 +52,7 @@ class Member(BaseModel):
 class MemberList(BaseModel):
     """All members, by e-mail address."""
 
-    members: list[Member]
+    members: list[MemberShown]
 
 
 class RoleChange(Body):

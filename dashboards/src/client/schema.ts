@@ -2093,20 +2093,36 @@ export interface components {
             organisations: components["schemas"]["OrganisationOfMine"][];
         };
         /**
-         * Member
-         * @description Who is in a cohort, as it was computed last.
-         */
-        Member: {
-            /** Cohort */
-            cohort: string;
-        };
-        /**
          * MemberList
          * @description All members, by e-mail address.
          */
         MemberList: {
             /** Members */
-            members: components["schemas"]["Member"][];
+            members: components["schemas"]["MemberShown"][];
+        };
+        /**
+         * MemberShown
+         * @description One member.
+         */
+        MemberShown: {
+            /** User Id */
+            user_id: number;
+            /** Email */
+            email: string;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @description What he may do in all projects; null: only what is granted for single ones.
+             */
+            role: string | null;
+            /** Has Second Factor */
+            has_second_factor: boolean;
+            /**
+             * Joined At
+             * Format: date-time
+             */
+            joined_at: string;
         };
         /**
          * Meta
@@ -4290,6 +4306,14 @@ export interface components {
         Listed: {
             /** Listed */
             listed: string;
+        };
+        /**
+         * Member
+         * @description Who is in a cohort, as it was computed last.
+         */
+        Member: {
+            /** Cohort */
+            cohort: string;
         };
         /**
          * NoneMet

@@ -1,15 +1,18 @@
 """Every change and every access to data leaves an entry that nobody can change."""
 
+import asyncio
 import csv
 import io
 import json
 from collections.abc import Awaitable, Callable
 
 import pytest
+from pyotp.totp import TOTP
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from core import metadata
+from core.metadata.audit import Actor
 from engine.accounts import PASSWORD, Installation, Person
 from runtime.instance import Instance
 
@@ -109,3 +112,52 @@ def test_postgresql_itself_keeps_the_entries(runtime: Instance, statement: str) 
     with engine.connect() as connection, pytest.raises(DBAPIError, match="never changed"):
         connection.execute(text(statement))
     engine.dispose()
+
+
+async def test_what_postgresql_cannot_keep_stops_no_entry_of_others(owner: Person, installation: Installation) -> None:
+    made = (await owner.client.post(f"{owner.path}/projects", json={"name": "Shop"})).json()
+    project = f"/v1/projects/{made['id']}"
+    odd = {"user-agent": "x" * 100_000}
+    for path in ("a%00b", "%ED%A0%80", "x" * 5_000):
+        await owner.client.get(f"{project}/insights/defined/{path}", headers=odd)
+    trail = installation.app.state.resources.trail
+    trail.note(Actor("user", owner.id, "nul\0"), "data.read", {}, organisation_id=owner.organisation)
+    await owner.client.get(f"{project}/insights/defined")
+    entries = await _entries(owner, action="data.read")
+    assert len(entries) == 4
+    assert max(len(str(each["user_agent"])) for each in entries) <= 500
+    assert max(len(str(each["details"])) for each in entries) < 3_000
+
+
+async def test_an_entry_is_written_once_however_many_write_and_leave(owner: Person, installation: Installation) -> None:
+    trail = installation.app.state.resources.trail
+    actor = Actor("user", owner.id, owner.email)
+    for number in range(2_500):
+        trail.note(actor, "data.read", {"number": number}, organisation_id=owner.organisation)
+    leaving = [asyncio.create_task(trail.flush()) for _ in range(10)]
+    await asyncio.sleep(0.005)
+    for task in leaving[::2]:
+        task.cancel()
+    await asyncio.gather(*leaving, return_exceptions=True)
+    response = await owner.client.get(f"{owner.path}/audit-log/export", params={"action": "data.read"})
+    numbers = [json.loads(line)["details"]["number"] for line in response.text.splitlines()]
+    assert sorted(numbers) == list(range(2_500))
+
+
+async def test_a_wrong_second_factor_is_an_entry(owner: Person, installation: Installation) -> None:
+    offered = (await owner.client.post("/v1/me/second-factor", json={"password": PASSWORD})).json()
+    code = TOTP(offered["secret"]).now()
+    await owner.client.post("/v1/me/second-factor/confirm", json={"code": code})
+    body = {"email": owner.email, "password": PASSWORD, "code": "000000"}
+    assert (await installation.browser().post("/v1/sign-in", json=body)).json()["code"] == "code_invalid"
+    assert len(await _entries(owner, action="session.refused")) == 1
+
+
+async def test_what_changes_nothing_is_no_entry(owner: Person, join: Join) -> None:
+    member = await join(owner, "viewer")
+    project = (await owner.client.post(f"{owner.path}/projects", json={"name": "Shop"})).json()["id"]
+    before = len(await _entries(owner))
+    await owner.client.patch(owner.path, json={"name": "Shop"})
+    await owner.client.put(f"{owner.path}/members/{member.id}/role", json={"role": "viewer"})
+    await owner.client.patch(f"/v1/projects/{project}", json={"name": "Shop"})
+    assert len(await _entries(owner)) == before

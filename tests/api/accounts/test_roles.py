@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from core.metadata.permissions import BUILT_IN
-from engine.accounts import Installation, Person
+from engine.accounts import Installation, Person, new_email
 
 Join = Callable[..., Awaitable[Person]]
 
@@ -184,3 +184,32 @@ async def test_an_organisation_is_reached_from_its_networks_alone(
 @pytest.mark.parametrize("body", [{}, {"name": "Shop", "owner": True}, {"name": ""}, {"name": "a\u0000b"}])
 async def test_a_change_of_nothing_or_of_the_unknown_is_refused(owner: Person, body: dict[str, object]) -> None:
     assert (await owner.client.patch(owner.path, json=body)).status_code == 422
+
+
+async def test_whom_a_removed_member_invited_does_not_get_in(
+    owner: Person, join: Join, installation: Installation
+) -> None:
+    admin = await join(owner, "admin")
+    email = new_email()
+    await admin.client.post(f"{owner.path}/invitations", json={"email": email, "role": "admin"})
+    token = installation.token_mailed(email)
+    assert await _code(owner, "DELETE", f"{owner.path}/members/{admin.id}") == "fine"
+    shown = await installation.browser().post("/v1/invitations/look-up", json={"invitation": token})
+    assert shown.json()["code"] == "link_invalid"
+
+
+async def test_nobody_takes_back_an_invitation_to_more_than_he_has(owner: Person, join: Join) -> None:
+    admin = await join(owner, "admin")
+    body = {"email": new_email(), "role": "owner"}
+    sent = (await owner.client.post(f"{owner.path}/invitations", json=body)).json()
+    assert await _code(admin, "DELETE", f"{owner.path}/invitations/{sent['id']}") == "too_powerful"
+    assert await _code(admin, "POST", f"{owner.path}/invitations", email=body["email"], role="viewer") == "fine"
+    listed = (await owner.client.get(f"{owner.path}/invitations")).json()["invitations"]
+    assert {each["role"] for each in listed} == {"owner", "viewer"}
+
+
+async def test_a_role_that_an_invitation_had_can_be_deleted(owner: Person, join: Join) -> None:
+    await owner.client.post(f"{owner.path}/roles", json={"name": "support", "permissions": ["project:read"]})
+    member = await join(owner, "support")
+    await owner.client.put(f"{owner.path}/members/{member.id}/role", json={"role": "viewer"})
+    assert await _code(owner, "DELETE", f"{owner.path}/roles/support") == "fine"

@@ -132,3 +132,10 @@ async def test_forged_access_tokens_open_nothing(owner: Person, installation: In
     # What a browser holds is no bearer token, and what a program holds no cookie.
     cookie = {"authorization": f"Bearer {owner.client.cookies['radixinsight']}"}
     assert (await program.get("/v1/me", headers=cookie)).status_code == 401
+
+
+async def test_what_a_program_holds_is_no_cookie(owner: Person, installation: Installation) -> None:
+    program = installation.browser()
+    tokens = (await program.post("/v1/tokens", json={"email": owner.email, "password": PASSWORD})).json()
+    program.cookies.set("radixinsight", tokens["refresh_token"])
+    assert (await program.get("/v1/me")).json()["code"] == "session_ended"

@@ -4,7 +4,9 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from api.accounts.secrets import Secrets
+import pytest
+
+from api.accounts.secrets import SecretMissingError, Secrets
 from api.settings import ApiSettings
 
 
@@ -26,3 +28,11 @@ def test_what_another_secret_encrypted_cannot_be_read(account_settings: ApiSetti
     other = account_settings.model_copy(update={"secret_key": type(account_settings.redis_url)("t" * 40)})
     stored = Secrets(account_settings).encrypt("JBSWY3DP")
     assert (Secrets(account_settings).decrypt(stored), Secrets(other).decrypt(stored)) == ("JBSWY3DP", None)
+
+
+@pytest.mark.parametrize("kept", [b"", b"short"])
+def test_a_secret_that_is_none_is_refused(account_settings: ApiSettings, tmp_path: Path, kept: bytes) -> None:
+    (tmp_path / "api-secret-key").write_bytes(kept)
+    settings = account_settings.model_copy(update={"secret_key": None, "data_dir": tmp_path})
+    with pytest.raises(SecretMissingError, match="api-secret-key"):
+        Secrets(settings).csrf_token(1)

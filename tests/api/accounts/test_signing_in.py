@@ -1,11 +1,14 @@
 """Signing up, in and out; sessions of browsers."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
+from api.accounts.passwords import Passwords
 from core import metadata
 from engine.accounts import PASSWORD, Installation, Person, new_email, signed_up
 from runtime.instance import Instance
@@ -245,3 +248,38 @@ async def test_no_secret_is_stored_as_it_is(owner: Person, installation: Install
         ]
     engine.dispose()
     assert not [secret for secret in secrets if any(secret in row for row in rows)]
+
+
+async def test_a_password_that_was_reset_meanwhile_is_not_replaced(
+    owner: Person, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = installation.app.state.resources
+    browser = installation.browser()
+    await browser.post("/v1/password-resets", json={"email": owner.email})
+    await held.outbox.close()
+    token = installation.token_mailed(owner.email)
+    is_hashing, is_reset, hashed = asyncio.Event(), asyncio.Event(), Passwords.hashed
+
+    async def slowly(self: Passwords, password: str) -> str:
+        if password.startswith("thief"):
+            is_hashing.set()
+            await is_reset.wait()
+        return await hashed(self, password)
+
+    monkeypatch.setattr(Passwords, "hashed", slowly)
+    body = {"current": PASSWORD, "new": "thief of a password"}
+    change = asyncio.create_task(owner.client.post("/v1/me/password", json=body))
+    await is_hashing.wait()
+    reset = {"token": token, "password": "a second password of mine"}
+    assert (await browser.post("/v1/password-resets/complete", json=reset)).status_code == 204
+    is_reset.set()
+    assert (await change).json()["code"] == "session_ended"
+
+
+@pytest.mark.parametrize("text", ["a\0b@example.com", "a\ud800b@example.com"])
+async def test_text_that_no_database_keeps_is_refused(installation: Installation, text: str) -> None:
+    for path in ("/v1/sign-in", "/v1/tokens", "/v1/password-resets"):
+        body = json.dumps({"email": text} | ({} if path.endswith("resets") else {"password": "x"}))
+        headers = {"content-type": "application/json"}
+        response = await installation.browser().post(path, content=body, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request"), path
