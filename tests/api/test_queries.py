@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from engine.api_events import PLANS, counted, country_in, plan_of, team_of, total_of
+from engine.zones import ZONES
 from reference import retention as retentions
 from reference import trends
 from reference.calendar_buckets import bucket_start
@@ -23,7 +24,7 @@ ODD_PLAN = PLANS[-1]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(params=["berlin", "new_york", "kathmandu"])
+@pytest.fixture(params=ZONES)
 def project(request: pytest.FixtureRequest, modelled: Any) -> Any:
     """Return each project in turn: clocks set forward on different days, weeks from Sunday, an offset of 5:45."""
     return getattr(modelled, request.param)

@@ -12,6 +12,7 @@ from api.settings import ApiSettings
 from core import warehouse
 from core.insights.lists import LISTS
 from engine.api_events import PLANS, counted, country_in, plan_of, properties_of, team_of, traits_of
+from engine.zones import ZONES
 from reference.events import Counted
 from runtime.instance import Instance
 
@@ -20,7 +21,7 @@ ALWAYS = {"from": "2025-01-01", "to": "2026-01-01"}
 ODD_PLAN = PLANS[-1]
 
 
-@pytest.fixture(params=["berlin", "new_york", "kathmandu"])
+@pytest.fixture(params=ZONES)
 def project(request: pytest.FixtureRequest, modelled: Any) -> Any:
     """Return each project in turn."""
     return getattr(modelled, request.param)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from engine.api_events import counted, country_in, plan_of, team_of, total_of
+from engine.zones import ZONES
 from reference import paths, revenue, web
 from reference.calendar_buckets import bucket_start
 from reference.events import Counted
@@ -21,7 +22,7 @@ RANGE = {"from": str(FIRST), "to": str(END)}
 ODD_NAME = 'it\'s "odd" {event:String} -- \\ \t\n%20 💶'
 
 
-@pytest.fixture(params=["berlin", "new_york", "kathmandu"])
+@pytest.fixture(params=ZONES)
 def project(request: pytest.FixtureRequest, modelled: Any) -> Any:
     """Return each project in turn: clocks set forward on different days, weeks from Sunday, an offset of 5:45."""
     return getattr(modelled, request.param)

@@ -5,14 +5,23 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from sqlalchemy.orm import Session
 
+from api.accounts import passwords
 from api.app import create_app
 from api.settings import ApiSettings
 from core import metadata
 from core.metadata.organisations import create_organisation, invite, role_named
 from engine.accounts import Installation, Person, new_email, signed_up
 from runtime.instance import Instance
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction] - pytest uses it
+    """Hash passwords at the least costs: dozens of tests sign somebody in."""
+    monkeypatch.setattr(passwords, "PasswordHasher", lambda: PasswordHasher.from_parameters(CHEAPEST))
 
 
 @pytest.fixture
