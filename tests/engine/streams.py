@@ -35,7 +35,7 @@ class EventStreamReader:
         # A task of its own: a wait that is given up would end the stream.
         self.reading = asyncio.create_task(self._read(response))
 
-    async def next(self, *kinds: str, timeout_s: float = 5) -> Said:
+    async def next(self, *kinds: str, timeout_s: float = 60) -> Said:
         """Return the next message of one of these kinds, of any if none is named; raise what the stream broke with."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -54,7 +54,7 @@ class EventStreamReader:
             return True
         return False
 
-    async def has_ended(self, timeout_s: float = 5) -> bool:
+    async def has_ended(self, timeout_s: float = 60) -> bool:
         """Say whether nothing else comes, and the answer is whole."""
         try:
             await self.next(timeout_s=timeout_s)

@@ -26,7 +26,7 @@ class Server:
         self._process = await asyncio.create_subprocess_exec(
             *valkey.command(self._directory), stdout=subprocess.DEVNULL
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await valkey.is_ready(self.port, "secret"):  # noqa: ASYNC110 - another process makes it true
                 await asyncio.sleep(0.05)
 

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.live import service
 from api.resources import Resources
 from api.serving import make_server
 from api.settings import ApiSettings
@@ -86,3 +88,9 @@ async def publisher(runtime: Instance) -> AsyncGenerator[Publisher]:
     publisher = Publisher(runtime.redis_url)
     yield publisher
     await publisher.redis.aclose()
+
+
+@pytest.fixture(autouse=True)
+def _own_channel(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction] - pytest uses it
+    """Hear no collectors of other tests: all of them speak on the channel that collectors share."""
+    monkeypatch.setattr(service, "COLLECTORS", f"{service.COLLECTORS}:{uuid4()}")

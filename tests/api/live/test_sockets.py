@@ -43,7 +43,7 @@ async def _socket(
 
 
 async def _next(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             said = json.loads(await socket.recv())
             if said["kind"] == kind:

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from api.live import service
 from api.settings import ApiSettings
-from core.live import COLLECTORS, channel_of
+from core.live import channel_of
 from engine.streams import Publisher, event_stream, landed
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys, create_project
@@ -75,7 +76,7 @@ async def test_what_is_no_publication_changes_nothing(api: Served, project: Proj
         await stream.next("hello")
         for nonsense in (b"", b"\xff\xfe", b'["c",1]\n{"project_id":', b'["c"]\n{}', b'{"a":1}'):
             await publisher.redis.publish(channel_of(project.id), nonsense)
-            await publisher.redis.publish(COLLECTORS, nonsense)
+            await publisher.redis.publish(service.COLLECTORS, nonsense)
         await publisher.publish(project.id, landed(project.id, "of no calendar", timestamp=1e18))
         await publisher.publish(project.id, landed(project.id, "m1"))
         assert (await stream.next("event")).data["message_id"] == "m1"
