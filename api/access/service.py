@@ -16,7 +16,7 @@ from core.clock import utc_now
 from core.metadata import ApiKey, Project
 from core.metadata.accounts import Grant, Membership, Organisation, Role, TeamMember, User, UserSession
 from core.metadata.organisations import token_hash
-from core.metadata.permissions import KEY_SCOPES, Permission, permissions_of
+from core.metadata.permissions import KEY_SCOPES, Permission, known_permissions
 from core.metadata.projects import is_live
 from core.metadata.tenancy import Database
 
@@ -127,7 +127,7 @@ class Access:
                 raise ApiKeyInvalidError
             key, project, networks = found
             await self._note_use(session, digest)
-        scopes = permissions_of("", ["project:read", *key.scopes]) & frozenset(KEY_SCOPES)
+        scopes = known_permissions(["project:read", *key.scopes]) & frozenset(KEY_SCOPES)
         return KeyPrincipal(key.id, digest, key.prefix, ProjectAccess(project, tuple(networks), scopes))
 
     async def _note_use(self, session: AsyncSession, digest: str) -> None:
@@ -184,7 +184,7 @@ async def _organisations_of(session: AsyncSession, user_id: int) -> dict[int, Or
             name=organisation.name,
             allowed_networks=tuple(organisation.allowed_networks),
             role=None if role_id is None else role.name,
-            permissions=frozenset() if role_id is None else permissions_of(role.name, role.permissions),
+            permissions=frozenset() if role_id is None else role.allowed,
         )
         for organisation, role_id, role in (await session.execute(statement))
     }
@@ -201,7 +201,7 @@ async def _projects_of(
     )
     extra: dict[int, frozenset[Permission]] = {}
     for project_id, role in await session.execute(granted):
-        extra[project_id] = extra.get(project_id, frozenset()) | permissions_of(role.name, role.permissions)
+        extra[project_id] = extra.get(project_id, frozenset()) | role.allowed
     projects = select(Project).where(Project.organisation_id.in_(organisations)).order_by(Project.id)
     found: dict[int, ProjectAccess] = {}
     for project in await session.scalars(projects):

@@ -18,7 +18,7 @@ from core.errors import RadixError
 from core.metadata.accounts import Grant, Invitation, Membership, Organisation, Role, User
 from core.metadata.audit import Target, entry
 from core.metadata.organisations import checked_name, checked_networks, invite
-from core.metadata.permissions import OWNER, Permission, permissions_of
+from core.metadata.permissions import OWNER, Permission
 from core.metadata.tenancy import Database
 
 
@@ -105,7 +105,8 @@ class Organisations:
             if member.role_id == (None if wanted is None else wanted.id):
                 return
             member.role_id = None if wanted is None else wanted.id
-            await _revoke_invitations_by(session, user_id)
+            if _permissions(former) - _permissions(wanted):
+                await _revoke_invitations_by(session, user_id)
             details = {"before": former.name if former else None, "after": role}
             said = Target("member", user_id, details)
             session.add(entry(by.actor, "member.role_changed", said, organisation_id=where.id))
@@ -117,7 +118,7 @@ class Organisations:
             member, former = await _member(session, where, user_id)
             granted = await _granted(session, user_id)
             if user_id != by.user.user_id:
-                held = [_permissions(former), *(permissions_of(role.name, role.permissions) for role in granted)]
+                held = [_permissions(former), *(role.allowed for role in granted)]
                 demand_power(where, frozenset[Permission]({"members:manage"}).union(*held))
             await _demand_owner_beside(session, user_id, former, None)
             await _revoke_invitations_by(session, user_id)
@@ -133,7 +134,7 @@ class Organisations:
             statement = (
                 select(Invitation, Role.name)
                 .outerjoin(Role, Invitation.role_id == Role.id)
-                .where(Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
+                .where(*_OPEN)
                 .order_by(Invitation.id.desc())
             )
             return [(invitation, role) for invitation, role in (await session.execute(statement))]
@@ -190,7 +191,7 @@ async def demand_role(session: AsyncSession, where: OrganisationAccess, name: st
     role = (await session.scalars(select(Role).where(Role.name == name))).one_or_none()
     if role is None:
         raise NotFoundError("role", name)
-    demand_power(where, permissions_of(role.name, role.permissions))
+    demand_power(where, role.allowed)
     return role
 
 
@@ -202,7 +203,7 @@ def demand_power(where: OrganisationAccess, permissions: frozenset[Permission]) 
 
 
 def _permissions(role: Role | None) -> frozenset[Permission]:
-    return frozenset() if role is None else permissions_of(role.name, role.permissions)
+    return frozenset() if role is None else role.allowed
 
 
 _OPEN = (Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))

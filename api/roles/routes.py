@@ -21,7 +21,7 @@ from api.roles.schemas import (
     TeamShown,
 )
 from core.metadata.accounts import Role
-from core.metadata.permissions import MEANINGS, Permission, permissions_of
+from core.metadata.permissions import MEANINGS, Permission
 
 router = APIRouter(
     prefix="/v1/organisations/{organisation_id}", tags=["roles"], responses=USER | ORGANISATION | UNAVAILABLE
@@ -133,5 +133,5 @@ async def revoke_grant(grant_id: _Id, organisation: _Manager, by: ActingDep, hel
 
 
 def _shown(role: Role) -> RoleShown:
-    permissions = sorted(permissions_of(role.name, role.permissions))
+    permissions = sorted(role.allowed)
     return RoleShown(name=role.name, permissions=permissions, is_built_in=role.permissions is None)

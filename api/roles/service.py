@@ -17,7 +17,7 @@ from core.metadata import Project
 from core.metadata.accounts import Grant, Membership, Role, Team, TeamMember
 from core.metadata.audit import Target, entry
 from core.metadata.organisations import checked_name
-from core.metadata.permissions import Permission, permissions_of
+from core.metadata.permissions import Permission
 from core.metadata.tenancy import Database
 
 
@@ -190,7 +190,7 @@ class Roles:
         async with self._changing(by, where, "grant.revoked", Target("grant", grant_id)) as session:
             found = await _found(session, Grant, "grant", grant_id)
             role = await session.get_one(Role, found.role_id)
-            demand_power(where, permissions_of(role.name, role.permissions))
+            demand_power(where, role.allowed)
             await session.delete(found)
 
     @asynccontextmanager
@@ -210,7 +210,7 @@ async def _own_role(session: AsyncSession, where: OrganisationAccess, name: str)
         raise NotFoundError("role", name)
     if role.permissions is None:
         raise BuiltInRoleError(name)
-    demand_power(where, permissions_of(role.name, role.permissions))
+    demand_power(where, role.allowed)
     return role
 
 
@@ -233,4 +233,4 @@ async def _demand_power_over(session: AsyncSession, where: OrganisationAccess, t
     """Raise `TooPowerfulError` where a team was granted more than whoever changes it may do."""
     granted = select(Role).join(Grant, Grant.role_id == Role.id).where(Grant.team_id == team_id)
     for role in await session.scalars(granted):
-        demand_power(where, permissions_of(role.name, role.permissions))
+        demand_power(where, role.allowed)

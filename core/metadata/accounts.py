@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.metadata.models import Base, OrganisationOwned
+from core.metadata.permissions import BUILT_IN, Permission, known_permissions
 
 
 def _within(table: str, column: str, referred: str, ondelete: str | None = "CASCADE") -> ForeignKeyConstraint:
@@ -132,6 +133,11 @@ class Role(OrganisationOwned, Base):
     permissions: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     """None for owner, admin, analyst and viewer: what these may do stands in `core.metadata.permissions`."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    @property
+    def allowed(self) -> frozenset[Permission]:
+        """Return what whoever has it may do."""
+        return BUILT_IN.get(self.name, frozenset()) if self.permissions is None else known_permissions(self.permissions)
 
 
 class Membership(OrganisationOwned, Base):

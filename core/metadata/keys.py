@@ -14,7 +14,7 @@ from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata.models import ApiKey, WriteKey
 from core.metadata.origins import parse_origin
-from core.metadata.permissions import permissions_of
+from core.metadata.permissions import known_permissions
 from core.metadata.projects import API_KEY_PREFIX, WRITE_KEY_PREFIX, create_api_key, create_write_key, is_live
 
 Key = WriteKey | ApiKey
@@ -74,7 +74,7 @@ def rotate_key(session: Session, key: Key, overlap: timedelta) -> str:
     if overlap < timedelta(0):
         raise InvalidKeyError(f"The overlap is {overlap}; it can't be negative.")
     if isinstance(key, ApiKey):
-        scopes = permissions_of("", key.scopes)
+        scopes = known_permissions(key.scopes)
         new = create_api_key(
             session,
             key.project_id,

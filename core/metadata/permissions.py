@@ -60,8 +60,6 @@ BUILT_IN: dict[str, frozenset[Permission]] = {
 """The roles that every organisation has, by name, the most powerful first."""
 
 
-def permissions_of(name: str, permissions: Collection[str] | None) -> frozenset[Permission]:
-    """Return what a role may do: a built-in one by its name, else what it lists (names of no meaning count nothing)."""
-    if permissions is None:
-        return BUILT_IN.get(name, frozenset())
-    return frozenset(permission for permission in get_args(Permission) if permission in permissions)
+def known_permissions(names: Collection[str]) -> frozenset[Permission]:
+    """Return the permissions of these names; a name of no meaning counts nothing."""
+    return frozenset(permission for permission in get_args(Permission) if permission in names)

@@ -92,7 +92,7 @@ class Database:
 
     @asynccontextmanager
     async def of_all(self) -> AsyncGenerator[AsyncSession]:
-        """Open a session that sees every tenant: to find out who asks. Only `api.access` and `api.accounts` may."""
+        """Open a session that sees every tenant: to find out who asks, and to note it."""
         async with self._answering(), AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 

