@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from core import metadata, problem
+from core import metadata, problem, tasks
 from core.enrichment.geography import Geography
 from ingestion import openapi, operation
 from ingestion.canary import Canaries
@@ -95,9 +95,7 @@ def create_app(settings: CollectorSettings) -> FastAPI:
         try:
             yield
         finally:
-            for watcher in watchers:
-                watcher.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
+            await tasks.end(watchers)
             await writer.close()
             await engine.dispose()
 

@@ -20,6 +20,7 @@ from api.live.tickets import PERMISSION, Grant, Tickets
 from api.metrics import Metrics
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
+from core import tasks
 from core.errors import RadixError, UnavailableError
 from core.live import COLLECTORS, LOOK_EVERY_S, channel_of, project_of
 
@@ -113,9 +114,7 @@ class LiveStreams:
     async def close(self) -> None:
         """Close every connection."""
         self.end_all()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
         await self.tickets.close()
 
     def _start(self) -> None:

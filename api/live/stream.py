@@ -12,6 +12,7 @@ from api.live.messages import Message
 from api.live.reader import NOTHING_TO_SAY, SLOW_READER, Reader
 from api.live.service import LiveStreams
 from api.serving import abort
+from core.tasks import end
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -87,14 +88,12 @@ async def _serve(
     """Write what the reader gets until its last message is out; False where the other side was gone before."""
     writing = asyncio.create_task(_write(live, reader, write))
     watching: asyncio.Task[Any] = asyncio.ensure_future(watch())
-    tasks = {writing, watching}
+    both = {writing, watching}
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         return writing.done() and writing.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(both)
 
 
 async def _write(live: LiveStreams, reader: Reader, write: Callable[[list[Message]], Awaitable[None]]) -> bool:
