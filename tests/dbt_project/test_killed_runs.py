@@ -18,6 +18,8 @@ pytestmark = pytest.mark.slow
 
 # At least so many changes the second run of the main models makes.
 FEWEST_CHANGES = 100
+# Each dies at every so manieth change, so that a night of machine time can be cut into pieces.
+PARTS = 20
 
 
 @pytest.fixture
@@ -46,10 +48,11 @@ def test_after_runs_that_died_the_next_one_makes_what_a_full_refresh_makes(refre
     assert found == refreshes.contents(), f"died after {len(anywhere.seen)} changes: {anywhere.seen[-1:]}"
 
 
-@pytest.mark.skipif(settings.get_current_profile_name() != "nightly", reason="takes half an hour each")
+@pytest.mark.skipif(settings.get_current_profile_name() != "nightly", reason="takes ten minutes each")
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("died", [MODELS, ("run",), ("run", "--full-refresh")], ids=["first", "next", "full"])
 def test_wherever_a_run_dies_the_next_one_makes_what_a_full_refresh_makes(
-    refreshes: Refreshes, died: tuple[str, ...]
+    refreshes: Refreshes, died: tuple[str, ...], part: int
 ) -> None:
     if died != MODELS:
         refreshes.run(*MODELS)
@@ -60,7 +63,7 @@ def test_wherever_a_run_dies_the_next_one_makes_what_a_full_refresh_makes(
     refreshes.run("run", "--full-refresh")
     wanted = refreshes.contents()
     differing: dict[int, str] = {}
-    for changes in itertools.count(1):
+    for changes in itertools.count(1 + part, PARTS):
         refreshes.set_back()
         cut = Cut(after=changes)
         if not refreshes.cut_off(cut, *died):
