@@ -25,6 +25,7 @@ from api.errors import (
     SignInNeededError,
     SqlInvalidError,
     SqlNotAllowedError,
+    TooManyQueriesError,
     TooManyStreamsError,
     TooPowerfulError,
 )
@@ -133,6 +134,21 @@ UNANSWERABLE = documented(
     NotModelledYetError("a table of marts"),
 )
 TIMED_OUT = documented(504, "The query ran longer than one query may", QueryTimeoutError(30))
+
+TOO_MANY_QUERIES = documented(429, "As many queries of the project wait as may", TooManyQueriesError(200))
+KEPT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Successful Response",
+        "headers": {
+            "ETag": {"description": "Stands for the answer, its origin included.", "schema": {"type": "string"}},
+            "Age": {
+                "description": "With `Cache-Control: max-stale=…`: since when it may have changed, in seconds.",
+                "schema": {"type": "integer"},
+            },
+        },
+    },
+    304: {"description": "The answer is still the one that `If-None-Match` names"},
+}
 
 USER = documented(401, "Nobody is signed in", SignInNeededError(), SessionEndedError())
 _WRONG_REQUEST = documented(422, "The body or a parameter does not fit", _MISSPELT)

@@ -31,6 +31,7 @@ from api.projects.service import Projects
 from api.queries.list_statements import ListSql
 from api.queries.service import Queries
 from api.queries.statements import QuerySql
+from api.results.kept import KeptAnswers
 from api.roles.service import Roles
 from api.settings import ApiSettings
 from api.sql.service import Sql
@@ -67,10 +68,12 @@ class Resources:
     sql: Sql
     live: LiveStreams
     queries: Queries
+    kept: KeptAnswers
 
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
         await self.live.close()
+        await self.kept.close()
         await self.trail.close()
         await self.outbox.close()
         await self.warehouse.close()
@@ -82,6 +85,8 @@ class Resources:
 def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     """Wire the services together, from settings alone, in the event loop in which they are used."""
     warehouse = Warehouse(settings)
+    metrics.queries.labels(state="running").set_function(lambda: warehouse.queue.running)
+    metrics.queries.labels(state="waiting").set_function(lambda: warehouse.queue.waiting)
     database = Database.connect(settings.database_url.get_secret_value(), seconds=settings.connect_seconds)
     secrets = Secrets(settings)
     outbox = Outbox(settings)
@@ -138,4 +143,5 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         queries=Queries(
             settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
         ),
+        kept=KeptAnswers(settings, metrics),
     )

@@ -99,12 +99,27 @@ class ApiSettings(Settings):
     max_concurrent_queries: int = Field(
         default=8, gt=0, description="Queries that one API process runs in ClickHouse at once; further ones wait."
     )
+    project_max_concurrent_queries: int = Field(
+        default=6,
+        gt=0,
+        description="How many of `max_concurrent_queries` may be one project's. Of those that wait, one of the project "
+        "of which fewest run is next.",
+    )
+    project_max_waiting_queries: int = Field(
+        default=200, gt=0, description="Queries of one project that may wait in one API process: 429 above."
+    )
     max_buckets: int = Field(default=10_000, gt=0, description="Most points that one time series may have.")
     result_cache_seconds: int = Field(
         default=3600,
         ge=0,
         description="How long a result is kept in Valkey. New data makes a new key, so this only bounds memory; "
         "0 keeps nothing.",
+    )
+    answer_memory_bytes: int = Field(
+        default=64 * 1024**2,
+        ge=0,
+        description="Most memory for answers that one API process gives again while it believes the version of the "
+        "data; 0 keeps none.",
     )
     data_version_seconds: float = Field(
         default=1.0,

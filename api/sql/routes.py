@@ -1,7 +1,6 @@
 """`/v1/projects/{project_id}/sql`."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -12,6 +11,7 @@ from api.problems import (
     INVALID,
     REFUSED_SQL,
     TIMED_OUT,
+    TOO_MANY_QUERIES,
     UNANSWERABLE,
     UNAUTHENTICATED,
     UNAVAILABLE,
@@ -19,6 +19,7 @@ from api.problems import (
 )
 from api.results.csv_file import MEDIA_TYPE as CSV
 from api.results.csv_file import csv_file
+from api.results.leaving import unless_left
 from api.sql.schemas import SqlAnswer, SqlQuery, SqlTables
 from core.metadata import Project
 
@@ -26,9 +27,6 @@ _Project = Annotated[Project, Depends(project_for("sql:query"))]
 router = APIRouter(prefix="/v1/projects/{project_id}/sql", tags=["sql"], responses=UNAUTHENTICATED | UNKNOWN_PROJECT)
 
 
-# A statement of an analyst may take long, and who sees that it does stops waiting for it.
-_LOOK_SECONDS = 0.2
-_LEFT = 499
 _ROWS_AT_ONCE = 1_000
 
 _AS_FILE: dict[int | str, dict[str, Any]] = {
@@ -50,7 +48,7 @@ _AS_FILE: dict[int | str, dict[str, Any]] = {
     operation_id="query_sql",
     summary="Run a select",
     response_model=SqlAnswer,
-    responses=_AS_FILE | REFUSED_SQL | UNANSWERABLE | TIMED_OUT,
+    responses=_AS_FILE | REFUSED_SQL | TOO_MANY_QUERIES | UNANSWERABLE | TIMED_OUT,
 )
 async def query_sql(
     project: _Project,
@@ -63,7 +61,7 @@ async def query_sql(
     ] = None,
 ) -> SqlAnswer | Response:
     """Run one select over the project's marts. Each table holds the project's rows and no others."""
-    answer = await _unless_left(request, held.sql.answer(project, query))
+    answer = await unless_left(request, held.sql.answer(project, query))
     accepted = request.headers.get("accept", "").split(",")[0].split(";")[0].strip().lower()
     wanted = format_ or ("csv" if accepted == "text/csv" else "json")
     if isinstance(answer, Response) or wanted == "json":
@@ -91,15 +89,3 @@ async def _blocks(rows: Sequence[Sequence[Any]]) -> AsyncIterator[Sequence[Seque
     """Return the rows some at a time, so that a file of many is not held a second time."""
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         yield rows[start : start + _ROWS_AT_ONCE]
-
-
-async def _unless_left(request: Request, answer: Coroutine[Any, Any, SqlAnswer]) -> SqlAnswer | Response:
-    """Return the answer; when the caller leaves before, the query ends."""
-    task = asyncio.ensure_future(answer)
-    try:
-        while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
-            if await request.is_disconnected():
-                return Response(status_code=_LEFT)
-        return task.result()
-    finally:
-        task.cancel()
