@@ -38,7 +38,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRACED: frozenset[Permission] = frozenset({"data:query", "persons:read", "data:export", "sql:query"})
 
 
-def resources(connection: HTTPConnection) -> Resources:
+# FastAPI calls a dependency that is not async in a thread, which takes longer than all that this one does.
+async def resources(connection: HTTPConnection) -> Resources:
     """Return what this process holds."""
     held: Resources = connection.app.state.resources
     return held
@@ -47,8 +48,13 @@ def resources(connection: HTTPConnection) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(resources)]
 
 
-def client(request: HTTPConnection) -> Client:
+async def client(request: HTTPConnection) -> Client:
     """Return where the request comes from."""
+    return client_of(request)
+
+
+def client_of(request: HTTPConnection) -> Client:
+    """Return the same to who is no dependency."""
     user_agent = request.headers.get("user-agent")
     return Client(request.client.host if request.client else None, user_agent and user_agent[:_LONGEST_USER_AGENT])
 
@@ -110,7 +116,7 @@ def demand_project(
 
     Every id of a project that he may not see, real or not, is unknown to him.
     """
-    access, where = found.projects().get(project_id), client(request)
+    access, where = found.projects().get(project_id), client_of(request)
     if access is None:
         raise ProjectNotFoundError(project_id)
     _demand(permission, access, where)
