@@ -1,9 +1,10 @@
 """What a request is given: the process's resources, who asks, and what he may do with the project that he asks for."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
@@ -134,6 +135,32 @@ def project_access_for(permission: Permission) -> Callable[..., Awaitable[Projec
         return demand_project(found, project_id, permission, request, held)
 
     return project_access
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A question about one project: who asks it, and what he may do there."""
+
+    request: Request
+    principal: Principal
+    held: Resources
+    access: ProjectAccess
+
+    def demand(self, permission: Permission) -> None:
+        """Refuse the question to who lacks a further permission, and note it with that."""
+        demand_project(self.principal, self.access.project.id, permission, self.request, self.held)
+
+
+def asking_for(permission: Permission) -> Callable[..., Awaitable[Asking]]:
+    """Return the dependency that gives a question to whoever has a permission in its project."""
+
+    async def asking(request: Request, found: PrincipalDep, held: ResourcesDep, project_id: _ProjectId) -> Asking:
+        return Asking(request, found, held, demand_project(found, project_id, permission, request, held))
+
+    return asking
+
+
+AskingDep = Annotated[Asking, Depends(asking_for("data:query"))]
 
 
 def project_for(permission: Permission) -> Callable[..., Awaitable[Project]]:

@@ -30,6 +30,7 @@ from api.errors import (
     TooPowerfulError,
 )
 from api.queries.reading import MOST_BYTES, invalid_document
+from api.results.files import AS_FILE
 from core.errors import RadixError, UnavailableError
 from core.insights.faults import Fault
 from core.problem import InvalidRequestError
@@ -137,9 +138,10 @@ TIMED_OUT = documented(504, "The query ran longer than one query may", QueryTime
 
 TOO_MANY_QUERIES = documented(429, "As many queries of the project wait as may", TooManyQueriesError(200))
 KEPT: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Successful Response",
-        "headers": {
+    200: AS_FILE[200]
+    | {
+        "headers": AS_FILE[200]["headers"]
+        | {
             "ETag": {"description": "Stands for the answer, its origin included.", "schema": {"type": "string"}},
             "Age": {
                 "description": "With `Cache-Control: max-stale=…`: since when it may have changed, in seconds.",

@@ -1,10 +1,11 @@
 """`/v1/projects/{project_id}/event-names` and `/insights/…`."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 
-from api.dependencies import ProjectDep, ResourcesDep
+from api.dependencies import AskingDep, ProjectDep, ResourcesDep
 from api.insights.schemas import (
     DefinedList,
     EventNames,
@@ -28,6 +29,7 @@ from api.problems import (
     UNKNOWN_INSIGHT,
     UNKNOWN_PROJECT,
 )
+from api.results.replies import reply
 
 router = APIRouter(
     prefix="/v1/projects/{project_id}",
@@ -43,11 +45,11 @@ router = APIRouter(
     response_model=EventNames,
     responses=KEPT,
 )
-async def list_event_names(
-    project: ProjectDep, held: ResourcesDep, query: Annotated[RangeQuery, Query()], request: Request
-) -> Response:
+async def list_event_names(asking: AskingDep, query: Annotated[RangeQuery, Query()]) -> Response:
     """Return the names of the events in the range, the most frequent first."""
-    return await held.kept.answer(request, project, query, lambda: held.insights.event_names(project, query))
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.event_names, project, query)
+    return await reply(asking, query, make, name="event-names", wanted=query.format_)
 
 
 @router.get(
@@ -57,11 +59,11 @@ async def list_event_names(
     response_model=Timeseries,
     responses=KEPT,
 )
-async def query_timeseries(
-    project: ProjectDep, held: ResourcesDep, query: Annotated[TimeseriesQuery, Query()], request: Request
-) -> Response:
+async def query_timeseries(asking: AskingDep, query: Annotated[TimeseriesQuery, Query()]) -> Response:
     """Count events, persons or sessions per hour, day, week or month; empty buckets are 0."""
-    return await held.kept.answer(request, project, query, lambda: held.insights.timeseries(project, query))
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.timeseries, project, query)
+    return await reply(asking, query, make, name="timeseries", wanted=query.format_)
 
 
 @router.get(
@@ -71,11 +73,11 @@ async def query_timeseries(
     response_model=Funnel,
     responses=KEPT,
 )
-async def query_funnel(
-    project: ProjectDep, held: ResourcesDep, query: Annotated[FunnelQuery, Query()], request: Request
-) -> Response:
+async def query_funnel(asking: AskingDep, query: Annotated[FunnelQuery, Query()]) -> Response:
     """Count the persons who reached each step, with the time that it took them."""
-    return await held.kept.answer(request, project, query, lambda: held.insights.funnel(project, query))
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.funnel, project, query)
+    return await reply(asking, query, make, name="funnel", wanted=query.format_)
 
 
 @router.get(
@@ -85,11 +87,11 @@ async def query_funnel(
     response_model=Retention,
     responses=KEPT,
 )
-async def query_retention(
-    project: ProjectDep, held: ResourcesDep, query: Annotated[RetentionQuery, Query()], request: Request
-) -> Response:
+async def query_retention(asking: AskingDep, query: Annotated[RetentionQuery, Query()]) -> Response:
     """Count, for those who started in each period, how many came back in each later one."""
-    return await held.kept.answer(request, project, query, lambda: held.insights.retention(project, query))
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.retention, project, query)
+    return await reply(asking, query, make, name="retention", wanted=query.format_)
 
 
 @router.get("/insights/defined", operation_id="list_defined_insights", summary="Insights that are defined in files")
@@ -106,11 +108,11 @@ async def list_defined_insights(project: ProjectDep, held: ResourcesDep) -> Defi
     responses=KEPT | UNKNOWN_INSIGHT,
 )
 async def get_defined_insight(
-    project: ProjectDep,
-    held: ResourcesDep,
+    asking: AskingDep,
     name: Annotated[str, Path(min_length=1, max_length=100, examples=["funnel_checkout"])],
     query: Annotated[MartQuery, Query()],
-    request: Request,
 ) -> Response:
     """Return the rows of its table, as the latest refresh made them."""
-    return await held.kept.answer(request, project, query, lambda: held.insights.mart(project, name, query))
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.mart, project, name, query)
+    return await reply(asking, query, make, name=name, wanted=query.format_)

@@ -3,11 +3,9 @@
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 
-from api.access.principals import ProjectAccess
-from api.dependencies import ResourcesDep, project_access_for
-from api.errors import PermissionMissingError
+from api.dependencies import AskingDep
 from api.problems import (
     INVALID_DOCUMENT,
     KEPT,
@@ -22,7 +20,9 @@ from api.queries.answers import Answer
 from api.queries.documents import InsightDocument
 from api.queries.examples import DOCUMENTS
 from api.queries.reading import ReadDocument, read_document
+from api.results.files import FormatParameter
 from api.results.leaving import unless_left
+from api.results.replies import reply
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["queries"])
 
@@ -57,19 +57,24 @@ _BODY: dict[str, Any] = {
     openapi_extra=_BODY,
 )
 async def query(
-    access: Annotated[ProjectAccess, Depends(project_access_for("data:query"))],
-    held: ResourcesDep,
-    request: Request,
+    asking: AskingDep,
     read: Annotated[ReadDocument, Depends(read_document)],
+    format_: FormatParameter = None,
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Answer | Response:
     """Answer one typed query document: a question of one `kind` and its range."""
-    if read.document.kind in _OF_PERSONS and "persons:read" not in access.permissions:
-        raise PermissionMissingError("persons:read")
-    answer = partial(held.queries.answer, access.project, read)
+    if read.document.kind in _OF_PERSONS:
+        asking.demand("persons:read")
+    answer = partial(asking.held.queries.answer, asking.access.project, read)
     if explain:
-        return await unless_left(request, answer(explain=True))
-    # Who was erased is shown no more, and figures of a moment ago are no harm.
-    may_be_stale = isinstance(read.document, InsightDocument)
-    asked, kept = read.document, held.kept
-    return await kept.answer(request, access.project, asked, partial(answer, explain=False), may_be_stale=may_be_stale)
+        return await unless_left(asking.request, answer(explain=True))
+    asked = read.document
+    return await reply(
+        asking,
+        asked,
+        partial(answer, explain=False),
+        name=asked.kind,
+        wanted=format_,
+        # Who was erased is shown no more, and figures of a moment ago are no harm.
+        may_be_stale=isinstance(asked, InsightDocument),
+    )

@@ -8,16 +8,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from fastapi import Request, Response
 from pydantic import BaseModel
 
-from api.insights.schemas import Meta
 from api.metrics import Metrics
 from api.results.leaving import unless_left
 from api.results.single_flight import SingleFlight
+from api.results.tables import Answered
 from api.settings import ApiSettings
 from core import tasks
 from core.errors import RadixError
@@ -31,17 +31,6 @@ _PART_OF_ONE = 8
 _ENTRY_BYTES = 1_000
 # They are of each answer itself, and no part of what its ETag stands for.
 _OF_EACH = {"elapsed_ms", "cached", "plan"}
-
-
-class Answered(Protocol):
-    """An answer: figures and where they come from."""
-
-    @property
-    def meta(self) -> Meta:
-        """Return where the figures come from."""
-        ...
-
-    model_dump_json: Callable[..., str]
 
 
 @dataclass(frozen=True, slots=True)
