@@ -13,6 +13,9 @@ from api.accounts.service import Accounts
 from api.accounts.sessions import Sessions
 from api.audit.service import AuditLog
 from api.audit.trail import Trail
+from api.exports.maker import ExportMaker
+from api.exports.rows import ExportRows
+from api.exports.service import Exports
 from api.insights.answers import Answers
 from api.insights.defined import DefinedInsights
 from api.insights.macros import InsightMacros, MacrosMissingError
@@ -69,11 +72,14 @@ class Resources:
     live: LiveStreams
     queries: Queries
     kept: KeptAnswers
+    exports: Exports
+    export_maker: ExportMaker
 
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
         await self.live.close()
         await self.kept.close()
+        await self.export_maker.close()
         await self.trail.close()
         await self.outbox.close()
         await self.warehouse.close()
@@ -118,6 +124,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     unmodelled = UnmodelledEvents(settings, warehouse, unmodelled_sql)
     results = Results(settings, warehouse, cache, sql, metrics)
     answers = Answers(warehouse, results, unmodelled)
+    maker = ExportMaker(settings, database, ExportRows(settings, warehouse))
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
     return Resources(
         settings=settings,
@@ -144,4 +151,6 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
             settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
         ),
         kept=KeptAnswers(settings, metrics),
+        exports=Exports(settings, database=database, answers=answers, secrets=secrets, trail=trail, maker=maker),
+        export_maker=maker,
     )

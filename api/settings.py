@@ -108,6 +108,17 @@ class ApiSettings(Settings):
     project_max_waiting_queries: int = Field(
         default=200, gt=0, description="Queries of one project that may wait in one API process: 429 above."
     )
+    project_max_exports: int = Field(
+        default=10, gt=0, description="Exports of one project that may wait or run at once: 429 above."
+    )
+    export_keep_hours: float = Field(
+        default=24.0, gt=0, description="How long the file of an export is kept, in `exports` of the data directory."
+    )
+    export_look_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="How often each API process looks for exports that another one has left, and for expired files.",
+    )
     max_buckets: int = Field(default=10_000, gt=0, description="Most points that one time series may have.")
     result_cache_seconds: int = Field(
         default=3600,
