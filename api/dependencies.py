@@ -1,9 +1,10 @@
 """What a request is given: the process's resources, who asks, and what he may do with the project that he asks for."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
@@ -38,7 +39,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRACED: frozenset[Permission] = frozenset({"data:query", "persons:read", "data:export", "sql:query"})
 
 
-def resources(connection: HTTPConnection) -> Resources:
+# FastAPI calls a dependency that is not async in a thread, which takes longer than all that this one does.
+async def resources(connection: HTTPConnection) -> Resources:
     """Return what this process holds."""
     held: Resources = connection.app.state.resources
     return held
@@ -47,8 +49,13 @@ def resources(connection: HTTPConnection) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(resources)]
 
 
-def client(request: HTTPConnection) -> Client:
+async def client(request: HTTPConnection) -> Client:
     """Return where the request comes from."""
+    return client_of(request)
+
+
+def client_of(request: HTTPConnection) -> Client:
+    """Return the same to who is no dependency."""
     user_agent = request.headers.get("user-agent")
     return Client(request.client.host if request.client else None, user_agent and user_agent[:_LONGEST_USER_AGENT])
 
@@ -110,7 +117,7 @@ def demand_project(
 
     Every id of a project that he may not see, real or not, is unknown to him.
     """
-    access, where = found.projects().get(project_id), client(request)
+    access, where = found.projects().get(project_id), client_of(request)
     if access is None:
         raise ProjectNotFoundError(project_id)
     _demand(permission, access, where)
@@ -128,6 +135,32 @@ def project_access_for(permission: Permission) -> Callable[..., Awaitable[Projec
         return demand_project(found, project_id, permission, request, held)
 
     return project_access
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A question about one project: who asks it, and what he may do there."""
+
+    request: Request
+    principal: Principal
+    held: Resources
+    access: ProjectAccess
+
+    def demand(self, permission: Permission) -> None:
+        """Refuse the question to who lacks a further permission, and note it with that."""
+        demand_project(self.principal, self.access.project.id, permission, self.request, self.held)
+
+
+def asking_for(permission: Permission) -> Callable[..., Awaitable[Asking]]:
+    """Return the dependency that gives a question to whoever has a permission in its project."""
+
+    async def asking(request: Request, found: PrincipalDep, held: ResourcesDep, project_id: _ProjectId) -> Asking:
+        return Asking(request, found, held, demand_project(found, project_id, permission, request, held))
+
+    return asking
+
+
+AskingDep = Annotated[Asking, Depends(asking_for("data:query"))]
 
 
 def project_for(permission: Permission) -> Callable[..., Awaitable[Project]]:

@@ -193,6 +193,23 @@ class DocumentTooLargeError(RadixError):
         )
 
 
+class TooManyQueriesError(RadixError):
+    """So many queries of the project wait that no further one may."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "too_many_queries"
+    title: ClassVar[str] = "Too many queries wait"
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__(
+            f"{allowed} queries of this project wait to be run in this process. Ask again in some seconds, and fewer "
+            "at a time.",
+            headers={"Retry-After": "5"},
+            limit="project_max_waiting_queries",
+            allowed=allowed,
+        )
+
+
 class QueryTimeoutError(RadixError):
     """The query ran longer than one query may; it was cancelled."""
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from api.accounts import examples as accounts
+from api.exports import examples as exports
 from api.insights.examples import meta_of
 from api.queries.examples import ANSWERS
 
@@ -186,4 +187,5 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "get_health": {"status": "ok"},
     "get_readiness": {"status": "ready", "checks": {"clickhouse": "ok", "postgresql": "ok", "valkey": "ok"}},
     **accounts.BY_OPERATION,
+    **exports.BY_OPERATION,
 }

@@ -28,7 +28,7 @@ class Metrics:
         )
         self.results = Counter(
             "radixinsight_api_results",
-            "Insight results by where they came from: cache or clickhouse.",
+            "Answers by where they came from: memory, stale (from memory, and being made anew), cache or clickhouse.",
             ["source"],
             registry=self.registry,
         )
@@ -36,6 +36,12 @@ class Metrics:
             "radixinsight_api_query_seconds",
             "Time of one insight query in ClickHouse, waiting for a free slot included.",
             buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.queries = Gauge(
+            "radixinsight_api_queries",
+            "Queries of projects at this moment: running in ClickHouse, or waiting for a free place.",
+            ["state"],
             registry=self.registry,
         )
         self.live_readers = Gauge(

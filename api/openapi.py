@@ -41,6 +41,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 {"name": "keys", "description": "Keys of a project, for sending events and for reading data."},
                 {"name": "insights", "description": "Figures about one project's events."},
                 {"name": "sql", "description": "Analysts' own statements over one project's marts."},
+                {"name": "exports", "description": "All events of a range, or all persons, as one file."},
                 {"name": "live", "description": "What comes in at this moment. WebSockets: docs/live.md."},
                 {"name": "queries", "description": "Any question, as a typed document."},
                 {"name": "health", "description": "For supervisors and monitoring; no API key needed."},

@@ -25,10 +25,13 @@ from api.errors import (
     SignInNeededError,
     SqlInvalidError,
     SqlNotAllowedError,
+    TooManyQueriesError,
     TooManyStreamsError,
     TooPowerfulError,
 )
+from api.exports.errors import TooManyExportsError
 from api.queries.reading import MOST_BYTES, invalid_document
+from api.results.files import AS_FILE
 from core.errors import RadixError, UnavailableError
 from core.insights.faults import Fault
 from core.problem import InvalidRequestError
@@ -133,6 +136,33 @@ UNANSWERABLE = documented(
     NotModelledYetError("a table of marts"),
 )
 TIMED_OUT = documented(504, "The query ran longer than one query may", QueryTimeoutError(30))
+
+TOO_MANY_QUERIES = documented(429, "As many queries of the project wait as may", TooManyQueriesError(200))
+TOO_MANY_EXPORTS = documented(429, "As many exports of the project wait or run as may", TooManyExportsError(10))
+UNKNOWN_EXPORT = documented(
+    404,
+    "The key may see no such project, or there is no such export in it",
+    ProjectNotFoundError(7),
+    NotFoundError("export", 7),
+)
+EXPORT_LINK = documented(404, "The link is not valid", LinkInvalidError()) | documented(
+    422, "The token has not the form of one", _MISSPELT
+)
+UNSUITABLE = documented(422, "The body or a parameter does not fit", _MISSPELT)
+KEPT: dict[int | str, dict[str, Any]] = {
+    200: AS_FILE[200]
+    | {
+        "headers": AS_FILE[200]["headers"]
+        | {
+            "ETag": {"description": "Stands for the answer, its origin included.", "schema": {"type": "string"}},
+            "Age": {
+                "description": "With `Cache-Control: max-stale=…`: since when it may have changed, in seconds.",
+                "schema": {"type": "integer"},
+            },
+        },
+    },
+    304: {"description": "The answer is still the one that `If-None-Match` names"},
+}
 
 USER = documented(401, "Nobody is signed in", SignInNeededError(), SessionEndedError())
 _WRONG_REQUEST = documented(422, "The body or a parameter does not fit", _MISSPELT)

@@ -13,6 +13,9 @@ from api.accounts.service import Accounts
 from api.accounts.sessions import Sessions
 from api.audit.service import AuditLog
 from api.audit.trail import Trail
+from api.exports.maker import ExportMaker
+from api.exports.rows import ExportRows
+from api.exports.service import Exports
 from api.insights.answers import Answers
 from api.insights.defined import DefinedInsights
 from api.insights.macros import InsightMacros, MacrosMissingError
@@ -31,6 +34,7 @@ from api.projects.service import Projects
 from api.queries.list_statements import ListSql
 from api.queries.service import Queries
 from api.queries.statements import QuerySql
+from api.results.kept import KeptAnswers
 from api.roles.service import Roles
 from api.settings import ApiSettings
 from api.sql.service import Sql
@@ -67,10 +71,15 @@ class Resources:
     sql: Sql
     live: LiveStreams
     queries: Queries
+    kept: KeptAnswers
+    exports: Exports
+    export_maker: ExportMaker
 
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
         await self.live.close()
+        await self.kept.close()
+        await self.export_maker.close()
         await self.trail.close()
         await self.outbox.close()
         await self.warehouse.close()
@@ -82,6 +91,8 @@ class Resources:
 def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     """Wire the services together, from settings alone, in the event loop in which they are used."""
     warehouse = Warehouse(settings)
+    metrics.queries.labels(state="running").set_function(lambda: warehouse.queue.running)
+    metrics.queries.labels(state="waiting").set_function(lambda: warehouse.queue.waiting)
     database = Database.connect(settings.database_url.get_secret_value(), seconds=settings.connect_seconds)
     secrets = Secrets(settings)
     outbox = Outbox(settings)
@@ -113,6 +124,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     unmodelled = UnmodelledEvents(settings, warehouse, unmodelled_sql)
     results = Results(settings, warehouse, cache, sql, metrics)
     answers = Answers(warehouse, results, unmodelled)
+    maker = ExportMaker(settings, database, ExportRows(settings, warehouse))
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
     return Resources(
         settings=settings,
@@ -138,4 +150,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         queries=Queries(
             settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
         ),
+        kept=KeptAnswers(settings, metrics),
+        exports=Exports(settings, database=database, answers=answers, secrets=secrets, trail=trail, maker=maker),
+        export_maker=maker,
     )

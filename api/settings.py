@@ -99,12 +99,38 @@ class ApiSettings(Settings):
     max_concurrent_queries: int = Field(
         default=8, gt=0, description="Queries that one API process runs in ClickHouse at once; further ones wait."
     )
+    project_max_concurrent_queries: int = Field(
+        default=6,
+        gt=0,
+        description="How many of `max_concurrent_queries` may be one project's. Of those that wait, one of the project "
+        "of which fewest run is next.",
+    )
+    project_max_waiting_queries: int = Field(
+        default=200, gt=0, description="Queries of one project that may wait in one API process: 429 above."
+    )
+    project_max_exports: int = Field(
+        default=10, gt=0, description="Exports of one project that may wait or run at once: 429 above."
+    )
+    export_keep_hours: float = Field(
+        default=24.0, gt=0, description="How long the file of an export is kept, in `exports` of the data directory."
+    )
+    export_look_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="How often each API process looks for exports that another one has left, and for expired files.",
+    )
     max_buckets: int = Field(default=10_000, gt=0, description="Most points that one time series may have.")
     result_cache_seconds: int = Field(
         default=3600,
         ge=0,
         description="How long a result is kept in Valkey. New data makes a new key, so this only bounds memory; "
         "0 keeps nothing.",
+    )
+    answer_memory_bytes: int = Field(
+        default=64 * 1024**2,
+        ge=0,
+        description="Most memory for answers that one API process gives again while it believes the version of the "
+        "data; 0 keeps none.",
     )
     data_version_seconds: float = Field(
         default=1.0,

@@ -19,6 +19,7 @@ from api.errors import (
     QueryTimeoutError,
     QueryTooLargeError,
 )
+from api.queue import FairQueue
 from api.settings import ApiSettings
 from api.turn import Turn
 from core.errors import RadixError, UnavailableError
@@ -101,7 +102,11 @@ class Warehouse:
         self._client: AsyncClient | None = None
         self._limits: dict[str, Any] = {}
         self._connecting = Turn()
-        self._running = asyncio.Semaphore(settings.max_concurrent_queries)
+        self.queue = FairQueue(
+            settings.max_concurrent_queries,
+            most_of_one=settings.project_max_concurrent_queries,
+            most_waiting=settings.project_max_waiting_queries,
+        )
         self._version = ""
         self._version_read_at = float("-inf")
         self._version_reading = Turn()
@@ -114,8 +119,9 @@ class Warehouse:
     async def query(self, scope: ProjectScope, sql: str, parameters: Mapping[str, Any]) -> QueryRows:
         """Run one statement on behalf of a project and return its rows.
 
-        Raises `QueryTimeoutError`, `QueryTooLargeError`, `NotModelledYetError`, `QueryFailedError` or
-        `UnavailableError`. When the caller is cancelled, the connection closes and ClickHouse ends the query.
+        Raises `TooManyQueriesError`, `QueryTimeoutError`, `QueryTooLargeError`, `NotModelledYetError`,
+        `QueryFailedError` or `UnavailableError`. When the caller is cancelled, the connection closes and ClickHouse
+        ends the query.
         """
         result = await self.result(scope, sql, parameters)
         summary: dict[str, Any] = result.summary
@@ -139,7 +145,7 @@ class Warehouse:
         `limits` hold instead of those of the same name. `explain` says which error of the caller's ClickHouse's is,
         None where it is none of his.
         """
-        async with self._running:
+        async with self.queue.place(scope.project_id):
             client = await self._connected()
             held = self._limits | dict(limits or {}) if self._limits else {}
             try:

@@ -20,13 +20,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @contextmanager
-def engines() -> Generator[tuple[Instance, Client]]:
-    """Start ClickHouse and PostgreSQL, and end them and remove their data afterwards."""
+def system(services: str) -> Generator[tuple[Instance, Client]]:
+    """Start some services, separated by commas, with what they need; end them and remove their data afterwards."""
     port_base = 20000 + secrets.randbelow(1000) * 10
     with tempfile.TemporaryDirectory(prefix="radixinsight-bench-") as folder:
         settings = RuntimeSettings(data_dir=Path(folder) / "data", port_base=port_base)
         place = ("--data-dir", str(settings.data_dir))
-        _run("up", "--detach", "--only", "clickhouse,postgres", "--port-base", str(port_base), *place)
+        _run("up", "--detach", "--only", services, "--port-base", str(port_base), *place)
         try:
             _run("migrate", *place)
             instance = Instance.of(settings)
@@ -34,6 +34,13 @@ def engines() -> Generator[tuple[Instance, Client]]:
                 yield instance, client
         finally:
             _run("down", *place)
+
+
+@contextmanager
+def engines() -> Generator[tuple[Instance, Client]]:
+    """Start ClickHouse and PostgreSQL, and end them and remove their data afterwards."""
+    with system("clickhouse,postgres") as started:
+        yield started
 
 
 def build_models(

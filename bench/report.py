@@ -11,8 +11,13 @@ A ratio is made so that more is better, which lets one rule judge them all: it m
 
 import argparse
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+
+# Python looks first where the program lies: there api.py would be taken for the package of that name.
+if Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
+    sys.path.append(sys.path.pop(0))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import msgspec
 from api.insights.queries import InsightSql
 from api.insights.statements import Statement
 from api.metrics import Metrics
+from api.results.single_flight import SingleFlight
 from api.settings import ApiSettings
 from api.warehouse import QueryRows, Warehouse
 from core.cache import Cache
@@ -35,14 +36,6 @@ class Computed:
     cached: bool
 
 
-@dataclass(slots=True, eq=False)
-class _Shared:
-    """A computation under way and how many callers wait for it."""
-
-    task: asyncio.Task[dict[str, Any]]
-    waiters: int = 0
-
-
 class DataChangedError(Exception):
     """Tables were exchanged while a statement read several of them: its rows may be of both."""
 
@@ -58,7 +51,7 @@ class Results:
         self._cache = cache
         self._sql = sql
         self._metrics = metrics
-        self._running: dict[str, _Shared] = {}
+        self._computing: SingleFlight[dict[str, Any]] = SingleFlight()
 
     async def rows(
         self, project_id: int, statement: Statement, is_unchanged: Callable[[], Awaitable[bool]] | None = None
@@ -74,7 +67,9 @@ class Results:
         stored = await self._cached(key)
         cached = stored is not None
         if stored is None:
-            stored = await self._once(key, lambda: self._compute(scope, statement, version, key, is_unchanged))
+            stored = await self._computing.once(
+                key, lambda: self._compute(scope, statement, version, key, is_unchanged)
+            )
         self._metrics.results.labels(source="cache" if cached else "clickhouse").inc()
         return Computed(statement=statement, parameters=parameters, data_version=version, cached=cached, **stored)
 
@@ -119,30 +114,6 @@ class Results:
             await self._store(key, stored)
         newest: str | None = stored["rows"][0]["received_until"]
         return newest
-
-    async def _once(self, key: str, compute: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-        shared = self._running.get(key)
-        if shared is None:
-            shared = _Shared(asyncio.ensure_future(compute()))
-            self._running[key] = shared
-            shared.task.add_done_callback(lambda _: self._finish(key, shared))
-        shared.waiters += 1
-        try:
-            # One caller that leaves must not take the answer from the others.
-            return await asyncio.shield(shared.task)
-        finally:
-            shared.waiters -= 1
-            if shared.waiters == 0 and not shared.task.done():
-                # Nobody waits any more: the query ends, and who asks from now on starts anew.
-                shared.task.cancel()
-                del self._running[key]
-
-    def _finish(self, key: str, shared: _Shared) -> None:
-        if self._running.get(key) is shared:
-            del self._running[key]
-        # An error is raised to every caller; when all of them have left, nobody else would look at it.
-        if not shared.task.cancelled():
-            shared.task.exception()
 
     async def _cached(self, key: str) -> dict[str, Any] | None:
         if self._settings.result_cache_seconds == 0:

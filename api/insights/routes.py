@@ -1,10 +1,11 @@
 """`/v1/projects/{project_id}/event-names` and `/insights/…`."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
-from api.dependencies import ProjectDep, ResourcesDep
+from api.dependencies import AskingDep, ProjectDep, ResourcesDep
 from api.insights.schemas import (
     DefinedList,
     EventNames,
@@ -18,43 +19,79 @@ from api.insights.schemas import (
     Timeseries,
     TimeseriesQuery,
 )
-from api.problems import INVALID, TIMED_OUT, UNANSWERABLE, UNAUTHENTICATED, UNKNOWN_INSIGHT, UNKNOWN_PROJECT
+from api.problems import (
+    INVALID,
+    KEPT,
+    TIMED_OUT,
+    TOO_MANY_QUERIES,
+    UNANSWERABLE,
+    UNAUTHENTICATED,
+    UNKNOWN_INSIGHT,
+    UNKNOWN_PROJECT,
+)
+from api.results.replies import reply
 
 router = APIRouter(
     prefix="/v1/projects/{project_id}",
     tags=["insights"],
-    responses=UNAUTHENTICATED | UNKNOWN_PROJECT | INVALID | UNANSWERABLE | TIMED_OUT,
+    responses=UNAUTHENTICATED | UNKNOWN_PROJECT | INVALID | UNANSWERABLE | TIMED_OUT | TOO_MANY_QUERIES,
 )
 
 
-@router.get("/event-names", operation_id="list_event_names", summary="Event names with their counts")
-async def list_event_names(
-    project: ProjectDep, held: ResourcesDep, query: Annotated[RangeQuery, Query()]
-) -> EventNames:
+@router.get(
+    "/event-names",
+    operation_id="list_event_names",
+    summary="Event names with their counts",
+    response_model=EventNames,
+    responses=KEPT,
+)
+async def list_event_names(asking: AskingDep, query: Annotated[RangeQuery, Query()]) -> Response:
     """Return the names of the events in the range, the most frequent first."""
-    return await held.insights.event_names(project, query)
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.event_names, project, query)
+    return await reply(asking, query, make, name="event-names", wanted=query.format_)
 
 
-@router.get("/insights/timeseries", operation_id="query_timeseries", summary="One measure over time")
-async def query_timeseries(
-    project: ProjectDep, held: ResourcesDep, query: Annotated[TimeseriesQuery, Query()]
-) -> Timeseries:
+@router.get(
+    "/insights/timeseries",
+    operation_id="query_timeseries",
+    summary="One measure over time",
+    response_model=Timeseries,
+    responses=KEPT,
+)
+async def query_timeseries(asking: AskingDep, query: Annotated[TimeseriesQuery, Query()]) -> Response:
     """Count events, persons or sessions per hour, day, week or month; empty buckets are 0."""
-    return await held.insights.timeseries(project, query)
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.timeseries, project, query)
+    return await reply(asking, query, make, name="timeseries", wanted=query.format_)
 
 
-@router.get("/insights/funnel", operation_id="query_funnel", summary="An ordered funnel")
-async def query_funnel(project: ProjectDep, held: ResourcesDep, query: Annotated[FunnelQuery, Query()]) -> Funnel:
+@router.get(
+    "/insights/funnel",
+    operation_id="query_funnel",
+    summary="An ordered funnel",
+    response_model=Funnel,
+    responses=KEPT,
+)
+async def query_funnel(asking: AskingDep, query: Annotated[FunnelQuery, Query()]) -> Response:
     """Count the persons who reached each step, with the time that it took them."""
-    return await held.insights.funnel(project, query)
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.funnel, project, query)
+    return await reply(asking, query, make, name="funnel", wanted=query.format_)
 
 
-@router.get("/insights/retention", operation_id="query_retention", summary="Retention of first-time cohorts")
-async def query_retention(
-    project: ProjectDep, held: ResourcesDep, query: Annotated[RetentionQuery, Query()]
-) -> Retention:
+@router.get(
+    "/insights/retention",
+    operation_id="query_retention",
+    summary="Retention of first-time cohorts",
+    response_model=Retention,
+    responses=KEPT,
+)
+async def query_retention(asking: AskingDep, query: Annotated[RetentionQuery, Query()]) -> Response:
     """Count, for those who started in each period, how many came back in each later one."""
-    return await held.insights.retention(project, query)
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.retention, project, query)
+    return await reply(asking, query, make, name="retention", wanted=query.format_)
 
 
 @router.get("/insights/defined", operation_id="list_defined_insights", summary="Insights that are defined in files")
@@ -67,13 +104,15 @@ async def list_defined_insights(project: ProjectDep, held: ResourcesDep) -> Defi
     "/insights/defined/{name}",
     operation_id="get_defined_insight",
     summary="The figures of a defined insight",
-    responses=UNKNOWN_INSIGHT,
+    response_model=Mart,
+    responses=KEPT | UNKNOWN_INSIGHT,
 )
 async def get_defined_insight(
-    project: ProjectDep,
-    held: ResourcesDep,
+    asking: AskingDep,
     name: Annotated[str, Path(min_length=1, max_length=100, examples=["funnel_checkout"])],
     query: Annotated[MartQuery, Query()],
-) -> Mart:
+) -> Response:
     """Return the rows of its table, as the latest refresh made them."""
-    return await held.insights.mart(project, name, query)
+    insights, project = asking.held.insights, asking.access.project
+    make = partial(insights.mart, project, name, query)
+    return await reply(asking, query, make, name=name, wanted=query.format_)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.insights.moments import Moment
+from api.results.formats import WantedFormat
 from core.insights.durations import duration_ms
 
 Interval = Literal["hour", "day", "week", "month"]
@@ -27,6 +28,8 @@ class _Query(BaseModel):
     """A parameter that is not known is refused, so that a misspelt one cannot silently change the answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format_: Annotated[WantedFormat, Field(alias="format", exclude=True)] = None
 
 
 class RangeQuery(_Query):

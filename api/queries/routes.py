@@ -1,16 +1,28 @@
 """`POST /v1/projects/{project_id}/query`."""
 
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
-from api.access.principals import ProjectAccess
-from api.dependencies import ResourcesDep, project_access_for
-from api.errors import PermissionMissingError
-from api.problems import INVALID_DOCUMENT, TIMED_OUT, TOO_LARGE, UNANSWERABLE, UNAUTHENTICATED, UNKNOWN_PROJECT
+from api.dependencies import AskingDep
+from api.problems import (
+    INVALID_DOCUMENT,
+    KEPT,
+    TIMED_OUT,
+    TOO_LARGE,
+    TOO_MANY_QUERIES,
+    UNANSWERABLE,
+    UNAUTHENTICATED,
+    UNKNOWN_PROJECT,
+)
 from api.queries.answers import Answer
+from api.queries.documents import InsightDocument
 from api.queries.examples import DOCUMENTS
 from api.queries.reading import ReadDocument, read_document
+from api.results.files import FormatParameter
+from api.results.leaving import unless_left
+from api.results.replies import reply
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["queries"])
 
@@ -33,16 +45,36 @@ _BODY: dict[str, Any] = {
     "/query",
     operation_id="query",
     summary="The answer to a query document",
-    responses=UNAUTHENTICATED | UNKNOWN_PROJECT | TOO_LARGE | INVALID_DOCUMENT | UNANSWERABLE | TIMED_OUT,
+    response_model=Answer,
+    responses=KEPT
+    | UNAUTHENTICATED
+    | UNKNOWN_PROJECT
+    | TOO_LARGE
+    | INVALID_DOCUMENT
+    | TOO_MANY_QUERIES
+    | UNANSWERABLE
+    | TIMED_OUT,
     openapi_extra=_BODY,
 )
 async def query(
-    access: Annotated[ProjectAccess, Depends(project_access_for("data:query"))],
-    held: ResourcesDep,
+    asking: AskingDep,
     read: Annotated[ReadDocument, Depends(read_document)],
+    format_: FormatParameter = None,
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
-) -> Answer:
+) -> Answer | Response:
     """Answer one typed query document: a question of one `kind` and its range."""
-    if read.document.kind in _OF_PERSONS and "persons:read" not in access.permissions:
-        raise PermissionMissingError("persons:read")
-    return await held.queries.answer(access.project, read, explain=explain)
+    if read.document.kind in _OF_PERSONS:
+        asking.demand("persons:read")
+    answer = partial(asking.held.queries.answer, asking.access.project, read)
+    if explain:
+        return await unless_left(asking.request, answer(explain=True))
+    asked = read.document
+    return await reply(
+        asking,
+        asked,
+        partial(answer, explain=False),
+        name=asked.kind,
+        wanted=format_,
+        # Who was erased is shown no more, and figures of a moment ago are no harm.
+        may_be_stale=isinstance(asked, InsightDocument),
+    )

@@ -1,6 +1,6 @@
 """Tables as CSV (RFC 4180): a header, then a line per row."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +19,12 @@ async def csv_file(columns: Sequence[str], blocks: AsyncIterator[Sequence[Sequen
     """
     yield _line(columns)
     async for block in blocks:
-        yield b"".join(map(_line, block))
+        yield csv_lines(block)
+
+
+def csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:
+    """Return lines of such a file."""
+    return b"".join(map(_line, rows))
 
 
 def _line(values: Sequence[Any]) -> bytes:

@@ -1,6 +1,5 @@
 """Runs analysts' statements: read, checked, written anew for the project, compared with ClickHouse's reading, run."""
 
-import asyncio
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from clickhouse_connect.driver.exceptions import Error, NotSupportedError
 from api.errors import QueryTooLargeError, SqlInvalidError, SqlNotAllowedError
 from api.insights.results import Results, iso
 from api.metrics import Metrics
+from api.queue import FairQueue
 from api.settings import ApiSettings
 from api.sql.grammar import parse
 from api.sql.normal_form import NormalForm
@@ -53,7 +53,11 @@ class Sql:
         self._results = results
         self._tables = tables
         self._metrics = metrics
-        self._running = asyncio.Semaphore(settings.sql_max_concurrent_queries)
+        self.queue = FairQueue(
+            settings.sql_max_concurrent_queries,
+            most_of_one=settings.project_max_concurrent_queries,
+            most_waiting=settings.project_max_waiting_queries,
+        )
 
     async def tables(self, project: Project) -> list[SqlTable]:
         """Return the tables that the project's statements may read."""
@@ -65,7 +69,7 @@ class Sql:
         Raises `SqlInvalidError`, `SqlNotAllowedError`, and what `Warehouse.query` raises.
         """
         started = time.perf_counter()
-        async with self._running:
+        async with self.queue.place(project.id):
             return await self._answered(project, query, started)
 
     async def _answered(self, project: Project, query: SqlQuery, started: float) -> SqlAnswer:

@@ -93,6 +93,8 @@ def settings(runtime: Instance, modelled: Modelled) -> ApiSettings:
             "intermediate_database": f"{PREFIX}intermediate",
             "key_cache_seconds": 0,
             "data_version_seconds": 0,
+            # Exports of other tests are none of its business.
+            "export_look_seconds": 3600,
         }
     )
 

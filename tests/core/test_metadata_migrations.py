@@ -87,3 +87,18 @@ def test_an_empty_database_goes_all_the_way_and_back(engine: Engine) -> None:
         _down(engine, "base")
         tables = "select table_name from information_schema.tables where table_schema = current_schema"
         assert _rows(engine, tables) == [("alembic_version",)]
+
+
+def test_exports_come_and_go_without_a_trace_in_what_was_there(engine: Engine) -> None:
+    migrate.migrate(engine)
+    _down(engine, "0003")
+    _execute(engine, "insert into organisations (name) values ('First')")
+    _execute(engine, "insert into projects (name, organisation_id) values ('Shop', 1)")
+    projects = _rows(engine, "select * from projects")
+    for _ in range(2):
+        migrate.migrate(engine)
+        columns = "project_id, kind, format, range_start, range_end, actor_kind, actor_name"
+        _execute(engine, f"insert into exports ({columns}) values (1, 'events', 'csv', now(), now(), 'user', 'ada')")
+        assert _rows(engine, "select state, rows_written, attempts from exports") == [("waiting", 0, 0)]
+        _down(engine, "0003")
+        assert _rows(engine, "select * from projects") == projects

@@ -33,6 +33,7 @@ def account_settings(runtime: Instance, tmp_path: Path) -> ApiSettings:
             "database_url": runtime.database_url,
             "redis_url": runtime.redis_url,
             "key_cache_seconds": 0,
+            "export_look_seconds": 3600,
             "secret_key": "s" * 40,
             "mail_dir": tmp_path / "mails",
         }

@@ -9,7 +9,15 @@ from engine.accounts import PASSWORD, Installation, Person
 
 NewOwner = Callable[..., Awaitable[Person]]
 # Operations whose path names no organisation and no project: they are about whoever asks.
-_OF_ONESELF = ("/v1/me", "/v1/sign", "/v1/tokens", "/v1/password-resets", "/v1/email-verifications", "/v1/invitations")
+_OF_ONESELF = (
+    "/v1/exports",
+    "/v1/me",
+    "/v1/sign",
+    "/v1/tokens",
+    "/v1/password-resets",
+    "/v1/email-verifications",
+    "/v1/invitations",
+)
 
 
 def _operations(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -36,6 +44,7 @@ async def victim(new_owner: NewOwner) -> dict[str, Any]:
     invitation = (await owner.client.post(f"{owner.path}/invitations", json=mailed)).json()["id"]
     await owner.client.post(f"{owner.path}/roles", json={"name": "secret", "permissions": []})
     (session,) = (await owner.client.get("/v1/me/sessions")).json()["sessions"]
+    export = (await owner.client.post(f"{path}/exports", json={"kind": "persons"})).json()["id"]
     ids = {
         "organisation_id": owner.organisation,
         "project_id": project,
@@ -46,7 +55,7 @@ async def victim(new_owner: NewOwner) -> dict[str, Any]:
         "name": "secret",
         "session_id": session["id"],
     }
-    return {"owner": owner, "ids": ids, "api_key": key, "write_key": write_key}
+    return {"owner": owner, "ids": ids, "api_key": key, "write_key": write_key, "export": export}
 
 
 async def test_another_tenants_ids_are_unknown_to_every_operation(
@@ -59,7 +68,7 @@ async def test_another_tenants_ids_are_unknown_to_every_operation(
     signed_in = {"email": owner.email, "password": PASSWORD}
     access = (await installation.browser().post("/v1/tokens", json=signed_in)).json()["access_token"]
     token = installation.browser(authorization=f"Bearer {access}")
-    ids = victim["ids"] | {"key_id": victim["api_key"]["id"]}
+    ids = victim["ids"] | {"key_id": victim["api_key"]["id"], "export_id": victim["export"]}
     tried = 0
     for method, path in _operations(installation.app.openapi()):
         if "{organisation_id}" not in path and "{project_id}" not in path:
@@ -96,6 +105,8 @@ async def test_ids_of_another_tenant_do_nothing_in_ones_own_organisation(owner: 
         ("DELETE", f"{grants}/{theirs['grant_id']}", {}),
         ("DELETE", f"/v1/projects/{mine}/api-keys/{victim['api_key']['id']}", {}),
         ("DELETE", f"/v1/projects/{mine}/write-keys/{victim['write_key']['id']}", {}),
+        ("GET", f"/v1/projects/{mine}/exports/{victim['export']}", {}),
+        ("DELETE", f"/v1/projects/{mine}/exports/{victim['export']}", {}),
         ("DELETE", f"/v1/me/sessions/{theirs['session_id']}", {}),
     ]
     for method, path, body in tries:
@@ -111,7 +122,7 @@ async def test_ids_of_another_tenant_do_nothing_in_ones_own_organisation(owner: 
 async def test_without_anything_every_operation_of_a_tenant_is_closed(
     installation: Installation, victim: dict[str, Any]
 ) -> None:
-    ids = victim["ids"] | {"key_id": victim["api_key"]["id"]}
+    ids = victim["ids"] | {"key_id": victim["api_key"]["id"], "export_id": victim["export"]}
     cookie = {"cookie": "radixinsight=rs_" + "0" * 40}
     for method, path in _operations(installation.app.openapi()):
         if "{organisation_id}" in path or "{project_id}" in path or path.startswith("/v1/me"):

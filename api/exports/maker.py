@@ -1,0 +1,149 @@
+"""Makes the files of exports in the background, one at a time in each process of the API."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import and_, or_, select, update
+
+from api.exports.files import SUFFIXES, open_file
+from api.exports.rows import COLUMNS, ExportRows
+from api.settings import ApiSettings
+from core import tasks
+from core.clock import utc_now
+from core.errors import RadixError, UnavailableError
+from core.metadata.exports import Export
+from core.metadata.tenancy import Database
+
+_logger = structlog.get_logger()
+# Who gives no sign of life for so long has ended: longer than one slice may take, see `query_max_seconds`.
+SILENCE = timedelta(seconds=60)
+_MOST_ATTEMPTS = 3
+
+
+class _GoneError(Exception):
+    """The export was cancelled, or is another process's."""
+
+
+class ExportMaker:
+    """Works on exports that wait, and on those of processes that ended; removes files that have expired."""
+
+    def __init__(self, settings: ApiSettings, database: Database, rows: ExportRows) -> None:
+        self._settings = settings
+        self._database = database
+        self._rows = rows
+        self._folder = settings.data_dir / "exports"
+        self._woken = asyncio.Event()
+        self._working = asyncio.create_task(self._work_on())
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._woken.set()
+
+    def path_of(self, export: Export) -> Path:
+        """Return where the file of an export lies."""
+        return self._folder / f"{export.project_id}-{export.id}.{SUFFIXES[export.format]}"
+
+    async def close(self) -> None:
+        """Stop. What is being made is begun anew by the next process."""
+        await tasks.end([self._working])
+
+    async def _work_on(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._settings.export_look_seconds)
+            self._woken.clear()
+            try:
+                await self._remove_expired()
+                while (export := await self._claim()) is not None:
+                    await self._make(export)
+            except UnavailableError:
+                continue
+            except Exception:  # nothing may end what others wait for
+                _logger.exception("exports_not_made")
+
+    async def _claim(self) -> Export | None:
+        """Take the next export; one that was begun too often has failed."""
+        now = utc_now()
+        is_left = and_(Export.state == "running", Export.heartbeat_at < now - SILENCE)
+        async with self._database.of_all() as session:
+            statement = select(Export).where(or_(Export.state == "waiting", is_left)).order_by(Export.id).limit(1)
+            export = (await session.scalars(statement.with_for_update(skip_locked=True))).one_or_none()
+            if export is None:
+                return None
+            export.attempts += 1
+            export.state, export.heartbeat_at, export.rows_written = "running", now, 0
+            if export.attempts > _MOST_ATTEMPTS:
+                export.state, export.finished_at = "failed", now
+                export.error = (
+                    f"It was begun {_MOST_ATTEMPTS} times, and each time the API ended. Ask for less at once."
+                )
+        if export.state == "failed":
+            self._part_of(export).unlink(missing_ok=True)
+            return await self._claim()
+        return export
+
+    async def _make(self, export: Export) -> None:
+        part, attempt = self._part_of(export), export.attempts
+        try:
+            size = await self._write(export, part)
+            lasts = timedelta(hours=self._settings.export_keep_hours)
+            # The file is there before it is said to be.
+            await asyncio.to_thread(part.replace, self.path_of(export))
+            await self._note(
+                export, attempt, state="done", size_bytes=size, finished_at=utc_now(), expires_at=utc_now() + lasts
+            )
+        except _GoneError:
+            self.path_of(export).unlink(missing_ok=True)
+        except UnavailableError:
+            # Not its fault: it is begun anew when the engine is back.
+            with suppress(_GoneError):
+                await self._note(export, attempt, state="waiting", attempts=attempt - 1)
+            raise
+        except asyncio.CancelledError:
+            with suppress(RadixError, _GoneError):
+                await self._note(export, attempt, state="waiting", attempts=attempt - 1)
+            raise
+        except Exception as error:
+            detail = error.detail if isinstance(error, RadixError) else "Something unexpected; the API's log has it."
+            _logger.exception("export_failed", export_id=export.id)
+            with suppress(_GoneError):
+                await self._note(export, attempt, state="failed", error=detail, finished_at=utc_now())
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def _write(self, export: Export, part: Path) -> int:
+        total, slices = await self._rows.slices(export)
+        await self._note(export, export.attempts, rows_total=total)
+        file = await asyncio.to_thread(open_file, export.format, part, COLUMNS[export.kind])
+        try:
+            written = 0
+            for piece in slices:
+                rows = await self._rows.read(export, piece)
+                await asyncio.to_thread(file.write, rows)
+                written += len(rows)
+                await self._note(export, export.attempts, rows_written=written)
+            return await asyncio.to_thread(file.finish)
+        finally:
+            await asyncio.to_thread(file.close)
+
+    async def _note(self, export: Export, attempt: int, **values: Any) -> None:
+        """Write down how far it is, with a sign of life; raises `_GoneError` where it is not ours any more."""
+        is_ours = and_(Export.id == export.id, Export.state == "running", Export.attempts == attempt)
+        async with self._database.of_all() as session:
+            changed = update(Export).where(is_ours).values(heartbeat_at=utc_now(), **values).returning(Export.id)
+            if (await session.execute(changed)).one_or_none() is None:
+                raise _GoneError
+
+    async def _remove_expired(self) -> None:
+        async with self._database.of_all() as session:
+            is_past = and_(Export.state == "done", Export.expires_at < utc_now())
+            expired = await session.scalars(update(Export).where(is_past).values(state="expired").returning(Export))
+            for export in expired:
+                self.path_of(export).unlink(missing_ok=True)
+
+    def _part_of(self, export: Export) -> Path:
+        return self.path_of(export).with_suffix(f".{export.attempts}.part")

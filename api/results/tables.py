@@ -1,0 +1,127 @@
+"""Answers as tables: of each kind the list that holds its figures, with what is told of them one level up."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast, get_args
+
+from pydantic import BaseModel
+
+from api.insights.schemas import FunnelData, MartData, Meta, RetentionData, TimeseriesData
+from api.queries.list_schemas import EventsData, PersonData, PersonsData, PropertyValuesData
+from api.queries.schemas import (
+    BreakdownValue,
+    LifecycleData,
+    PathsData,
+    QueriedFunnelData,
+    QueriedRetentionData,
+    RevenueData,
+    StickinessData,
+    TrendData,
+    WebData,
+)
+
+# The way to the rows: the lists in which they are, from the outermost.
+_WAYS: dict[type[BaseModel], tuple[str, ...]] = {
+    TimeseriesData: ("buckets",),
+    FunnelData: ("steps",),
+    RetentionData: ("cohorts", "cells"),
+    TrendData: ("lines", "points"),
+    QueriedFunnelData: ("lines", "steps"),
+    QueriedRetentionData: ("lines", "cohorts", "cells"),
+    LifecycleData: ("buckets",),
+    StickinessData: ("counts",),
+    PathsData: ("edges",),
+    WebData: ("lines", "points"),
+    RevenueData: ("lines", "points"),
+    EventsData: ("events",),
+    PersonsData: ("persons",),
+    PersonData: ("person", "latest_events"),
+    PropertyValuesData: ("values",),
+}
+# By the names of series, which become columns.
+_FIGURES = "figures"
+
+
+class Answered(Protocol):
+    """An answer: figures and where they come from."""
+
+    @property
+    def data(self) -> Any:
+        """Return the figures."""
+        ...
+
+    @property
+    def meta(self) -> Meta:
+        """Return where they come from."""
+        ...
+
+    model_dump_json: Callable[..., str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of values: numbers, texts, truth, instants, lists and objects of JSON, or None."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    is_truncated: bool = False
+    """Whether there are more rows than were asked for."""
+
+
+def table_of(answer: Answered) -> Table:
+    """Return the figures of an answer as a table."""
+    data = answer.data
+    if isinstance(data, MartData):
+        columns = [column.name for column in data.columns]
+        return Table(columns, [[row[name] for name in columns] for row in data.rows], data.is_truncated)
+    holder, way = (answer, ("data",)) if isinstance(data, list) else (data, _WAYS[type(data)])
+    rows = [dict(row) for row in _rows(holder, way, {})]
+    columns = dict.fromkeys(_named(type(holder), way))
+    for row in rows:
+        columns |= dict.fromkeys(row)
+    is_truncated = bool(getattr(data, "next", None) or getattr(data, "is_truncated", False))
+    return Table(list(columns), [[row.get(name) for name in columns] for row in rows], is_truncated)
+
+
+def _rows(holder: Any, way: tuple[str, ...], told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    held: Any = getattr(holder, way[0])
+    children: list[BaseModel] = held if isinstance(held, list) else [held] if held is not None else []
+    for child in children:
+        here = {**told, **dict(_cells(child, way[1] if way[1:] else None))}
+        if way[1:]:
+            yield from _rows(child, way[1:], here)
+        else:
+            yield here
+
+
+def _cells(row: BaseModel, apart: str | None) -> Iterator[tuple[str, Any]]:
+    """Yield what a row tells, without the list of rows in it and other lists of objects."""
+    for name in type(row).model_fields:
+        value = getattr(row, name)
+        if name == apart:
+            continue
+        if name == _FIGURES:
+            yield from value.items()
+        elif not isinstance(value, list) or not value or not isinstance(value[0], BaseModel):
+            if name != "breakdown":
+                yield name, value
+        elif isinstance(value[0], BreakdownValue):
+            texts = cast("list[BreakdownValue]", value)
+            yield from ((f"breakdown_{number}", each.text) for number, each in enumerate(texts, 1))
+
+
+def _named(holder: Any, way: tuple[str, ...]) -> Iterator[str]:
+    """Yield the columns that a table has with or without rows."""
+    (child,) = (each for each in _models(holder.model_fields[way[0]].annotation))
+    for name, field in child.model_fields.items():
+        if name not in {_FIGURES, "breakdown", *way[1:2]} and not list(_models(field.annotation)):
+            yield name
+    if way[1:]:
+        yield from _named(child, way[1:])
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
