@@ -11,7 +11,10 @@ from starlette.types import ASGIApp
 
 from api import openapi
 from api.accounts import routes as accounts
+from api.annotations import routes as annotations
 from api.audit import routes as audit
+from api.dashboards import routes as dashboards
+from api.folders import routes as folders
 from api.health import routes as health
 from api.insights import routes as insights
 from api.keys import routes as keys
@@ -25,7 +28,10 @@ from api.projects import routes as projects
 from api.queries import routes as queries
 from api.resources import open_resources
 from api.roles import routes as roles
+from api.saved import routes as saved
+from api.saved_insights import routes as saved_insights
 from api.settings import ApiSettings
+from api.sharing import routes as sharing
 from api.sql import routes as sql
 from core import problem
 
@@ -62,7 +68,25 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.metrics = metrics
     problem.install(app)
-    for domain in (accounts, organisations, roles, audit, projects, keys, insights, queries, sql, live, health):
+    for domain in (
+        accounts,
+        organisations,
+        roles,
+        audit,
+        projects,
+        keys,
+        insights,
+        queries,
+        saved,
+        saved_insights,
+        dashboards,
+        annotations,
+        folders,
+        sharing,
+        sql,
+        live,
+        health,
+    ):
         app.include_router(domain.router)
     if settings.show_mails:
         app.include_router(mail.router)

@@ -11,8 +11,10 @@ from api.accounts.second_factor import SecondFactors
 from api.accounts.secrets import Secrets
 from api.accounts.service import Accounts
 from api.accounts.sessions import Sessions
+from api.annotations.service import Annotations
 from api.audit.service import AuditLog
 from api.audit.trail import Trail
+from api.dashboards.service import Dashboards
 from api.insights.answers import Answers
 from api.insights.defined import DefinedInsights
 from api.insights.macros import InsightMacros, MacrosMissingError
@@ -32,7 +34,12 @@ from api.queries.list_statements import ListSql
 from api.queries.service import Queries
 from api.queries.statements import QuerySql
 from api.roles.service import Roles
+from api.saved.service import Saved
+from api.saved_insights.service import SavedInsights
 from api.settings import ApiSettings
+from api.sharing.service import SharedLinks
+from api.sharing.tokens import LinkTokens
+from api.sharing.view import SharedViews
 from api.sql.service import Sql
 from api.sql.tables import SqlTables
 from api.warehouse import Warehouse
@@ -67,6 +74,13 @@ class Resources:
     sql: Sql
     live: LiveStreams
     queries: Queries
+    saved: Saved
+    saved_insights: SavedInsights
+    dashboards: Dashboards
+    annotations: Annotations
+    links: SharedLinks
+    link_tokens: LinkTokens
+    shared: SharedViews
 
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
@@ -89,13 +103,14 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     trail = Trail(database)
     attempts = Attempts(settings, secrets)
     sessions = Sessions(database, access)
+    passwords = Passwords()
     accounts = Accounts(
         public_url=settings.public_url,
         database=database,
         access=access,
         sessions=sessions,
         factors=SecondFactors(secrets),
-        passwords=Passwords(),
+        passwords=passwords,
         attempts=attempts,
         outbox=outbox,
         trail=trail,
@@ -114,6 +129,12 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     results = Results(settings, warehouse, cache, sql, metrics)
     answers = Answers(warehouse, results, unmodelled)
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
+    queries = Queries(
+        settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
+    )
+    saved = Saved(database)
+    saved_insights = SavedInsights(saved, queries)
+    link_tokens = LinkTokens(secrets)
     return Resources(
         settings=settings,
         metrics=metrics,
@@ -135,7 +156,19 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         live=LiveStreams(settings, metrics, warehouse, access),
         sql=Sql(settings, warehouse, results, SqlTables(settings, warehouse, defined), metrics),
         insights=Insights(settings, warehouse, answers, sql, defined),
-        queries=Queries(
-            settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
+        queries=queries,
+        saved=saved,
+        saved_insights=saved_insights,
+        dashboards=Dashboards(saved, saved_insights),
+        annotations=Annotations(database),
+        links=SharedLinks(database, passwords),
+        link_tokens=link_tokens,
+        shared=SharedViews(
+            database=database,
+            tokens=link_tokens,
+            passwords=passwords,
+            attempts=attempts,
+            saved=saved,
+            queries=queries,
         ),
     )

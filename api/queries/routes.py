@@ -6,16 +6,13 @@ from fastapi import APIRouter, Depends, Query
 
 from api.access.principals import ProjectAccess
 from api.dependencies import ResourcesDep, project_access_for
-from api.errors import PermissionMissingError
 from api.problems import INVALID_DOCUMENT, TIMED_OUT, TOO_LARGE, UNANSWERABLE, UNAUTHENTICATED, UNKNOWN_PROJECT
 from api.queries.answers import Answer
 from api.queries.examples import DOCUMENTS
-from api.queries.reading import ReadDocument, read_document
+from api.queries.reading import ReadDocument, demand_permission, read_document
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["queries"])
 
-# These show single events or persons, which a viewer may not see.
-_OF_PERSONS = frozenset({"events", "persons", "person", "cohort"})
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -43,6 +40,5 @@ async def query(
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Answer:
     """Answer one typed query document: a question of one `kind` and its range."""
-    if read.document.kind in _OF_PERSONS and "persons:read" not in access.permissions:
-        raise PermissionMissingError("persons:read")
+    demand_permission(access.permissions, read)
     return await held.queries.answer(access.project, read, explain=explain)
