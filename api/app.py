@@ -11,8 +11,11 @@ from starlette.types import ASGIApp
 
 from api import openapi
 from api.accounts import routes as accounts
+from api.annotations import routes as annotations
 from api.audit import routes as audit
+from api.dashboards import routes as dashboards
 from api.exports import routes as exports
+from api.folders import routes as folders
 from api.health import routes as health
 from api.insights import routes as insights
 from api.keys import routes as keys
@@ -26,7 +29,10 @@ from api.projects import routes as projects
 from api.queries import routes as queries
 from api.resources import open_resources
 from api.roles import routes as roles
+from api.saved import routes as saved
+from api.saved_insights import routes as saved_insights
 from api.settings import ApiSettings
+from api.sharing import routes as sharing
 from api.sql import routes as sql
 from core import problem
 
@@ -76,6 +82,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
         roles,
         audit,
         keys,
+        saved,
+        saved_insights,
+        dashboards,
+        annotations,
+        folders,
+        sharing,
         health,
     ):
         app.include_router(domain.router)

@@ -1,14 +1,22 @@
 """What a request is given: the process's resources, who asks, and what he may do with the project that he asks for."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.access.principals import Acting, Client, OrganisationAccess, Principal, ProjectAccess, UserPrincipal
+from api.access.principals import (
+    Acting,
+    Client,
+    DashboardAccess,
+    OrganisationAccess,
+    Principal,
+    ProjectAccess,
+    UserPrincipal,
+)
 from api.errors import (
     AddressNotAllowedError,
     ApiKeyInvalidError,
@@ -21,6 +29,7 @@ from api.errors import (
 )
 from api.resources import Resources
 from core.metadata import Project
+from core.metadata.audit import Actor
 from core.metadata.permissions import Permission
 
 bearer = HTTPBearer(
@@ -90,6 +99,14 @@ async def principal(
 PrincipalDep = Annotated[Principal, Depends(principal)]
 
 
+async def actor(found: PrincipalDep, client: ClientDep) -> Actor:
+    """Return whoever asks, a key or a person, as the audit log names him."""
+    return found.actor(client)
+
+
+ActorDep = Annotated[Actor, Depends(actor)]
+
+
 async def user(found: PrincipalDep) -> UserPrincipal:
     """Return who is signed in; raises `SignInNeededError` for an API key."""
     if not isinstance(found, UserPrincipal):
@@ -107,6 +124,7 @@ async def acting(found: UserDep, client: ClientDep) -> Acting:
 
 ActingDep = Annotated[Acting, Depends(acting)]
 _ProjectId = Annotated[int, Path(ge=1, le=2**32 - 1, examples=[1])]
+ObjectId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1], description="Of something saved.")]
 _OrganisationId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 
 
@@ -117,13 +135,10 @@ def demand_project(
 
     Every id of a project that he may not see, real or not, is unknown to him.
     """
-    access, where = found.projects().get(project_id), client_of(request)
+    access = found.projects().get(project_id)
     if access is None:
         raise ProjectNotFoundError(project_id)
-    _demand(permission, access, where)
-    if permission in _TRACED:
-        held.trail.note_access(found.actor(where), permission, request, access.project)
-    return access
+    return _demanded(found, access, permission, request, held)
 
 
 def project_access_for(permission: Permission) -> Callable[..., Awaitable[ProjectAccess]]:
@@ -172,6 +187,37 @@ def project_for(permission: Permission) -> Callable[..., Awaitable[Project]]:
     return project
 
 
+async def _access_in_part(found: PrincipalDep, project_id: _ProjectId) -> ProjectAccess:
+    """Return a project of which somebody sees a dashboard at least, before anything is said of the dashboard's id."""
+    access = found.with_dashboards().get(project_id)
+    if access is None:
+        raise ProjectNotFoundError(project_id)
+    return access
+
+
+def dashboard_access_for(permission: Permission) -> Callable[..., Awaitable[DashboardAccess]]:
+    """Return the dependency that gives the dashboard of the path to whoever has a permission for it.
+
+    He has it in the project, or it was granted to him for this dashboard.
+    """
+
+    async def dashboard_access(
+        request: HTTPConnection,
+        found: PrincipalDep,
+        held: ResourcesDep,
+        access: Annotated[ProjectAccess, Depends(_access_in_part)],
+        object_id: ObjectId,
+    ) -> DashboardAccess:
+        granted = access.dashboards.get(object_id)
+        if granted is None and access.project.id not in found.projects():
+            raise ProjectNotFoundError(access.project.id)
+        permissions = access.permissions | (granted or frozenset())
+        _demanded(found, replace(access, permissions=permissions), permission, request, held)
+        return DashboardAccess(access.project, permissions, access.permissions)
+
+    return dashboard_access
+
+
 def organisation_for(permission: Permission | None) -> Callable[..., Awaitable[OrganisationAccess]]:
     """Return the dependency that gives the organisation of the path to whoever has a permission in it.
 
@@ -189,6 +235,16 @@ def organisation_for(permission: Permission | None) -> Callable[..., Awaitable[O
 
 
 ProjectDep = Annotated[Project, Depends(project_for("data:query"))]
+
+
+def _demanded(
+    found: Principal, access: ProjectAccess, permission: Permission, request: HTTPConnection, held: Resources
+) -> ProjectAccess:
+    where = client_of(request)
+    _demand(permission, access, where)
+    if permission in _TRACED:
+        held.trail.note_access(found.actor(where), permission, request, access.project)
+    return access
 
 
 def _demand(permission: Permission | None, access: ProjectAccess | OrganisationAccess, client: Client) -> None:

@@ -6,6 +6,7 @@ from api.accounts import examples as accounts
 from api.exports import examples as exports
 from api.insights.examples import meta_of
 from api.queries.examples import ANSWERS
+from api.saved import examples as saved
 
 EVENT_NAMES: dict[str, Any] = {
     "data": [
@@ -170,7 +171,7 @@ TICKET: dict[str, Any] = {
     "ticket": "lt_4bIN1cA2f0vJw0n1Qm3m5Gm2m1C7Zg8Jc9k0e1d2f3g",
     "expires_at": "2026-03-20T08:00:30.000Z",
 }
-SEVERAL_BY_OPERATION: dict[str, dict[str, dict[str, Any]]] = {"query": ANSWERS}
+SEVERAL_BY_OPERATION: dict[str, dict[str, dict[str, Any]]] = {"query": ANSWERS, **saved.SEVERAL_BY_OPERATION}
 
 BY_OPERATION: dict[str, dict[str, Any]] = {
     "list_projects": PROJECTS,
@@ -188,4 +189,5 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "get_readiness": {"status": "ready", "checks": {"clickhouse": "ok", "postgresql": "ok", "valkey": "ok"}},
     **accounts.BY_OPERATION,
     **exports.BY_OPERATION,
+    **saved.BY_OPERATION,
 }

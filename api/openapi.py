@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from api.examples import BY_OPERATION, SEVERAL_BY_OPERATION
 from api.problems import Problem
 from api.queries.documents import QueryDocument
+from api.saved.contents import QUERY_SCHEMA
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
 
@@ -44,6 +45,11 @@ def document(app: FastAPI) -> dict[str, Any]:
                 {"name": "exports", "description": "All events of a range, or all persons, as one file."},
                 {"name": "live", "description": "What comes in at this moment. WebSockets: docs/live.md."},
                 {"name": "queries", "description": "Any question, as a typed document."},
+                {
+                    "name": "saved",
+                    "description": "Insights, dashboards, annotations, folders, and their versions.",
+                },
+                {"name": "sharing", "description": "Links by which whoever has one sees a dashboard or an insight."},
                 {"name": "health", "description": "For supervisors and monitoring; no API key needed."},
             ],
         )
@@ -56,6 +62,10 @@ def document(app: FastAPI) -> dict[str, Any]:
             if components.setdefault(name, described) != described:
                 raise TypeError(f"Two models are called {name}: the document has room for one.")
         components["QueryDocument"] = asked
+        for described in components.values():
+            for name, part in described.get("properties", {}).items():
+                if part == QUERY_SCHEMA:
+                    described["properties"][name] = {"$ref": "#/components/schemas/QueryDocument"}
         _show_examples(schema)
         app.openapi_schema = schema
     return app.openapi_schema

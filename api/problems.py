@@ -1,10 +1,12 @@
 """The problem documents that operations declare, each with an example."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.accounts.attempts import TooManyAttemptsError
+from api.accounts.passwords import PasswordTooWeakError
 from api.accounts.second_factor import CodeInvalidError, SecondFactorNeededError
 from api.accounts.service import AccountExistsError, LinkInvalidError, SignInFailedError
 from api.errors import (
@@ -32,6 +34,10 @@ from api.errors import (
 from api.exports.errors import TooManyExportsError
 from api.queries.reading import MOST_BYTES, invalid_document
 from api.results.files import AS_FILE
+from api.roles.service import InUseError
+from api.saved.errors import ChangedMeanwhileError, NothingToUndoError, VersionMissingError
+from api.sharing.service import LinkExpiryError
+from api.sharing.view import LinkNotOpenedError, LinkPasswordError, LinkUnknownError, NotShareableError
 from core.errors import RadixError, UnavailableError
 from core.insights.faults import Fault
 from core.problem import InvalidRequestError
@@ -206,4 +212,66 @@ LINK = (
     | _TOO_OFTEN
     | documented(404, "The link is not valid", LinkInvalidError())
     | documented(409, "There is an account already", AccountExistsError())
+)
+
+_OF_KEY_OR_PERSON = documented(
+    403,
+    "Not permitted, or not from here, or a browser's request that the page did not send",
+    PermissionMissingError("insights:write"),
+    CsrfTokenInvalidError(),
+    AddressNotAllowedError("203.0.113.7"),
+)
+SAVED = (
+    UNAUTHENTICATED
+    | UNAVAILABLE
+    | _WRONG_REQUEST
+    | documented(
+        404,
+        "One may see no such project, or there is no such thing in it",
+        ProjectNotFoundError(7),
+        NotFoundError("insight", 7),
+    )
+)
+SAVED_CHANGE = (
+    _OF_KEY_OR_PERSON
+    | documented(409, "It is not in a state in which this can be done", NothingToUndoError())
+    | documented(412, "Somebody else changed it since it was read", ChangedMeanwhileError(3, 4))
+    | documented(
+        422,
+        "The body or a parameter does not fit, or names what is not there",
+        _MISSPELT,
+        invalid_document(Fault(("tiles", 0, "insight_id"), "there is no insight 7 here", "not_found")),
+    )
+    | documented(428, "If-Match does not say which version was seen", VersionMissingError())
+)
+SAVED_IN_USE = _OF_KEY_OR_PERSON | documented(409, "A folder is not empty", InUseError("The folder is not empty."))
+SAVED_RESULT = documented(
+    422,
+    "A parameter does not fit, or the saved question does not any more, or needs more than one query may use",
+    _MISSPELT,
+    QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
+)
+SHARING = _OF_KEY_OR_PERSON | documented(
+    422,
+    "The body or a parameter does not fit, or what would be shared is not shown by link",
+    _MISSPELT,
+    NotShareableError(),
+    LinkExpiryError(datetime(2020, 1, 1, tzinfo=UTC)),
+    PasswordTooWeakError("A password has 12 to 256 characters."),
+)
+_FROM_ELSEWHERE = documented(403, "Not from here", AddressNotAllowedError("203.0.113.7"))
+LINK_OPENING = (
+    _WRONG_REQUEST
+    | _TOO_OFTEN
+    | _FROM_ELSEWHERE
+    | documented(401, "The password is missing or wrong", LinkPasswordError())
+    | documented(404, "The link does not work", LinkUnknownError())
+)
+SHARED = _FROM_ELSEWHERE | documented(401, "The link has to be opened first", LinkNotOpenedError())
+SHARED_RESULT = documented(404, "There is no such tile", NotFoundError("tile", "signups")) | documented(
+    422,
+    "A parameter does not fit, or the answer is not shown by link",
+    _MISSPELT,
+    NotShareableError(),
+    QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
 )

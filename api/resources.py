@@ -11,8 +11,10 @@ from api.accounts.second_factor import SecondFactors
 from api.accounts.secrets import Secrets
 from api.accounts.service import Accounts
 from api.accounts.sessions import Sessions
+from api.annotations.service import Annotations
 from api.audit.service import AuditLog
 from api.audit.trail import Trail
+from api.dashboards.service import Dashboards
 from api.exports.maker import ExportMaker
 from api.exports.rows import ExportRows
 from api.exports.service import Exports
@@ -36,7 +38,12 @@ from api.queries.service import Queries
 from api.queries.statements import QuerySql
 from api.results.kept import KeptAnswers
 from api.roles.service import Roles
+from api.saved.service import Saved
+from api.saved_insights.service import SavedInsights
 from api.settings import ApiSettings
+from api.sharing.service import SharedLinks
+from api.sharing.tokens import LinkTokens
+from api.sharing.view import SharedViews
 from api.sql.service import Sql
 from api.sql.tables import SqlTables
 from api.warehouse import Warehouse
@@ -74,6 +81,13 @@ class Resources:
     kept: KeptAnswers
     exports: Exports
     export_maker: ExportMaker
+    saved: Saved
+    saved_insights: SavedInsights
+    dashboards: Dashboards
+    annotations: Annotations
+    links: SharedLinks
+    link_tokens: LinkTokens
+    shared: SharedViews
 
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
@@ -100,13 +114,14 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     trail = Trail(database)
     attempts = Attempts(settings, secrets)
     sessions = Sessions(database, access)
+    passwords = Passwords()
     accounts = Accounts(
         public_url=settings.public_url,
         database=database,
         access=access,
         sessions=sessions,
         factors=SecondFactors(secrets),
-        passwords=Passwords(),
+        passwords=passwords,
         attempts=attempts,
         outbox=outbox,
         trail=trail,
@@ -126,6 +141,12 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     answers = Answers(warehouse, results, unmodelled)
     maker = ExportMaker(settings, database, ExportRows(settings, warehouse))
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
+    queries = Queries(
+        settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
+    )
+    saved = Saved(database)
+    saved_insights = SavedInsights(saved, queries)
+    link_tokens = LinkTokens(secrets)
     return Resources(
         settings=settings,
         metrics=metrics,
@@ -147,8 +168,20 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         live=LiveStreams(settings, metrics, warehouse, access),
         sql=Sql(settings, warehouse, results, SqlTables(settings, warehouse, defined), metrics),
         insights=Insights(settings, warehouse, answers, sql, defined),
-        queries=Queries(
-            settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
+        queries=queries,
+        saved=saved,
+        saved_insights=saved_insights,
+        dashboards=Dashboards(saved, saved_insights),
+        annotations=Annotations(database),
+        links=SharedLinks(database, passwords),
+        link_tokens=link_tokens,
+        shared=SharedViews(
+            database=database,
+            tokens=link_tokens,
+            passwords=passwords,
+            attempts=attempts,
+            saved=saved,
+            queries=queries,
         ),
         kept=KeptAnswers(settings, metrics),
         exports=Exports(settings, database=database, answers=answers, secrets=secrets, trail=trail, maker=maker),

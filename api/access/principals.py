@@ -1,6 +1,6 @@
 """Who asks, and what each of them may do."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
@@ -47,6 +47,18 @@ class ProjectAccess:
     project: Project
     allowed_networks: tuple[str, ...]
     permissions: frozenset[Permission]
+    dashboards: Mapping[int, frozenset[Permission]] = field(default_factory=dict[int, frozenset[Permission]])
+    """What he may do beside with single dashboards, by their ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardAccess:
+    """One dashboard that somebody may see, and what he may do with it."""
+
+    project: Project
+    permissions: frozenset[Permission]
+    in_project: frozenset[Permission]
+    """Those of them that he has in all of the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +83,10 @@ class KeyPrincipal:
         """Return the one project that it reads, by its id."""
         return {self.access.project.id: self.access}
 
+    def with_dashboards(self) -> dict[int, ProjectAccess]:
+        """Return the same: nothing is granted to a key."""
+        return self.projects()
+
 
 @dataclass(frozen=True, slots=True)
 class UserPrincipal:
@@ -82,6 +98,8 @@ class UserPrincipal:
     name: str
     organisations: dict[int, OrganisationAccess] = field(default_factory=dict[int, OrganisationAccess])
     access: dict[int, ProjectAccess] = field(default_factory=dict[int, ProjectAccess])
+    in_part: dict[int, ProjectAccess] = field(default_factory=dict[int, ProjectAccess])
+    """Projects of which he may see single dashboards and nothing else."""
 
     @property
     def holder(self) -> str:
@@ -95,6 +113,10 @@ class UserPrincipal:
     def projects(self) -> dict[int, ProjectAccess]:
         """Return the projects that he may see, by their ids."""
         return self.access
+
+    def with_dashboards(self) -> dict[int, ProjectAccess]:
+        """Return also those of which he may see single dashboards alone."""
+        return self.access | self.in_part
 
 
 Principal = KeyPrincipal | UserPrincipal

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -152,7 +153,7 @@ class Access:
                     opened.expires_at = self.end_of_session(opened.created_at)
                 organisations = await _organisations_of(session, user.id)
                 projects = await _projects_of(session, user.id, organisations)
-                return UserPrincipal(user.id, opened.id, user.email, user.name, organisations, projects)
+                return UserPrincipal(user.id, opened.id, user.email, user.name, organisations, *projects)
             if digest is not None:
                 # A token that was replaced long ago is known to nobody but whoever took it: the session is not safe.
                 stolen = update(UserSession).where(UserSession.previous_token_hash == digest, is_live_session())
@@ -192,21 +193,38 @@ async def _organisations_of(session: AsyncSession, user_id: int) -> dict[int, Or
 
 async def _projects_of(
     session: AsyncSession, user_id: int, organisations: dict[int, OrganisationAccess]
-) -> dict[int, ProjectAccess]:
+) -> tuple[dict[int, ProjectAccess], dict[int, ProjectAccess]]:
+    """Return the projects that a user may see, and those of which he may see single dashboards alone."""
+    granted = await _granted_to(session, user_id, organisations)
+    projects = select(Project).where(Project.organisation_id.in_(organisations)).order_by(Project.id)
+    found: dict[int, ProjectAccess] = {}
+    in_part: dict[int, ProjectAccess] = {}
+    for project in await session.scalars(projects):
+        organisation, (extra, dashboards) = organisations[project.organisation_id], granted[project.id]
+        permissions = organisation.permissions | extra
+        if "project:read" in permissions:
+            found[project.id] = ProjectAccess(project, organisation.allowed_networks, permissions, dashboards)
+        elif dashboards:
+            in_part[project.id] = ProjectAccess(project, organisation.allowed_networks, frozenset(), dashboards)
+    return found, in_part
+
+
+async def _granted_to(
+    session: AsyncSession, user_id: int, organisations: Collection[int]
+) -> Mapping[int, tuple[frozenset[Permission], dict[int, frozenset[Permission]]]]:
+    """Return what is granted to a user or his teams: for each project, in all of it, and for single dashboards."""
     teams = select(TeamMember.team_id).where(TeamMember.user_id == user_id)
-    granted = (
-        select(Grant.project_id, Role)
+    statement = (
+        select(Grant.project_id, Grant.dashboard_id, Role)
         .join(Role, Grant.role_id == Role.id)
         .where(or_(Grant.user_id == user_id, Grant.team_id.in_(teams)), Grant.organisation_id.in_(organisations))
     )
-    extra: dict[int, frozenset[Permission]] = {}
-    for project_id, role in await session.execute(granted):
-        extra[project_id] = extra.get(project_id, frozenset()) | role.allowed
-    projects = select(Project).where(Project.organisation_id.in_(organisations)).order_by(Project.id)
-    found: dict[int, ProjectAccess] = {}
-    for project in await session.scalars(projects):
-        organisation = organisations[project.organisation_id]
-        permissions = organisation.permissions | extra.get(project.id, frozenset())
-        if "project:read" in permissions:
-            found[project.id] = ProjectAccess(project, organisation.allowed_networks, permissions)
+    found: defaultdict[int, tuple[frozenset[Permission], dict[int, frozenset[Permission]]]]
+    found = defaultdict(lambda: (frozenset(), {}))
+    for project_id, dashboard_id, role in await session.execute(statement):
+        extra, dashboards = found[project_id]
+        if dashboard_id is None:
+            found[project_id] = (extra | role.allowed, dashboards)
+        else:
+            dashboards[dashboard_id] = dashboards.get(dashboard_id, frozenset()) | role.allowed
     return found

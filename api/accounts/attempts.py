@@ -93,9 +93,24 @@ class Attempts:
         """Count an attempt to use a link; raises `TooManyAttemptsError`."""
         await self._count([_Bound(RateLimitItemPerMinute(50, 15), ("link", _network(client)))])
 
+    async def open_link(self, link_id: int, client: Client) -> None:
+        """Count an attempt at the password of a shared link; raises `TooManyAttemptsError`."""
+        await self._count(self._of_link(link_id, client))
+
+    async def opened_link(self, link_id: int, client: Client) -> None:
+        """Forget the attempts at it from this network, of which the last was right."""
+        await self._ask(self._of_link(link_id, client)[0].clear)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
+
+    def _of_link(self, link_id: int, client: Client) -> Sequence[_Bound]:
+        each = self._settings.sign_in_attempts
+        return [
+            _Bound(RateLimitItemPerMinute(each, 15), ("shared-link", str(link_id), _network(client))),
+            _Bound(RateLimitItemPerMinute(each * 5, 15), ("shared-link-anywhere", str(link_id))),
+        ]
 
     def _of_sign_in(self, email: str, client: Client) -> Sequence[_Bound]:
         who = self._secrets.pseudonym(email)

@@ -19,7 +19,15 @@ _TOKENS = {
 }
 _INVITATION = {"id": 3, "email": "ada@example.com", "role": "analyst", "created_at": _AT, "expires_at": _LATER}
 _TEAM = {"id": 1, "name": "Growth", "members": [1, 2]}
-_GRANT = {"id": 1, "project_id": 1, "user_id": None, "team_id": 1, "role": "analyst", "created_at": _AT}
+_GRANT = {
+    "id": 1,
+    "project_id": 1,
+    "dashboard_id": None,
+    "user_id": None,
+    "team_id": 1,
+    "role": "analyst",
+    "created_at": _AT,
+}
 _API_KEY = {
     "id": 1,
     "name": "nightly report",

@@ -71,7 +71,7 @@ class Secrets:
 
     def csrf_token(self, session_id: int) -> str:
         """Return what the page proves itself with when it changes something in this session."""
-        return hmac.new(self._key("csrf tokens"), str(session_id).encode(), hashlib.sha256).hexdigest()
+        return self.signature("csrf tokens", str(session_id))
 
     def is_csrf_token(self, token: str, session_id: int) -> bool:
         """Say whether a token is that of a session."""
@@ -95,7 +95,11 @@ class Secrets:
 
     def pseudonym(self, text: str) -> str:
         """Return what stands for a text where it must not be read, in keys of counters."""
-        return hmac.new(self._key("pseudonyms"), text.encode(), hashlib.sha256).hexdigest()[:32]
+        return self.signature("pseudonyms", text)[:32]
+
+    def signature(self, purpose: str, text: str) -> str:
+        """Return what proves that this installation wrote a text for a purpose."""
+        return hmac.new(self._key(purpose), text.encode(), hashlib.sha256).hexdigest()
 
     def encrypt(self, secret: str) -> bytes:
         """Return a secret as it is stored."""

@@ -36,7 +36,7 @@ class AuditEntryShown(BaseModel):
 
     id: int
     at: datetime
-    actor_kind: Literal["user", "api_key", "operator"]
+    actor_kind: Literal["user", "api_key", "operator", "link"]
     actor_id: int | None
     actor_name: str
     action: str

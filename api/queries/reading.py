@@ -2,16 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NoReturn, get_args
 
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
-from api.errors import DocumentTooLargeError
+from api.errors import DocumentTooLargeError, PermissionMissingError
 from api.queries.documents import InsightDocument, ListDocument, QueryDocument
 from core.insights.faults import Fault, Place, faults_in
 from core.insights.filters import Filter, parts_of
+from core.metadata.permissions import Permission
 from core.problem import InvalidRequestError
 
 # Of one value a document may be made wholly, and ClickHouse takes 128 KiB of each and quotes double what they stand
@@ -22,6 +23,8 @@ DEEPEST = 30
 # ClickHouse takes some 20 ms to plan each.
 MOST_CONDITIONS = 100
 
+# These show single events or persons, which a viewer may not see.
+_OF_PERSONS = frozenset({"events", "persons", "person", "cohort"})
 _MOST_FAULTS = 50
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -63,12 +66,50 @@ async def read_document(request: Request) -> ReadDocument:
     return ReadDocument(sent)
 
 
+def shows_persons(read: ReadDocument) -> bool:
+    """Say whether the answer shows single events or persons, and not figures of many."""
+    return read.document.kind in _OF_PERSONS
+
+
+def demand_permission(permissions: Collection[Permission], read: ReadDocument) -> None:
+    """Raise `PermissionMissingError` for a document that shows single events or persons to who may not see them."""
+    if shows_persons(read) and "persons:read" not in permissions:
+        raise PermissionMissingError("persons:read")
+
+
+def read_part(sent: Any, place: Place) -> ReadDocument:
+    """Return the query document at a place of another document.
+
+    Raises `DocumentTooLargeError`, and `InvalidRequestError` with pointers into the document around it.
+    """
+    try:
+        _check_bounds(sent)
+        if len(json.dumps(sent, allow_nan=False, ensure_ascii=False).encode()) > MOST_BYTES:
+            raise DocumentTooLargeError(MOST_BYTES)
+        return ReadDocument(sent)
+    except InvalidRequestError as error:
+        raise invalid_at(place, error) from error
+    except ValueError as error:
+        raise invalid_document(Fault(place, f"it is no JSON: {error}", "json_invalid")) from error
+
+
 def invalid_document(*faults: Fault) -> InvalidRequestError:
     """Return the error for a document, each fault with the JSON Pointer (RFC 6901) of its place."""
-    errors = [
-        {"pointer": pointer(fault.place), "message": fault.message, "kind": fault.kind}
-        for fault in faults[:_MOST_FAULTS]
-    ]
+    return _invalid(
+        [
+            {"pointer": pointer(fault.place), "message": fault.message, "kind": fault.kind}
+            for fault in faults[:_MOST_FAULTS]
+        ]
+    )
+
+
+def invalid_at(place: Place, error: InvalidRequestError) -> InvalidRequestError:
+    """Return the error of a document that stands at a place of another one."""
+    before = pointer(place)
+    return _invalid([each | {"pointer": before + each["pointer"]} for each in error.extra["errors"]])
+
+
+def _invalid(errors: list[dict[str, str]]) -> InvalidRequestError:
     detail = "; ".join(f"{error['pointer'] or 'the document'}: {error['message']}" for error in errors)
     return InvalidRequestError(detail, errors=errors)
 

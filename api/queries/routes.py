@@ -19,15 +19,13 @@ from api.problems import (
 from api.queries.answers import Answer
 from api.queries.documents import InsightDocument
 from api.queries.examples import DOCUMENTS
-from api.queries.reading import ReadDocument, read_document
+from api.queries.reading import ReadDocument, read_document, shows_persons
 from api.results.files import FormatParameter
 from api.results.leaving import unless_left
 from api.results.replies import reply
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["queries"])
 
-# These show single events or persons, which a viewer may not see.
-_OF_PERSONS = frozenset({"events", "persons", "person", "cohort"})
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -63,7 +61,7 @@ async def query(
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Answer | Response:
     """Answer one typed query document: a question of one `kind` and its range."""
-    if read.document.kind in _OF_PERSONS:
+    if shows_persons(read):
         asking.demand("persons:read")
     answer = partial(asking.held.queries.answer, asking.access.project, read)
     if explain:

@@ -90,7 +90,7 @@ class Queries:
 
         Raises `InvalidRequestError` for a range that makes no sense, and a cohort or list that there is not.
         """
-        self._check_names(project, read)
+        self.check_names(project, read)
         asked = read.document
         if isinstance(asked, ListDocument):
             return await self._list(project, asked, explain=explain)
@@ -198,7 +198,7 @@ class Queries:
             meta = meta.model_copy(update={"plan": await self._answers.plan(project, computed.statement)})
         return _Found(computed.rows, meta, window, now)
 
-    def _check_names(self, project: Project, read: ReadDocument) -> None:
+    def check_names(self, project: Project, read: ReadDocument) -> None:
         """Refuse a document that names a cohort which is not defined for the project, or a list that there is not."""
         cohorts, lists = cohorts_in(read.document), lists_in(read.document)
         if cohorts:

@@ -114,12 +114,22 @@ async def list_grants(organisation: _Reader, held: ResourcesDep) -> GrantList:
 
 
 @router.post(
-    "/grants", operation_id="create_grant", summary="Grant a role in a project", responses=_CHANGE, status_code=201
+    "/grants",
+    operation_id="create_grant",
+    summary="Grant a role in a project, or for one dashboard",
+    responses=_CHANGE,
+    status_code=201,
 )
 async def create_grant(body: NewGrant, organisation: _Manager, by: ActingDep, held: ResourcesDep) -> GrantShown:
-    """Let a member or a team do more in one project than elsewhere."""
+    """Let a member or a team do more in one project than elsewhere, or with one dashboard of it."""
     grant = await held.roles.grant(
-        by, organisation, body.project_id, body.role, user_id=body.user_id, team_id=body.team_id
+        by,
+        organisation,
+        body.project_id,
+        body.role,
+        user_id=body.user_id,
+        team_id=body.team_id,
+        dashboard_id=body.dashboard_id,
     )
     return GrantShown.model_validate({**vars(grant), "role": body.role})
 

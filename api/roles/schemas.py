@@ -67,10 +67,11 @@ class NewTeam(Body):
 
 
 class GrantShown(BaseModel):
-    """A role that a member or a team has in one project, beside what the member may do anyway."""
+    """A role that a member or a team has in one project or dashboard, beside what the member may do anyway."""
 
     id: int
     project_id: int
+    dashboard_id: Annotated[int | None, Field(description="The one dashboard that it is for; null: all the project.")]
     user_id: int | None
     team_id: int | None
     role: str
@@ -87,6 +88,9 @@ class NewGrant(Body):
     """What is granted: to a member or to a team."""
 
     project_id: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    dashboard_id: Annotated[
+        int | None, Field(ge=1, le=2**31 - 1, description="Of this dashboard alone; null: of all the project.")
+    ] = None
     user_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
     team_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
     role: RoleName

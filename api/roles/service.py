@@ -18,6 +18,7 @@ from core.metadata.accounts import Grant, Membership, Role, Team, TeamMember
 from core.metadata.audit import Target, entry
 from core.metadata.organisations import checked_name
 from core.metadata.permissions import Permission
+from core.metadata.saved import SavedObject
 from core.metadata.tenancy import Database
 
 
@@ -41,14 +42,14 @@ class InUseError(RadixError):
 
 
 class GrantExistsError(RadixError):
-    """The member or team has a grant in this project."""
+    """The member or team has a grant in this project, or for this dashboard."""
 
     status: ClassVar[int] = 409
     code: ClassVar[str] = "grant_exists"
     title: ClassVar[str] = "There is a grant already"
 
     def __init__(self) -> None:
-        super().__init__("A member or team has one grant in a project: delete the other one first.")
+        super().__init__("A member or team has one grant in a project or dashboard: delete the other one first.")
 
 
 class Roles:
@@ -167,18 +168,30 @@ class Roles:
         *,
         user_id: int | None,
         team_id: int | None,
+        dashboard_id: int | None,
     ) -> Grant:
-        """Grant a role in one project to a member or a team; raises `NotFoundError`, `GrantExistsError`."""
-        details = {"role": role, "user_id": user_id, "team_id": team_id}
+        """Grant a role in one project, or for one dashboard of it, to a member or a team.
+
+        Raises `NotFoundError`, `GrantExistsError`.
+        """
+        details = {"role": role, "user_id": user_id, "team_id": team_id, "dashboard_id": dashboard_id}
         try:
             async with self._changing(by, where, "grant.made", Target("project", project_id, details)) as session:
                 wanted = await demand_role(session, where, role)
                 await _found(session, Project, "project", project_id)
+                if dashboard_id is not None:
+                    await _demand_dashboard(session, project_id, dashboard_id)
                 if user_id is not None:
                     await _demand_member(session, user_id)
                 if team_id is not None:
                     await _found(session, Team, "team", team_id)
-                grant = Grant(project_id=project_id, user_id=user_id, team_id=team_id, role_id=wanted.id)
+                grant = Grant(
+                    project_id=project_id,
+                    dashboard_id=dashboard_id,
+                    user_id=user_id,
+                    team_id=team_id,
+                    role_id=wanted.id,
+                )
                 session.add(grant)
                 await session.flush()
                 return grant
@@ -222,6 +235,12 @@ async def _found(session: AsyncSession, thing: type[_Thing], kind: str, number: 
     if found is None:
         raise NotFoundError(kind, number)
     return found
+
+
+async def _demand_dashboard(session: AsyncSession, project_id: int, dashboard_id: int) -> None:
+    found = await session.get(SavedObject, dashboard_id)
+    if found is None or (found.project_id, found.kind) != (project_id, "dashboard") or found.deleted_at is not None:
+        raise NotFoundError("dashboard", dashboard_id)
 
 
 async def _demand_member(session: AsyncSession, user_id: int) -> None:

@@ -1,7 +1,18 @@
-"""PostgreSQL: what exists beside the events — organisations, projects, their keys, and accounts."""
+"""PostgreSQL: what exists beside the events — organisations, projects, their keys, accounts, and what is saved."""
 
-from core.metadata import accounts, exports
+from core.metadata import accounts, exports, saved
 from core.metadata.engine import connect, connect_async
 from core.metadata.models import ApiKey, Base, EventSchema, Project, WriteKey
 
-__all__ = ["ApiKey", "Base", "EventSchema", "Project", "WriteKey", "accounts", "connect", "connect_async", "exports"]
+__all__ = [
+    "ApiKey",
+    "Base",
+    "EventSchema",
+    "Project",
+    "WriteKey",
+    "accounts",
+    "connect",
+    "connect_async",
+    "exports",
+    "saved",
+]

@@ -185,21 +185,35 @@ class TeamMember(OrganisationOwned, Base):
 
 
 class Grant(OrganisationOwned, Base):
-    """One row per role that a member or a team has in one project, beside what the member may do anyway."""
+    """One row per role that a member or a team has in one project or dashboard, beside what he may do anyway."""
 
     __tablename__ = "grants"
     __table_args__ = (
-        UniqueConstraint("project_id", "user_id", name="uq_grants_project_id_user_id"),
-        UniqueConstraint("project_id", "team_id", name="uq_grants_project_id_team_id"),
+        UniqueConstraint(
+            "project_id",
+            "dashboard_id",
+            "user_id",
+            "team_id",
+            name="uq_grants_subject",
+            postgresql_nulls_not_distinct=True,
+        ),
         CheckConstraint("num_nonnulls(user_id, team_id) = 1", name="subject"),
         _within("grants", "project_id", "projects"),
         _within("grants", "user_id", "memberships"),
         _within("grants", "team_id", "teams"),
         _within("grants", "role_id", "roles", ondelete=None),
+        ForeignKeyConstraint(
+            ["project_id", "dashboard_id"],
+            ["saved_objects.project_id", "saved_objects.id"],
+            name="fk_grants_dashboard_id_saved_objects",
+            ondelete="CASCADE",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int]
+    dashboard_id: Mapped[int | None]
+    """The one dashboard of the project that it is for; None: all of the project."""
     user_id: Mapped[int | None]
     team_id: Mapped[int | None]
     role_id: Mapped[int]
@@ -235,14 +249,14 @@ class AuditEntry(OrganisationOwned, Base):
     __tablename__ = "audit_log"
     __table_args__ = (
         Index("ix_audit_log_organisation_id", "organisation_id", "id"),
-        CheckConstraint("actor_kind in ('user', 'api_key', 'operator')", name="actor_kind"),
+        CheckConstraint("actor_kind in ('user', 'api_key', 'operator', 'link')", name="actor_kind"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     project_id: Mapped[int | None]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     actor_kind: Mapped[str]
-    """`user`, `api_key`, or `operator`: whoever runs `radixinsight` on the machine."""
+    """`user`, `api_key`, `link` that was shared, or `operator`: whoever runs `radixinsight` on the machine."""
     actor_id: Mapped[int | None]
     actor_name: Mapped[str]
     """His e-mail address, or the key's first characters, as they were then."""

@@ -10,7 +10,7 @@ from core.metadata.accounts import AuditEntry
 class Actor:
     """Who does something, as the log names him."""
 
-    kind: Literal["user", "api_key", "operator"]
+    kind: Literal["user", "api_key", "operator", "link"]
     id: int | None
     name: str
     address: str | None = None

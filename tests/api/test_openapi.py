@@ -71,6 +71,7 @@ _OPEN = frozenset(
         "request_password_reset",
         "reset_password",
         "verify_email",
+        "open_link",
     )
 )
 

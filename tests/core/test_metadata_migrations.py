@@ -8,6 +8,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from core import metadata
 from core.metadata import migrate
@@ -79,6 +80,34 @@ def test_projects_and_keys_outlive_accounts_in_both_directions(engine: Engine) -
         )
         _down(engine, "0002")
         assert {table: _rows(engine, statement) for table, statement in kept.items()} == before
+
+
+def test_grants_and_the_audit_log_outlive_what_is_saved_in_both_directions(engine: Engine) -> None:
+    migrate.migrate(engine, "0003")
+    _execute(engine, "insert into organisations (name) values ('Shop')")
+    _execute(engine, "insert into projects (name, organisation_id) values ('Shop', 1)")
+    _execute(engine, "insert into users (email, name) values ('ada@example.com', 'Ada'), ('bob@example.com', 'Bob')")
+    _execute(engine, "insert into memberships (organisation_id, user_id) values (1, 1), (1, 2)")
+    _execute(engine, "insert into grants (organisation_id, project_id, user_id, role_id) values (1, 1, 1, 4)")
+    for _ in range(2):
+        migrate.migrate(engine)
+        _execute(
+            engine,
+            "insert into saved_objects (project_id, kind, name, content, version, created_by, updated_by) "
+            "values (1, 'dashboard', 'Sales', '{}', 1, 'ada', 'ada')",
+        )
+        of_dashboard = "insert into grants (organisation_id, project_id, dashboard_id, user_id, role_id) select 1, 1"
+        _execute(engine, f"{of_dashboard}, max(id), 1, 4 from saved_objects")
+        _execute(engine, f"{of_dashboard}, max(id), 2, 4 from saved_objects")
+        with pytest.raises(IntegrityError):
+            _execute(engine, f"{of_dashboard}, max(id), 2, 3 from saved_objects")
+        said = "insert into audit_log (organisation_id, actor_kind, actor_name, action) values (1, '{}', 'x', 'x')"
+        _execute(engine, said.format("link"))
+        _down(engine, "0003")
+        with pytest.raises(IntegrityError):
+            _execute(engine, said.format("link"))
+        assert _rows(engine, "select user_id, role_id from grants") == [(1, 4)]
+    assert _rows(engine, "select count(*) from audit_log") == [(2,)]
 
 
 def test_an_empty_database_goes_all_the_way_and_back(engine: Engine) -> None:

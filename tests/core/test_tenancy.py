@@ -258,4 +258,5 @@ def test_only_who_finds_out_who_asks_sees_all_tenants() -> None:
         "api/accounts/service.py",
         "api/accounts/sessions.py",
         "api/audit/trail.py",
+        "api/sharing/view.py",
     }

@@ -666,8 +666,8 @@ export interface paths {
         get: operations["list_grants"];
         put?: never;
         /**
-         * Grant a role in a project
-         * @description Let a member or a team do more in one project than elsewhere.
+         * Grant a role in a project, or for one dashboard
+         * @description Let a member or a team do more in one project than elsewhere, or with one dashboard of it.
          */
         post: operations["create_grant"];
         delete?: never;
@@ -1024,6 +1024,522 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_id}/saved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what is saved
+         * @description Return insights, dashboards, annotations and folders, of one kind, folder or tag; or what is in the trash.
+         */
+        get: operations["list_saved"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Put into the trash
+         * @description Put an insight, a dashboard, an annotation or an empty folder into the trash. Links to it show nothing then.
+         */
+        delete: operations["delete_saved"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/trash/{object_id}/recover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take out of the trash
+         * @description Put something back where it was; into no folder, if its folder is in the trash.
+         */
+        post: operations["recover_saved"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List versions
+         * @description Return who changed what and when, the latest version first.
+         */
+        get: operations["list_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One version
+         * @description Return what it held.
+         */
+        get: operations["get_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/versions/{version}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version
+         * @description Make a new version with the content of an earlier one. Nothing is lost by it.
+         */
+        post: operations["restore_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo
+         * @description Take the latest edit back; the next time the one before it. To redo is to restore the version that was left.
+         */
+        post: operations["undo_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/favourite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add to one's favourites
+         * @description Put it among one's own favourites, which nobody else sees.
+         */
+        put: operations["add_favourite"];
+        post?: never;
+        /**
+         * Remove from one's favourites
+         * @description Take it out of one's own favourites.
+         */
+        delete: operations["remove_favourite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Save a question
+         * @description Save a query document under a name. It is checked as `POST …/query` checks it.
+         */
+        post: operations["create_saved_insight"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A saved question
+         * @description Return what it asks; its answer is at `…/result`.
+         */
+        get: operations["get_saved_insight"];
+        /**
+         * Change a saved question
+         * @description Make a version of it; what is left out of the body is empty then.
+         */
+        put: operations["change_saved_insight"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights/{object_id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The answer to a saved question
+         * @description Answer it now, as `POST …/query` would.
+         */
+        get: operations["get_saved_insight_result"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Dashboards that were granted to oneself
+         * @description Return dashboards that one may see by a grant for them alone, whether or not one may see their project.
+         */
+        get: operations["list_granted_dashboards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a dashboard
+         * @description Make a dashboard of tiles on a grid of 12 columns: saved insights and texts, none over another.
+         */
+        post: operations["create_dashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/dashboards/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A dashboard
+         * @description Return its tiles and what they ask. Each tile's answer is asked for by itself.
+         */
+        get: operations["get_dashboard"];
+        /**
+         * Change a dashboard
+         * @description Make a version of it. Who may change this dashboard alone arranges what it shows, and adds texts.
+         */
+        put: operations["change_dashboard"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/dashboards/{object_id}/tiles/{tile_id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The answer of a tile
+         * @description Answer the question of one tile, as `POST …/query` would.
+         */
+        get: operations["get_tile_result"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List annotations
+         * @description Return notes of a range of time, about the project, or about one dashboard or insight too.
+         */
+        get: operations["list_annotations"];
+        put?: never;
+        /**
+         * Annotate
+         * @description Note something on an instant or a range of time.
+         */
+        post: operations["create_annotation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/annotations/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change an annotation
+         * @description Make a version of it.
+         */
+        put: operations["change_annotation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a folder
+         * @description Make a folder, perhaps within another.
+         */
+        post: operations["create_folder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/folders/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Rename or move a folder
+         * @description Give it another name or place; what is in it goes with it.
+         */
+        put: operations["change_folder"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Share by link
+         * @description Make a link by which whoever has it sees a dashboard or an insight until it expires, and nothing else.
+         */
+        post: operations["create_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List links
+         * @description Return the links of the project that were not revoked.
+         */
+        get: operations["list_links"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/links/{link_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a link
+         * @description Show nothing any more to whoever has it.
+         */
+        delete: operations["revoke_link"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a link
+         * @description Exchange the token of a link, and its password, for one to ask with.
+         */
+        post: operations["open_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a link shows
+         * @description Return the dashboard with its tiles, or the insight.
+         */
+        get: operations["get_shared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The figures of what a link shows
+         * @description Return the figures of the insight, or of one tile of the dashboard.
+         */
+        get: operations["get_shared_result"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project_id}/sql": {
         parameters: {
             query?: never;
@@ -1200,6 +1716,91 @@ export interface components {
             status: "ok";
         };
         /**
+         * Annotation
+         * @description A note on an instant or a range of time.
+         */
+        Annotation: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /** Text */
+            text: string;
+            /**
+             * At
+             * Format: date-time
+             * @description The instant, or the first one of the range.
+             */
+            at: string;
+            /**
+             * Until
+             * @description End of the range, not included; null: an instant.
+             */
+            until?: string | null;
+            /**
+             * About Id
+             * @description The dashboard or insight that it is about; null: all of the project.
+             */
+            about_id?: number | null;
+        };
+        /**
+         * AnnotationContent
+         * @description A note on an instant or a range of time.
+         */
+        AnnotationContent: {
+            /** Text */
+            text: string;
+            /**
+             * At
+             * Format: date-time
+             * @description The instant, or the first one of the range.
+             */
+            at: string;
+            /**
+             * Until
+             * @description End of the range, not included; null: an instant.
+             */
+            until?: string | null;
+            /**
+             * About Id
+             * @description The dashboard or insight that it is about; null: all of the project.
+             */
+            about_id?: number | null;
+        };
+        /**
+         * AnnotationPage
+         * @description Annotations, the latest made first.
+         */
+        AnnotationPage: {
+            /** Annotations */
+            annotations: components["schemas"]["Annotation"][];
+            /**
+             * Next
+             * @description `before` of the next page; null: these were the last.
+             */
+            next: number | null;
+        };
+        /**
          * ApiKeyList
          * @description The project's API keys, the oldest first; revoked ones too.
          */
@@ -1300,7 +1901,7 @@ export interface components {
              * Actor Kind
              * @enum {string}
              */
-            actor_kind: "user" | "api_key" | "operator";
+            actor_kind: "user" | "api_key" | "operator" | "link";
             /** Actor Id */
             actor_id: number | null;
             /** Actor Name */
@@ -1437,6 +2038,161 @@ export interface components {
              * @description False where more than a million events landed in the time: then within about 1 %.
              */
             is_exact: boolean;
+        };
+        /**
+         * Dashboard
+         * @description A dashboard.
+         */
+        Dashboard: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * Tiles
+             * @default []
+             */
+            tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
+        };
+        /**
+         * DashboardContent
+         * @description Tiles on a grid of 12 columns, none over another.
+         */
+        DashboardContent: {
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * Tiles
+             * @default []
+             */
+            tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
+        };
+        /**
+         * DashboardShown
+         * @description A dashboard with what its tiles ask.
+         */
+        DashboardShown: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * Tiles
+             * @default []
+             */
+            tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
+            /**
+             * Insights
+             * @description Those of its tiles, once each; one that is in the trash is missing.
+             */
+            insights: components["schemas"]["SavedInsight"][];
         };
         /**
          * Defined
@@ -1582,6 +2338,62 @@ export interface components {
              * @description The same for a QR code: `otpauth://totp/…`.
              */
             uri: string;
+        };
+        /**
+         * Folder
+         * @description A folder.
+         */
+        Folder: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+        };
+        /**
+         * FolderContent
+         * @description A folder.
+         */
+        FolderContent: {
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
         };
         /**
          * Funnel
@@ -1787,13 +2599,18 @@ export interface components {
         };
         /**
          * GrantShown
-         * @description A role that a member or a team has in one project, beside what the member may do anyway.
+         * @description A role that a member or a team has in one project or dashboard, beside what the member may do anyway.
          */
         GrantShown: {
             /** Id */
             id: number;
             /** Project Id */
             project_id: number;
+            /**
+             * Dashboard Id
+             * @description The one dashboard that it is for; null: all the project.
+             */
+            dashboard_id: number | null;
             /** User Id */
             user_id: number | null;
             /** Team Id */
@@ -1805,6 +2622,102 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+        };
+        /**
+         * GrantedDashboard
+         * @description A dashboard that was granted to whoever asks.
+         */
+        GrantedDashboard: {
+            /** Project Id */
+            project_id: number;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+        };
+        /**
+         * GrantedDashboards
+         * @description Dashboards that were granted by themselves, by project.
+         */
+        GrantedDashboards: {
+            /** Dashboards */
+            dashboards: components["schemas"]["GrantedDashboard"][];
+        };
+        /**
+         * InsightContent
+         * @description A question that was saved.
+         */
+        InsightContent: {
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            query: components["schemas"]["QueryDocument"];
+        };
+        /**
+         * InsightTile
+         * @description A tile that shows the answer of a saved insight.
+         */
+        InsightTile: {
+            /**
+             * Id
+             * @description Its name here.
+             */
+            id: string;
+            /**
+             * X
+             * @description Its first column, from 0.
+             */
+            x: number;
+            /**
+             * Y
+             * @description Its first row, from 0.
+             */
+            y: number;
+            /**
+             * Width
+             * @description Of 12 columns.
+             */
+            width: number;
+            /**
+             * Height
+             * @description In rows.
+             */
+            height: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "insight";
+            /** Insight Id */
+            insight_id: number;
+            /**
+             * Title
+             * @description Instead of the insight's name; empty: that.
+             * @default
+             */
+            title: string;
         };
         /**
          * InvitationList
@@ -1951,6 +2864,80 @@ export interface components {
             timezone: string;
             /** Buckets */
             buckets: components["schemas"]["LifecycleBucket"][];
+        };
+        /**
+         * LinkOpened
+         * @description What to ask with.
+         */
+        LinkOpened: {
+            /**
+             * Token Type
+             * @default Bearer
+             * @constant
+             */
+            token_type: "Bearer";
+            /**
+             * Access Token
+             * @description For GET /v1/shared and /v1/shared/result, for an hour.
+             */
+            access_token: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
+         * LinkPage
+         * @description Links that were not revoked, the latest first; those that have expired too.
+         */
+        LinkPage: {
+            /** Links */
+            links: components["schemas"]["LinkShown"][];
+            /**
+             * Next
+             * @description `before` of the next page; null: these were the last.
+             */
+            next: number | null;
+        };
+        /**
+         * LinkShown
+         * @description One link. Who may make links sees them whole: they are signed, and kept nowhere.
+         */
+        LinkShown: {
+            /** Id */
+            id: number;
+            /**
+             * Object Id
+             * @description The dashboard or insight that it shows.
+             */
+            object_id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "dashboard" | "insight";
+            /** Name */
+            name: string;
+            /**
+             * Url
+             * @description What stands behind `#shared=` is the token for POST /v1/shared/open.
+             */
+            url: string;
+            /** Has Password */
+            has_password: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
         };
         /**
          * LinkToken
@@ -2221,6 +3208,11 @@ export interface components {
         NewGrant: {
             /** Project Id */
             project_id: number;
+            /**
+             * Dashboard Id
+             * @description Of this dashboard alone; null: of all the project.
+             */
+            dashboard_id?: number | null;
             /** User Id */
             user_id?: number | null;
             /** Team Id */
@@ -2246,6 +3238,23 @@ export interface components {
              * @description What he may do in all projects; null: only what is granted for single ones.
              */
             role?: string | null;
+        };
+        /**
+         * NewLink
+         * @description How long a link works, and whether it wants a password.
+         */
+        NewLink: {
+            /**
+             * Expires At
+             * Format: date-time
+             * @description It works before this instant; within 366 days.
+             */
+            expires_at: string;
+            /**
+             * Password
+             * @description 12 to 256 characters; null: the link is enough.
+             */
+            password?: string | null;
         };
         /**
          * NewProject
@@ -2323,6 +3332,19 @@ export interface components {
             allowed_origins: string[];
             /** Events Per Second */
             events_per_second?: number | null;
+        };
+        /**
+         * OpenLink
+         * @description The token of a link, and its password if it has one.
+         */
+        OpenLink: {
+            /**
+             * Token
+             * @example sl_1_0000000000000000000000000000000000000000000000000000000000000000
+             */
+            token: string;
+            /** Password */
+            password?: string | null;
         };
         /**
          * OrganisationChange
@@ -3149,6 +4171,128 @@ export interface components {
             is_built_in: boolean;
         };
         /**
+         * SavedInsight
+         * @description A question that was saved.
+         */
+        SavedInsight: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            query: components["schemas"]["QueryDocument"];
+        };
+        /**
+         * SavedPage
+         * @description Saved things, the latest made first.
+         */
+        SavedPage: {
+            /** Saved */
+            saved: components["schemas"]["SavedSummary"][];
+            /**
+             * Next
+             * @description `before` of the next page; null: these were the last.
+             */
+            next: number | null;
+        };
+        /**
+         * SavedSummary
+         * @description One thing that was saved, without what it shows.
+         */
+        SavedSummary: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "insight" | "dashboard" | "annotation" | "folder";
+            /**
+             * Name
+             * @description Of an annotation: the beginning of its text.
+             */
+            name: string;
+            /** Description */
+            description: string;
+            /** Tags */
+            tags: string[];
+            /** Folder Id */
+            folder_id: number | null;
+            /**
+             * Is Favourite
+             * @description Of whoever asks; never for an API key.
+             */
+            is_favourite: boolean;
+            /** Deleted At */
+            deleted_at: string | null;
+            /** Deleted By */
+            deleted_by: string | null;
+        };
+        /**
          * SessionList
          * @description The live sessions, the latest used first.
          */
@@ -3190,6 +4334,81 @@ export interface components {
             user_agent: string;
             /** Is Current */
             is_current: boolean;
+        };
+        /**
+         * Shared
+         * @description A dashboard, or an insight, as whoever has a link sees it.
+         */
+        Shared: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "dashboard" | "insight";
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+            /**
+             * Timezone
+             * @description IANA time zone in which days, weeks and months are cut.
+             */
+            timezone: string;
+            /**
+             * Query Kind
+             * @description Of an insight: what its answer is.
+             */
+            query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
+            /** Tiles */
+            tiles: (components["schemas"]["SharedTile"] | components["schemas"]["TextTile"])[];
+        };
+        /**
+         * SharedResult
+         * @description Figures alone: neither the question nor the statement, which may name persons.
+         */
+        SharedResult: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue";
+            /** Data */
+            data: components["schemas"]["TrendData"] | components["schemas"]["QueriedFunnelData"] | components["schemas"]["QueriedRetentionData"] | components["schemas"]["LifecycleData"] | components["schemas"]["StickinessData"] | components["schemas"]["PathsData"] | components["schemas"]["WebData"] | components["schemas"]["RevenueData"];
+            /**
+             * Computed At
+             * Format: date-time
+             */
+            computed_at: string;
+            /** Fresh Until */
+            fresh_until: string | null;
+        };
+        /**
+         * SharedTile
+         * @description A tile that shows the answer of an insight.
+         */
+        SharedTile: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "insight";
+            /** Id */
+            id: string;
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Name */
+            name: string;
+            /**
+             * Query Kind
+             * @description null: its answer is not shown by link.
+             */
+            query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
         };
         /**
          * SignIn
@@ -3457,6 +4676,47 @@ export interface components {
             members: number[];
         };
         /**
+         * TextTile
+         * @description A tile that shows a text.
+         */
+        TextTile: {
+            /**
+             * Id
+             * @description Its name here.
+             */
+            id: string;
+            /**
+             * X
+             * @description Its first column, from 0.
+             */
+            x: number;
+            /**
+             * Y
+             * @description Its first row, from 0.
+             */
+            y: number;
+            /**
+             * Width
+             * @description Of 12 columns.
+             */
+            width: number;
+            /**
+             * Height
+             * @description In rows.
+             */
+            height: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "text";
+            /**
+             * Text
+             * @description Markdown.
+             */
+            text: string;
+        };
+        /**
          * Ticket
          * @description Opens one WebSocket of the project, once.
          */
@@ -3612,6 +4872,108 @@ export interface components {
              * @description Whether they are in the answer. Sessions are as the latest refresh made them, and so is all in the midst of several exchanges of tables.
              */
             is_counted: boolean;
+        };
+        /**
+         * VersionMade
+         * @description What came of it.
+         */
+        VersionMade: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description The new version: the ETag.
+             */
+            version: number;
+            /**
+             * Restored From
+             * @description The version that it has the content of again.
+             */
+            restored_from: number | null;
+        };
+        /**
+         * VersionPage
+         * @description Versions, the latest first.
+         */
+        VersionPage: {
+            /** Versions */
+            versions: components["schemas"]["VersionSummary"][];
+            /**
+             * Next
+             * @description `before` of the next page; null: these were the last.
+             */
+            next: number | null;
+        };
+        /**
+         * VersionShown
+         * @description One version with its content.
+         */
+        VersionShown: {
+            /** Version */
+            version: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Actor Kind
+             * @enum {string}
+             */
+            actor_kind: "user" | "api_key";
+            /** Actor Id */
+            actor_id: number | null;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Changed
+             * @description Parts that differ from the version before.
+             */
+            changed: string[];
+            /**
+             * Restored From
+             * @description The version that it has the content of again.
+             */
+            restored_from: number | null;
+            /**
+             * Content
+             * @description As it can be sent to change the thing.
+             */
+            content: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * VersionSummary
+         * @description One version: who made it, when, and what differs.
+         */
+        VersionSummary: {
+            /** Version */
+            version: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Actor Kind
+             * @enum {string}
+             */
+            actor_kind: "user" | "api_key";
+            /** Actor Id */
+            actor_id: number | null;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Changed
+             * @description Parts that differ from the version before.
+             */
+            changed: string[];
+            /**
+             * Restored From
+             * @description The version that it has the content of again.
+             */
+            restored_from: number | null;
         };
         /**
          * WebAnswer
@@ -7774,6 +9136,7 @@ export interface operations {
                      *         {
                      *           "id": 1,
                      *           "project_id": 1,
+                     *           "dashboard_id": null,
                      *           "user_id": null,
                      *           "team_id": 1,
                      *           "role": "analyst",
@@ -7857,6 +9220,7 @@ export interface operations {
                      * @example {
                      *       "id": 1,
                      *       "project_id": 1,
+                     *       "dashboard_id": null,
                      *       "user_id": null,
                      *       "team_id": 1,
                      *       "role": "analyst",
@@ -9741,6 +11105,2945 @@ export interface operations {
                 };
             };
             /** @description The document does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_saved: {
+        parameters: {
+            query?: {
+                kind?: ("insight" | "dashboard" | "annotation" | "folder") | null;
+                /** @description In this folder. */
+                folder_id?: number | null;
+                tag?: string | null;
+                /** @description Part of the name. */
+                search?: string | null;
+                /** @description Only one's own favourites. */
+                favourites?: boolean;
+                /** @description What is in the trash instead. */
+                trash?: boolean;
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "saved": [
+                     *         {
+                     *           "id": 1,
+                     *           "version": 1,
+                     *           "created_at": "2026-03-20T08:00:00Z",
+                     *           "created_by": "ada@example.com",
+                     *           "updated_at": "2026-03-20T08:00:00Z",
+                     *           "updated_by": "ada@example.com",
+                     *           "name": "Catalog to purchase",
+                     *           "description": "",
+                     *           "tags": [
+                     *             "growth"
+                     *           ],
+                     *           "folder_id": null,
+                     *           "kind": "insight",
+                     *           "is_favourite": true,
+                     *           "deleted_at": null,
+                     *           "deleted_by": null
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SavedPage"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_saved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A folder is not empty */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recover_saved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "version": 1,
+                     *       "restored_from": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionMade"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_versions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "versions": [
+                     *         {
+                     *           "version": 2,
+                     *           "at": "2026-03-20T08:00:00Z",
+                     *           "actor_kind": "user",
+                     *           "actor_id": 1,
+                     *           "actor_name": "ada@example.com",
+                     *           "changed": [
+                     *             "name"
+                     *           ],
+                     *           "restored_from": null
+                     *         }
+                     *       ],
+                     *       "next": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                version: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 2,
+                     *       "at": "2026-03-20T08:00:00Z",
+                     *       "actor_kind": "user",
+                     *       "actor_id": 1,
+                     *       "actor_name": "ada@example.com",
+                     *       "changed": [
+                     *         "name"
+                     *       ],
+                     *       "restored_from": null,
+                     *       "content": {
+                     *         "name": "Monday",
+                     *         "folder_id": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionShown"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_version: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                version: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "version": 3,
+                     *       "restored_from": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionMade"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undo_change: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "version": 3,
+                     *       "restored_from": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionMade"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_favourite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_favourite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_saved_insight: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InsightContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Catalog to purchase",
+                     *       "description": "",
+                     *       "tags": [
+                     *         "growth"
+                     *       ],
+                     *       "folder_id": null,
+                     *       "query": {
+                     *         "kind": "funnel",
+                     *         "from": "2026-03-01",
+                     *         "to": "2026-04-01",
+                     *         "steps": [
+                     *           "catalog",
+                     *           {
+                     *             "event": "purchase",
+                     *             "where": [
+                     *               {
+                     *                 "property": "total",
+                     *                 "operator": "gte",
+                     *                 "value": 20
+                     *               }
+                     *             ],
+                     *             "name": "bought"
+                     *           }
+                     *         ],
+                     *         "window": "7d"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SavedInsight"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_saved_insight: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Catalog to purchase",
+                     *       "description": "",
+                     *       "tags": [
+                     *         "growth"
+                     *       ],
+                     *       "folder_id": null,
+                     *       "query": {
+                     *         "kind": "funnel",
+                     *         "from": "2026-03-01",
+                     *         "to": "2026-04-01",
+                     *         "steps": [
+                     *           "catalog",
+                     *           {
+                     *             "event": "purchase",
+                     *             "where": [
+                     *               {
+                     *                 "property": "total",
+                     *                 "operator": "gte",
+                     *                 "value": 20
+                     *               }
+                     *             ],
+                     *             "name": "bought"
+                     *           }
+                     *         ],
+                     *         "window": "7d"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SavedInsight"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_saved_insight: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InsightContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "version": 2,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Catalog to purchase",
+                     *       "description": "",
+                     *       "tags": [
+                     *         "growth"
+                     *       ],
+                     *       "folder_id": null,
+                     *       "query": {
+                     *         "kind": "funnel",
+                     *         "from": "2026-03-01",
+                     *         "to": "2026-04-01",
+                     *         "steps": [
+                     *           "catalog",
+                     *           {
+                     *             "event": "purchase",
+                     *             "where": [
+                     *               {
+                     *                 "property": "total",
+                     *                 "operator": "gte",
+                     *                 "value": 20
+                     *               }
+                     *             ],
+                     *             "name": "bought"
+                     *           }
+                     *         ],
+                     *         "window": "7d"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SavedInsight"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_saved_insight_result: {
+        parameters: {
+            query?: {
+                /** @description Also return ClickHouse's plan of the statement. */
+                explain?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_granted_dashboards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "dashboards": [
+                     *         {
+                     *           "project_id": 1,
+                     *           "id": 2,
+                     *           "name": "Shop",
+                     *           "description": "What we look at on Mondays."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GrantedDashboards"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Shop",
+                     *       "description": "What we look at on Mondays.",
+                     *       "tags": [],
+                     *       "folder_id": null,
+                     *       "tiles": [
+                     *         {
+                     *           "id": "funnel",
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "width": 8,
+                     *           "height": 4,
+                     *           "kind": "insight",
+                     *           "insight_id": 1,
+                     *           "title": ""
+                     *         },
+                     *         {
+                     *           "kind": "text",
+                     *           "id": "about",
+                     *           "x": 8,
+                     *           "y": 0,
+                     *           "width": 4,
+                     *           "height": 4,
+                     *           "text": "Of the **shop** alone."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Shop",
+                     *       "description": "What we look at on Mondays.",
+                     *       "tags": [],
+                     *       "folder_id": null,
+                     *       "tiles": [
+                     *         {
+                     *           "id": "funnel",
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "width": 8,
+                     *           "height": 4,
+                     *           "kind": "insight",
+                     *           "insight_id": 1,
+                     *           "title": ""
+                     *         },
+                     *         {
+                     *           "kind": "text",
+                     *           "id": "about",
+                     *           "x": 8,
+                     *           "y": 0,
+                     *           "width": 4,
+                     *           "height": 4,
+                     *           "text": "Of the **shop** alone."
+                     *         }
+                     *       ],
+                     *       "insights": [
+                     *         {
+                     *           "id": 1,
+                     *           "version": 1,
+                     *           "created_at": "2026-03-20T08:00:00Z",
+                     *           "created_by": "ada@example.com",
+                     *           "updated_at": "2026-03-20T08:00:00Z",
+                     *           "updated_by": "ada@example.com",
+                     *           "name": "Catalog to purchase",
+                     *           "description": "",
+                     *           "tags": [
+                     *             "growth"
+                     *           ],
+                     *           "folder_id": null,
+                     *           "query": {
+                     *             "kind": "funnel",
+                     *             "from": "2026-03-01",
+                     *             "to": "2026-04-01",
+                     *             "steps": [
+                     *               "catalog",
+                     *               {
+                     *                 "event": "purchase",
+                     *                 "where": [
+                     *                   {
+                     *                     "property": "total",
+                     *                     "operator": "gte",
+                     *                     "value": 20
+                     *                   }
+                     *                 ],
+                     *                 "name": "bought"
+                     *               }
+                     *             ],
+                     *             "window": "7d"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DashboardShown"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_dashboard: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "version": 2,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Shop",
+                     *       "description": "What we look at on Mondays.",
+                     *       "tags": [],
+                     *       "folder_id": null,
+                     *       "tiles": [
+                     *         {
+                     *           "id": "funnel",
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "width": 8,
+                     *           "height": 4,
+                     *           "kind": "insight",
+                     *           "insight_id": 1,
+                     *           "title": ""
+                     *         },
+                     *         {
+                     *           "kind": "text",
+                     *           "id": "about",
+                     *           "x": 8,
+                     *           "y": 0,
+                     *           "width": 4,
+                     *           "height": 4,
+                     *           "text": "Of the **shop** alone."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_tile_result: {
+        parameters: {
+            query?: {
+                /** @description Also return ClickHouse's plan of the statement. */
+                explain?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                tile_id: string;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_annotations: {
+        parameters: {
+            query?: {
+                /** @description That are at this instant or later, or end later. */
+                since?: string | null;
+                /** @description That begin before this instant. */
+                until?: string | null;
+                /** @description About this dashboard or insight, and about all of the project; null: any. */
+                about_id?: number | null;
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "annotations": [
+                     *         {
+                     *           "id": 3,
+                     *           "version": 1,
+                     *           "created_at": "2026-03-20T08:00:00Z",
+                     *           "created_by": "ada@example.com",
+                     *           "updated_at": "2026-03-20T08:00:00Z",
+                     *           "updated_by": "ada@example.com",
+                     *           "text": "New checkout",
+                     *           "at": "2026-03-20T08:00:00Z",
+                     *           "until": null,
+                     *           "about_id": null
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AnnotationPage"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_annotation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotationContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 3,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "text": "New checkout",
+                     *       "at": "2026-03-20T08:00:00Z",
+                     *       "until": null,
+                     *       "about_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_annotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotationContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 3,
+                     *       "version": 2,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "text": "New checkout",
+                     *       "at": "2026-03-20T08:00:00Z",
+                     *       "until": null,
+                     *       "about_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_folder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Monday",
+                     *       "folder_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Folder"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_folder: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "version": 2,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Monday",
+                     *       "folder_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Folder"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLink"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "object_id": 2,
+                     *       "kind": "dashboard",
+                     *       "name": "Shop",
+                     *       "url": "https://insight.example/#shared=sl_1_0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "has_password": true,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "expires_at": "2026-06-20T08:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LinkShown"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or what would be shared is not shown by link */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_links: {
+        parameters: {
+            query?: {
+                /** @description To this dashboard or insight; null: all of the project. */
+                object_id?: number | null;
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "links": [
+                     *         {
+                     *           "id": 1,
+                     *           "object_id": 2,
+                     *           "kind": "dashboard",
+                     *           "name": "Shop",
+                     *           "url": "https://insight.example/#shared=sl_1_0000000000000000000000000000000000000000000000000000000000000000",
+                     *           "has_password": true,
+                     *           "created_at": "2026-03-20T08:00:00Z",
+                     *           "created_by": "ada@example.com",
+                     *           "expires_at": "2026-06-20T08:00:00Z"
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LinkPage"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or what would be shared is not shown by link */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or what would be shared is not shown by link */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenLink"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "token_type": "Bearer",
+                     *       "access_token": "sv_1_1774000000_0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "expires_at": "2026-03-20T09:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LinkOpened"];
+                };
+            };
+            /** @description The password is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The link does not work */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "dashboard",
+                     *       "name": "Shop",
+                     *       "description": "What we look at on Mondays.",
+                     *       "timezone": "Europe/Berlin",
+                     *       "query_kind": null,
+                     *       "tiles": [
+                     *         {
+                     *           "id": "funnel",
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "width": 8,
+                     *           "height": 4,
+                     *           "kind": "insight",
+                     *           "name": "Catalog to purchase",
+                     *           "query_kind": "funnel"
+                     *         },
+                     *         {
+                     *           "kind": "text",
+                     *           "id": "about",
+                     *           "x": 8,
+                     *           "y": 0,
+                     *           "width": 4,
+                     *           "height": 4,
+                     *           "text": "Of the **shop** alone."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Shared"];
+                };
+            };
+            /** @description The link has to be opened first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_shared_result: {
+        parameters: {
+            query?: {
+                /** @description Of a dashboard: which tile. */
+                tile?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "funnel",
+                     *       "data": {
+                     *         "order": "ordered",
+                     *         "attempts": "best",
+                     *         "window_ms": 604800000,
+                     *         "lines": [
+                     *           {
+                     *             "breakdown": [],
+                     *             "conversion": 0.25,
+                     *             "steps": [
+                     *               {
+                     *                 "step": 1,
+                     *                 "name": "catalog",
+                     *                 "persons": 200,
+                     *                 "lost_persons": 150,
+                     *                 "incomplete_persons": 0,
+                     *                 "conversion_from_first": 1,
+                     *                 "conversion_from_previous": null,
+                     *                 "p25_ms": null,
+                     *                 "median_ms": null,
+                     *                 "p75_ms": null,
+                     *                 "p90_ms": null,
+                     *                 "p95_ms": null,
+                     *                 "p99_ms": null,
+                     *                 "average_ms": null,
+                     *                 "total_average_ms": null,
+                     *                 "total_median_ms": null
+                     *               },
+                     *               {
+                     *                 "step": 2,
+                     *                 "name": "bought",
+                     *                 "persons": 50,
+                     *                 "lost_persons": 0,
+                     *                 "incomplete_persons": 0,
+                     *                 "conversion_from_first": 0.25,
+                     *                 "conversion_from_previous": 0.25,
+                     *                 "p25_ms": 60000,
+                     *                 "median_ms": 184000,
+                     *                 "p75_ms": 300000,
+                     *                 "p90_ms": 600000,
+                     *                 "p95_ms": 750000,
+                     *                 "p99_ms": 900000,
+                     *                 "average_ms": 260512.5,
+                     *                 "total_average_ms": 260512.5,
+                     *                 "total_median_ms": 184000
+                     *               }
+                     *             ]
+                     *           }
+                     *         ]
+                     *       },
+                     *       "computed_at": "2026-03-20T08:00:00Z",
+                     *       "fresh_until": "2026-03-20T08:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SharedResult"];
+                };
+            };
+            /** @description The link has to be opened first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such tile */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the answer is not shown by link */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -1,6 +1,7 @@
 """No operation gives or changes anything of another tenant, whatever ids, keys and tokens are tried."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from engine.accounts import PASSWORD, Installation, Person
 
 NewOwner = Callable[..., Awaitable[Person]]
-# Operations whose path names no organisation and no project: they are about whoever asks.
+# Operations whose path names no organisation and no project: they are about whoever asks, or by a link that he has.
 _OF_ONESELF = (
     "/v1/exports",
     "/v1/me",
@@ -17,6 +18,7 @@ _OF_ONESELF = (
     "/v1/password-resets",
     "/v1/email-verifications",
     "/v1/invitations",
+    "/v1/shared",
 )
 
 
@@ -43,6 +45,11 @@ async def victim(new_owner: NewOwner) -> dict[str, Any]:
     mailed = {"email": "x@example.com", "role": "viewer"}
     invitation = (await owner.client.post(f"{owner.path}/invitations", json=mailed)).json()["id"]
     await owner.client.post(f"{owner.path}/roles", json={"name": "secret", "permissions": []})
+    folder = (await owner.client.post(f"{path}/folders", json={"name": "Secret"})).json()
+    tile = {"kind": "text", "id": "tile", "x": 0, "y": 0, "width": 1, "height": 1, "text": "Secret"}
+    dashboard = (await owner.client.post(f"{path}/dashboards", json={"name": "Secret", "tiles": [tile]})).json()
+    expiry = {"expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    link = (await owner.client.post(f"{path}/saved/{dashboard['id']}/links", json=expiry)).json()
     (session,) = (await owner.client.get("/v1/me/sessions")).json()["sessions"]
     export = (await owner.client.post(f"{path}/exports", json={"kind": "persons"})).json()["id"]
     ids = {
@@ -54,8 +61,19 @@ async def victim(new_owner: NewOwner) -> dict[str, Any]:
         "invitation_id": invitation,
         "name": "secret",
         "session_id": session["id"],
+        "object_id": dashboard["id"],
+        "version": 1,
+        "tile_id": "tile",
+        "link_id": link["id"],
     }
-    return {"owner": owner, "ids": ids, "api_key": key, "write_key": write_key, "export": export}
+    return {
+        "owner": owner,
+        "ids": ids,
+        "api_key": key,
+        "write_key": write_key,
+        "export": export,
+        "folder": folder["id"],
+    }
 
 
 async def test_another_tenants_ids_are_unknown_to_every_operation(
@@ -87,6 +105,7 @@ async def test_ids_of_another_tenant_do_nothing_in_ones_own_organisation(owner: 
     mine = (await owner.client.post(f"{owner.path}/projects", json={"name": "Mine"})).json()["id"]
     team = (await owner.client.post(f"{owner.path}/teams", json={"name": "Mine"})).json()["id"]
     theirs = victim["ids"]
+    expiry = {"expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
     grants = f"{owner.path}/grants"
     tries: list[tuple[str, str, dict[str, Any]]] = [
         ("PUT", f"{owner.path}/members/{theirs['user_id']}/role", {"role": "viewer"}),
@@ -108,13 +127,39 @@ async def test_ids_of_another_tenant_do_nothing_in_ones_own_organisation(owner: 
         ("GET", f"/v1/projects/{mine}/exports/{victim['export']}", {}),
         ("DELETE", f"/v1/projects/{mine}/exports/{victim['export']}", {}),
         ("DELETE", f"/v1/me/sessions/{theirs['session_id']}", {}),
+        (
+            "POST",
+            grants,
+            {"project_id": mine, "dashboard_id": theirs["object_id"], "user_id": owner.id, "role": "viewer"},
+        ),
+        ("GET", f"/v1/projects/{mine}/dashboards/{theirs['object_id']}", {}),
+        ("GET", f"/v1/projects/{mine}/dashboards/{theirs['object_id']}/tiles/tile/result", {}),
+        ("GET", f"/v1/projects/{mine}/saved-insights/{theirs['object_id']}/result", {}),
+        ("GET", f"/v1/projects/{mine}/saved/{theirs['object_id']}/versions", {}),
+        ("GET", f"/v1/projects/{mine}/saved/{theirs['object_id']}/versions/1", {}),
+        ("POST", f"/v1/projects/{mine}/saved/{theirs['object_id']}/versions/1/restore", {}),
+        ("POST", f"/v1/projects/{mine}/saved/{theirs['object_id']}/undo", {}),
+        ("POST", f"/v1/projects/{mine}/trash/{theirs['object_id']}/recover", {}),
+        ("PUT", f"/v1/projects/{mine}/saved/{theirs['object_id']}/favourite", {}),
+        ("PUT", f"/v1/projects/{mine}/dashboards/{theirs['object_id']}", {"name": "Taken"}),
+        ("PUT", f"/v1/projects/{mine}/folders/{victim['folder']}", {"name": "Taken"}),
+        ("DELETE", f"/v1/projects/{mine}/saved/{theirs['object_id']}", {}),
+        ("POST", f"/v1/projects/{mine}/saved/{theirs['object_id']}/links", expiry),
+        ("DELETE", f"/v1/projects/{mine}/links/{theirs['link_id']}", {}),
     ]
     for method, path, body in tries:
-        response = await owner.client.request(method, path, json=body)
+        response = await owner.client.request(method, path, json=body, headers={"if-match": '"1"'})
         assert response.status_code == 404, (method, path, response.text)
+    named = await owner.client.post(
+        f"/v1/projects/{mine}/folders", json={"name": "In it", "folder_id": victim["folder"]}
+    )
+    assert named.status_code == 422
     for path in ("members", "invitations", "roles", "teams", "grants", "audit-log"):
         assert "ecret" not in (await owner.client.get(f"{owner.path}/{path}")).text
+    for path in ("saved", "saved?trash=true", "links", "annotations"):
+        assert "ecret" not in (await owner.client.get(f"/v1/projects/{mine}/{path}")).text
     still = victim["owner"]
+    assert "Secret" in (await still.client.get(f"/v1/projects/{theirs['project_id']}/saved")).text
     assert (await still.client.get(f"{still.path}/teams")).json()["teams"][0]["name"] == "Secret"
     assert len((await still.client.get(f"{still.path}/grants")).json()["grants"]) == 1
 

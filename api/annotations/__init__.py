@@ -1,0 +1,1 @@
+"""Annotations: notes on instants and ranges of time."""

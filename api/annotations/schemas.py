@@ -1,0 +1,32 @@
+"""Shapes of requests and answers about annotations."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.accounts.schemas import Body
+from api.saved.contents import AnnotationContent, Id
+from api.saved.schemas import Before, Limit, Stamp
+
+
+class Annotation(AnnotationContent, Stamp):
+    """A note on an instant or a range of time."""
+
+
+class AnnotationPage(BaseModel):
+    """Annotations, the latest made first."""
+
+    annotations: list[Annotation]
+    next: Annotated[int | None, Field(description="`before` of the next page; null: these were the last.")]
+
+
+class AnnotationQuery(Body):
+    """Which annotations, and how many of them."""
+
+    since: Annotated[AwareDatetime | None, Field(description="That are at this instant or later, or end later.")] = None
+    until: Annotated[AwareDatetime | None, Field(description="That begin before this instant.")] = None
+    about_id: Annotated[
+        Id | None, Field(description="About this dashboard or insight, and about all of the project; null: any.")
+    ] = None
+    limit: Limit = 100
+    before: Before = None

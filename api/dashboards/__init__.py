@@ -1,0 +1,1 @@
+"""Dashboards: saved insights and texts on a grid."""

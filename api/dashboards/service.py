@@ -1,0 +1,65 @@
+"""Keeps dashboards, and answers their tiles one by one."""
+
+from collections.abc import Sequence
+
+from api.access.principals import Client, DashboardAccess, UserPrincipal
+from api.errors import NotFoundError, PermissionMissingError
+from api.queries.answers import Answer
+from api.saved.contents import DashboardContent, InsightContent, InsightTile
+from api.saved.objects import content_of, demand_version
+from api.saved.service import Saved
+from api.saved_insights.service import SavedInsights
+from core.metadata import Project
+from core.metadata.audit import Actor
+from core.metadata.saved import SavedObject
+
+
+class Dashboards:
+    """The dashboards of one project."""
+
+    def __init__(self, saved: Saved, insights: SavedInsights) -> None:
+        self._saved = saved
+        self._insights = insights
+
+    async def granted(self, user: UserPrincipal, client: Client) -> list[SavedObject]:
+        """Return the dashboards that were granted to somebody by themselves."""
+        found: list[SavedObject] = []
+        for access in user.with_dashboards().values():
+            if access.dashboards and client.is_within(access.allowed_networks):
+                found += await self._saved.find_all(access.project, access.dashboards, DashboardContent.kind)
+        return found
+
+    async def find(self, project: Project, dashboard_id: int) -> tuple[SavedObject, Sequence[SavedObject]]:
+        """Return a dashboard and the insights of its tiles that are there; raises `NotFoundError`."""
+        found = await self._saved.find(project, dashboard_id, {DashboardContent.kind})
+        shown = content_of(found, DashboardContent).insight_ids()
+        return found, await self._saved.find_all(project, shown, InsightContent.kind)
+
+    async def change(
+        self, by: Actor, access: DashboardAccess, dashboard_id: int, content: DashboardContent, seen: int
+    ) -> SavedObject:
+        """Make another version of it; raises as `Saved.change` does.
+
+        Raises `PermissionMissingError` where somebody who may change this dashboard alone would see more by it, or
+        move it.
+        """
+        if "insights:write" not in access.in_project:
+            found = await self._saved.find(access.project, dashboard_id, {DashboardContent.kind})
+            demand_version(found, seen)
+            before = content_of(found, DashboardContent)
+            if content.insight_ids() - before.insight_ids() or content.folder_id != before.folder_id:
+                raise PermissionMissingError("insights:write")
+        return await self._saved.change(by, access.project, dashboard_id, content, seen)
+
+    async def answer(self, access: DashboardAccess, dashboard_id: int, tile_id: str, *, explain: bool) -> Answer:
+        """Answer the question of a tile; raises `NotFoundError`, `PermissionMissingError`."""
+        insight_id = await self.insight_of(access.project, dashboard_id, tile_id)
+        return await self._insights.answer(access.project, access.permissions, insight_id, explain=explain)
+
+    async def insight_of(self, project: Project, dashboard_id: int, tile_id: str) -> int:
+        """Return which insight a tile shows; raises `NotFoundError`."""
+        found = await self._saved.find(project, dashboard_id, {DashboardContent.kind})
+        for tile in content_of(found, DashboardContent).tiles:
+            if isinstance(tile, InsightTile) and tile.id == tile_id:
+                return tile.insight_id
+        raise NotFoundError("tile of an insight", tile_id)

@@ -1,0 +1,41 @@
+"""What can go wrong with saved things."""
+
+from typing import ClassVar
+
+from core.errors import RadixError
+
+
+class VersionMissingError(RadixError):
+    """Something would be changed, and it is not said which version of it was seen."""
+
+    status: ClassVar[int] = 428
+    code: ClassVar[str] = "version_missing"
+    title: ClassVar[str] = "The version that was seen is not given"
+
+    def __init__(self, given: str | None = None) -> None:
+        said = "is missing" if given is None else f"is {given[:50]!r}"
+        super().__init__(f'The header If-Match {said}: send the ETag that it was read with, as If-Match: "3".')
+
+
+class ChangedMeanwhileError(RadixError):
+    """Somebody else changed it since; `version` is that of now."""
+
+    status: ClassVar[int] = 412
+    code: ClassVar[str] = "changed_meanwhile"
+    title: ClassVar[str] = "Somebody else changed it meanwhile"
+
+    def __init__(self, seen: int, version: int) -> None:
+        super().__init__(
+            f"You saw version {seen}, and it is version {version} now. Read it again, and change that.", version=version
+        )
+
+
+class NothingToUndoError(RadixError):
+    """It is as it was made."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "nothing_to_undo"
+    title: ClassVar[str] = "There is nothing to undo"
+
+    def __init__(self) -> None:
+        super().__init__("It is as it was made: there is no version before it.")

@@ -1,0 +1,52 @@
+"""That two who edit the same thing do not overwrite each other: who changes it says which version he saw."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Response
+
+from api.dependencies import ActorDep
+from api.saved.errors import VersionMissingError
+from api.saved.schemas import Stamped, stamped
+from core.metadata.audit import Actor
+from core.metadata.saved import SavedObject
+
+_ETAG = re.compile(r'(?:W/)?"(\d{1,9})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """By whom something is changed, and in which version he saw it."""
+
+    by: Actor
+    seen: int
+    response: Response
+
+    def shown(self, kind: type[Stamped], found: SavedObject) -> Stamped:
+        """Return what came of it, and its version as the answer's ETag."""
+        return shown(self.response, kind, found)
+
+
+async def _edit(
+    by: ActorDep, response: Response, if_match: Annotated[str | None, Header(examples=['"3"'])] = None
+) -> Edit:
+    """Return who changes what he saw in which version; raises `VersionMissingError`."""
+    found = _ETAG.fullmatch(if_match or "")
+    if found is None:
+        raise VersionMissingError(if_match)
+    return Edit(by, int(found[1]), response)
+
+
+EditDep = Annotated[Edit, Depends(_edit)]
+
+
+def shown(response: Response, kind: type[Stamped], found: SavedObject) -> Stamped:
+    """Return something saved as answers show it, and its version as the answer's ETag."""
+    tell_version(response, found.version)
+    return stamped(kind, found)
+
+
+def tell_version(response: Response, version: int) -> None:
+    """Give the version as the answer's ETag."""
+    response.headers["ETag"] = f'"{version}"'

@@ -1,0 +1,151 @@
+"""What is done with saved things in a session of their project: each change makes a version and an entry."""
+
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.errors import NotFoundError
+from api.queries.reading import invalid_document
+from api.saved.contents import AnnotationContent, Content, DashboardContent, Filed, FolderContent, InsightContent
+from api.saved.errors import ChangedMeanwhileError
+from core.clock import utc_now
+from core.insights.faults import Fault
+from core.metadata import Project
+from core.metadata.audit import Actor, Target, entry
+from core.metadata.saved import SavedObject, SavedVersion
+from core.problem import InvalidRequestError
+
+CONTENTS: dict[str, type[Content]] = {
+    each.kind: each for each in (InsightContent, DashboardContent, AnnotationContent, FolderContent)
+}
+"""What people save by themselves: it can be put into the trash."""
+_DEEPEST_FOLDER = 20
+_Content = TypeVar("_Content", bound=Content)
+
+
+async def find(
+    session: AsyncSession,
+    object_id: int,
+    kinds: Collection[str] = CONTENTS,
+    *,
+    in_trash: bool = False,
+    to_change: bool = False,
+) -> SavedObject:
+    """Return one thing of these kinds; raises `NotFoundError`. Those who change the same one wait for each other."""
+    found = await session.get(SavedObject, object_id, with_for_update=to_change or None)
+    if found is None or found.kind not in kinds or (found.deleted_at is not None) != in_trash:
+        raise NotFoundError(" or ".join(sorted(kinds)) + (" in the trash" if in_trash else ""), object_id)
+    return found
+
+
+def content_of(found: SavedObject, kind: type[_Content]) -> _Content:
+    """Return what something says."""
+    return kind.model_validate(found.content)
+
+
+def demand_version(found: SavedObject, seen: int) -> None:
+    """Raise `ChangedMeanwhileError` where something is no longer in the version that was seen."""
+    if found.version != seen:
+        raise ChangedMeanwhileError(seen, found.version)
+
+
+async def write(
+    session: AsyncSession,
+    by: Actor,
+    found: SavedObject,
+    content: Content,
+    *,
+    action: str,
+    project: Project,
+    restored_from: int | None = None,
+) -> None:
+    """Make the next version of something, unless an edit changes nothing; of what is new the first one."""
+    said = content.model_dump(mode="json")
+    changed = sorted(part for part in {*said, *found.content} if said.get(part) != found.content.get(part))
+    if found.version and not changed and restored_from is None:
+        return
+    found.content = said
+    found.version += 1
+    found.updated_at, found.updated_by = utc_now(), by.name
+    for column, value in content.columns().items():
+        setattr(found, column, value)
+    session.add(found)
+    await session.flush()
+    session.add(
+        SavedVersion(
+            object_id=found.id,
+            version=found.version,
+            content=said,
+            changed=changed,
+            restored_from=restored_from,
+            actor_kind=by.kind,
+            actor_id=by.id,
+            actor_name=by.name,
+        )
+    )
+    details: dict[str, Any] = {"name": found.name, "version": found.version, "changed": changed}
+    if restored_from is not None:
+        details["restored_from"] = restored_from
+    note(session, by, found, action=action, details=details, project=project)
+
+
+def note(
+    session: AsyncSession, by: Actor, found: SavedObject, *, action: str, details: dict[str, Any], project: Project
+) -> None:
+    """Add the entry of the audit log that says what is done to something."""
+    said = Target(found.kind, found.id, details)
+    made = entry(by, f"{found.kind}.{action}", said, organisation_id=project.organisation_id, project_id=project.id)
+    session.add(made)
+
+
+def new(content: Content, by: Actor, key: str | None = None) -> SavedObject:
+    """Return something that has no version yet."""
+    return SavedObject(kind=content.kind, key=key, content={}, version=0, created_by=by.name, updated_by=by.name)
+
+
+async def check(session: AsyncSession, content: Content, before: SavedObject | None = None) -> None:
+    """Raise `InvalidRequestError` where content names something that is not there, and did not name it before."""
+    known: set[int] = set()
+    if before is not None and before.content:
+        known = {each.id for each in type(content).model_validate(before.content).references()}
+    named = [each for each in content.references() if each.id not in known]
+    if named:
+        statement = select(SavedObject.id, SavedObject.kind).where(
+            SavedObject.id.in_({each.id for each in named}), SavedObject.deleted_at.is_(None)
+        )
+        there = dict((await session.execute(statement)).all())
+        faults = [
+            Fault(each.place, f"there is no {' or '.join(sorted(each.kinds))} {each.id} here", "not_found")
+            for each in named
+            if there.get(each.id) not in each.kinds
+        ]
+        if faults:
+            raise invalid_document(*faults)
+    if isinstance(content, FolderContent):
+        await _check_way_up(session, content, before)
+
+
+async def in_live_folder(session: AsyncSession, content: Content, found: SavedObject) -> Content:
+    """Return content of before without its folder, if that is in the trash, or in the thing itself by now."""
+    if not isinstance(content, Filed) or content.folder_id is None:
+        return content
+    try:
+        await find(session, content.folder_id, {FolderContent.kind})
+        if isinstance(content, FolderContent):
+            await _check_way_up(session, content, found)
+    except (NotFoundError, InvalidRequestError):
+        return content.model_copy(update={"folder_id": None})
+    return content
+
+
+async def _check_way_up(session: AsyncSession, content: FolderContent, before: SavedObject | None) -> None:
+    own, above, levels = None if before is None else before.id, content.folder_id, 0
+    while above is not None:
+        levels += 1
+        if above == own:
+            raise invalid_document(Fault(("folder_id",), "a folder cannot lie in itself", "value_error"))
+        if levels >= _DEEPEST_FOLDER:
+            raise invalid_document(Fault(("folder_id",), f"folders go {_DEEPEST_FOLDER} levels deep", "value_error"))
+        above = await session.scalar(select(SavedObject.folder_id).where(SavedObject.id == above))

@@ -1,0 +1,1 @@
+"""Insights: questions that were saved, and their answers."""

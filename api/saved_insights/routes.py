@@ -1,0 +1,73 @@
+"""`/v1/projects/{project_id}/saved-insights`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from api.access.principals import ProjectAccess
+from api.dependencies import ActorDep, ObjectId, ProjectDep, ResourcesDep, project_access_for
+from api.problems import SAVED, SAVED_CHANGE, SAVED_RESULT, TIMED_OUT, TOO_LARGE, UNANSWERABLE
+from api.queries.answers import Answer
+from api.saved.contents import InsightContent
+from api.saved.locking import EditDep, shown
+from api.saved.routes import WriterDep
+from api.saved_insights.schemas import SavedInsight
+
+router = APIRouter(prefix="/v1/projects/{project_id}/saved-insights", tags=["saved"], responses=SAVED)
+
+
+@router.post(
+    "",
+    operation_id="create_saved_insight",
+    summary="Save a question",
+    responses=SAVED_CHANGE | TOO_LARGE,
+    status_code=201,
+)
+async def create_saved_insight(
+    body: InsightContent, project: WriterDep, by: ActorDep, held: ResourcesDep, response: Response
+) -> SavedInsight:
+    """Save a query document under a name. It is checked as `POST …/query` checks it."""
+    found = await held.saved_insights.create(by, project, body)
+    return shown(response, SavedInsight, found)
+
+
+@router.get("/{object_id}", operation_id="get_saved_insight", summary="A saved question")
+async def get_saved_insight(
+    object_id: ObjectId, project: ProjectDep, held: ResourcesDep, response: Response
+) -> SavedInsight:
+    """Return what it asks; its answer is at `…/result`."""
+    found = await held.saved_insights.find(project, object_id)
+    return shown(response, SavedInsight, found)
+
+
+@router.put(
+    "/{object_id}",
+    operation_id="change_saved_insight",
+    summary="Change a saved question",
+    responses=SAVED_CHANGE | TOO_LARGE,
+)
+async def change_saved_insight(
+    object_id: ObjectId,
+    body: InsightContent,
+    project: WriterDep,
+    edit: EditDep,
+    held: ResourcesDep,
+) -> SavedInsight:
+    """Make a version of it; what is left out of the body is empty then."""
+    return edit.shown(SavedInsight, await held.saved_insights.change(edit.by, project, object_id, body, edit.seen))
+
+
+@router.get(
+    "/{object_id}/result",
+    operation_id="get_saved_insight_result",
+    summary="The answer to a saved question",
+    responses=SAVED_RESULT | UNANSWERABLE | TIMED_OUT,
+)
+async def get_saved_insight_result(
+    object_id: ObjectId,
+    access: Annotated[ProjectAccess, Depends(project_access_for("data:query"))],
+    held: ResourcesDep,
+    explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
+) -> Answer:
+    """Answer it now, as `POST …/query` would."""
+    return await held.saved_insights.answer(access.project, access.permissions, object_id, explain=explain)

@@ -1,0 +1,55 @@
+"""Saves questions and answers those that were saved, as `POST …/query` answers any."""
+
+from collections.abc import Collection
+
+from api.queries.answers import Answer
+from api.queries.reading import ReadDocument, demand_permission, invalid_at, read_part
+from api.queries.service import Queries
+from api.saved.contents import InsightContent
+from api.saved.service import Saved
+from core.metadata import Project
+from core.metadata.audit import Actor
+from core.metadata.permissions import Permission
+from core.metadata.saved import SavedObject
+from core.problem import InvalidRequestError
+
+_QUERY = ("query",)
+
+
+class SavedInsights:
+    """The saved questions of one project. A document that does not fit is refused: `InvalidRequestError`."""
+
+    def __init__(self, saved: Saved, queries: Queries) -> None:
+        self._saved = saved
+        self._queries = queries
+
+    async def find(self, project: Project, insight_id: int) -> SavedObject:
+        """Return one insight; raises `NotFoundError`."""
+        return await self._saved.find(project, insight_id, {InsightContent.kind})
+
+    async def create(self, by: Actor, project: Project, content: InsightContent) -> SavedObject:
+        """Save a question."""
+        self._check(project, content)
+        return await self._saved.create(by, project, content)
+
+    async def change(
+        self, by: Actor, project: Project, insight_id: int, content: InsightContent, seen: int
+    ) -> SavedObject:
+        """Save another version of it; raises `NotFoundError` or `ChangedMeanwhileError`."""
+        self._check(project, content)
+        return await self._saved.change(by, project, insight_id, content, seen)
+
+    async def answer(
+        self, project: Project, permissions: Collection[Permission], insight_id: int, *, explain: bool
+    ) -> Answer:
+        """Answer a saved question to who has these permissions; raises `NotFoundError`, `PermissionMissingError`."""
+        read = ReadDocument((await self.find(project, insight_id)).content["query"])
+        demand_permission(permissions, read)
+        return await self._queries.answer(project, read, explain=explain)
+
+    def _check(self, project: Project, content: InsightContent) -> None:
+        read = read_part(content.query, _QUERY)
+        try:
+            self._queries.check_names(project, read)
+        except InvalidRequestError as error:
+            raise invalid_at(_QUERY, error) from error

@@ -1,0 +1,204 @@
+"""Dashboards, the grants for one of them, and annotations."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from engine.accounts import Person
+
+Save = Callable[..., Awaitable[dict[str, Any]]]
+Put = Callable[..., Awaitable[httpx.Response]]
+Join = Callable[..., Awaitable[Person]]
+
+
+def _tile(name: str, insight_id: int | None = None, **at: int) -> dict[str, Any]:
+    place = {"id": name, "x": 0, "y": 0, "width": 4, "height": 2} | at
+    if insight_id is None:
+        return place | {"kind": "text", "text": "**Note**"}
+    return place | {"kind": "insight", "insight_id": insight_id}
+
+
+@pytest.fixture
+async def board(save: Save) -> dict[str, Any]:
+    """Return a dashboard with a question and a text, and another question that is not on it."""
+    asked, other = await save(name="On it"), await save(name="Not on it")
+    tiles = [_tile("buyers", asked["id"]), _tile("note", x=4)]
+    return {"asked": asked["id"], "other": other["id"]} | await save("dashboards", name="Board", tiles=tiles)
+
+
+async def test_one_request_gives_a_dashboard_with_what_its_tiles_ask(
+    shop: Person, project: str, board: dict[str, Any]
+) -> None:
+    shown = await shop.client.get(f"{project}/dashboards/{board['id']}")
+    assert shown.headers["etag"] == '"1"'
+    document = shown.json()
+    assert [tile["id"] for tile in document["tiles"]] == ["buyers", "note"]
+    (asked,) = document["insights"]
+    assert (asked["id"], asked["query"]["kind"]) == (board["asked"], "trend")
+
+
+async def test_results_are_asked_tile_by_tile(shop: Person, project: str, board: dict[str, Any]) -> None:
+    path = f"{project}/dashboards/{board['id']}/tiles"
+    answer = (await shop.client.get(f"{path}/buyers/result")).json()
+    assert answer["kind"] == "trend"
+    assert answer["data"]["lines"]
+    for name in ("note", "missing"):
+        assert (await shop.client.get(f"{path}/{name}/result")).status_code == 404
+    await shop.client.delete(f"{project}/saved/{board['asked']}")
+    assert (await shop.client.get(f"{path}/buyers/result")).status_code == 404
+    assert (await shop.client.get(f"{project}/dashboards/{board['id']}")).json()["insights"] == []
+
+
+@pytest.mark.parametrize(
+    "tiles",
+    [
+        [_tile("a", x=9)],
+        [_tile("a", x=-1)],
+        [_tile("a", width=0)],
+        [_tile("a"), _tile("b", x=3, y=1)],
+        [_tile("a"), _tile("a", x=4)],
+        [_tile("a", 2**31 - 1)],
+        [_tile("a/b")],
+        [_tile("a") | {"kind": "script"}],
+        [_tile("a") | {"text": "x" * 20_001}],
+        [_tile(f"t{n}", y=2 * n) | {"text": "x" * 20_000} for n in range(11)],
+        [_tile(f"t{n}", y=2 * n) for n in range(101)],
+    ],
+)
+async def test_a_layout_that_makes_no_sense_is_refused(shop: Person, project: str, tiles: list[Any]) -> None:
+    response = await shop.client.post(f"{project}/dashboards", json={"name": "Wrong", "tiles": tiles})
+    assert response.status_code == 422, response.text
+
+
+async def test_tiles_may_touch(save: Save) -> None:
+    corners = [_tile("a"), _tile("b", x=4), _tile("c", x=8), _tile("d", y=2, width=12)]
+    assert len((await save("dashboards", name="Full", tiles=corners))["tiles"]) == 4
+
+
+@pytest.fixture
+async def guest(shop: Person, project: str, board: dict[str, Any], join: Join) -> Callable[[str], Awaitable[Person]]:
+    """Return a way to let somebody without a role do something with the dashboard alone."""
+
+    async def granted(role: str) -> Person:
+        person = await join(shop, None)
+        number = int(project.rsplit("/", 1)[1])
+        body = {"project_id": number, "dashboard_id": board["id"], "user_id": person.id, "role": role}
+        response = await shop.client.post(f"{shop.path}/grants", json=body)
+        assert (response.status_code, response.json()["dashboard_id"]) == (201, board["id"])
+        again = await shop.client.post(f"{shop.path}/grants", json=body)
+        assert (again.status_code, again.json()["code"]) == (409, "grant_exists")
+        return person
+
+    return granted
+
+
+Guest = Callable[[str], Awaitable[Person]]
+
+
+async def test_a_grant_shows_one_dashboard_and_nothing_else(
+    shop: Person, project: str, board: dict[str, Any], save: Save, guest: Guest
+) -> None:
+    second = await save("dashboards", name="Second", tiles=[_tile("buyers", board["asked"])])
+    person = await guest("viewer")
+    path = f"{project}/dashboards/{board['id']}"
+    assert (await person.client.get(path)).status_code == 200
+    assert (await person.client.get(f"{path}/tiles/buyers/result")).status_code == 200
+    (listed,) = (await person.client.get("/v1/me/dashboards")).json()["dashboards"]
+    assert (listed["id"], listed["name"]) == (board["id"], "Board")
+    assert (await person.client.get("/v1/projects")).json()["projects"] == []
+    for method, address in (
+        ("GET", f"{project}/dashboards/{second['id']}"),
+        ("GET", f"{project}/dashboards/{second['id']}/tiles/buyers/result"),
+        ("GET", f"{project}/saved-insights/{board['asked']}"),
+        ("GET", f"{project}/saved-insights/{board['asked']}/result"),
+        ("GET", f"{project}/saved"),
+        ("GET", f"{project}/saved/{board['id']}/versions"),
+        ("GET", f"{project}/event-names?from=2025-03-01&to=2025-03-02"),
+        ("POST", f"{project}/query"),
+        ("POST", f"{project}/dashboards"),
+        ("DELETE", f"{project}/saved/{board['id']}"),
+    ):
+        assert (await person.client.request(method, address, json={})).status_code == 404, address
+    seen = {"if-match": '"1"'}
+    change = await person.client.put(path, json={"name": "Mine"}, headers=seen)
+    assert (change.status_code, change.json()["permission"]) == (403, "insights:write")
+    (grant,) = [
+        each for each in (await shop.client.get(f"{shop.path}/grants")).json()["grants"] if each["user_id"] == person.id
+    ]
+    await shop.client.delete(f"{shop.path}/grants/{grant['id']}")
+    assert (await person.client.get(path)).status_code == 404
+
+
+async def test_who_may_change_one_dashboard_arranges_it_but_brings_nothing_onto_it(
+    project: str, board: dict[str, Any], save: Save, put: Put, guest: Guest
+) -> None:
+    person = await guest("analyst")
+    path = f"dashboards/{board['id']}"
+    arranged = [_tile("buyers", board["asked"], x=8), _tile("another")]
+    assert (await put(path, 1, person, name="Ours", tiles=arranged)).status_code == 200
+    other = [_tile("buyers", board["other"])]
+    folder = await save("folders", name="Theirs")
+    for said in ({"tiles": other}, {"tiles": arranged, "folder_id": folder["id"]}):
+        refused = await put(path, 2, person, name="Ours", **said)
+        assert (refused.status_code, refused.json()["permission"]) == (403, "insights:write")
+    assert (await put(path, 1, person, name="Ours", tiles=other)).status_code == 412
+    for address in ("undo", "versions/1/restore"):
+        undone = await person.client.post(f"{project}/saved/{board['id']}/{address}", headers={"if-match": '"2"'})
+        assert undone.status_code == 404
+
+
+async def test_a_tile_of_persons_wants_the_permission_for_persons(
+    project: str, save: Save, put: Put, board: dict[str, Any], guest: Guest
+) -> None:
+    persons = await save(name="Persons", query={"kind": "persons"})
+    tiles = [_tile("persons", persons["id"])]
+    assert (await put(f"dashboards/{board['id']}", 1, name="Board", tiles=tiles)).status_code == 200
+    viewer, analyst = await asyncio.gather(guest("viewer"), guest("analyst"))
+    path = f"{project}/dashboards/{board['id']}/tiles/persons/result"
+    assert (await viewer.client.get(path)).json()["permission"] == "persons:read"
+    assert (await analyst.client.get(path)).status_code == 200
+
+
+async def test_nothing_is_granted_for_a_dashboard_of_another_project(
+    shop: Person, board: dict[str, Any], modelled: Any, join: Join
+) -> None:
+    person = await join(shop, None)
+    for project_id, dashboard_id in ((modelled.kathmandu.id, board["id"]), (modelled.berlin.id, board["asked"])):
+        body = {"project_id": project_id, "dashboard_id": dashboard_id, "user_id": person.id, "role": "viewer"}
+        response = await shop.client.post(f"{shop.path}/grants", json=body)
+        assert response.status_code == 404, response.text
+
+
+async def test_annotations_are_found_by_time_and_by_what_they_are_about(
+    shop: Person, project: str, save: Save, board: dict[str, Any]
+) -> None:
+    one = await save("annotations", text="Sale", at="2021-03-01T00:00:00Z", until="2021-03-03T00:00:00Z")
+    two = await save("annotations", text="Outage", at="2021-03-02T12:00:00+02:00", about_id=board["id"])
+    three = await save("annotations", text="Later", at="2021-03-04T00:00:00Z", about_id=board["asked"])
+
+    async def found(**query: Any) -> list[int]:
+        response = await shop.client.get(f"{project}/annotations", params=query)
+        return [each["id"] for each in response.json()["annotations"]]
+
+    march = {"since": "2021-03-01T00:00:00Z", "until": "2021-04-01T00:00:00Z"}
+    assert await found(**march) == [three["id"], two["id"], one["id"]]
+    assert await found(**march, about_id=board["id"]) == [two["id"], one["id"]]
+    assert await found(**march, limit=1, before=three["id"]) == [two["id"]]
+    assert await found(since="2021-03-02T23:59:59Z", until="2021-03-03T00:00:00Z") == [one["id"]]
+    assert await found(since="2021-03-03T00:00:00Z", until="2021-03-04T00:00:00Z") == [], "neither end is in it"
+
+
+async def test_an_annotation_goes_forward_in_time_and_is_about_what_is_there(
+    shop: Person, project: str, save: Save, put: Put
+) -> None:
+    at = "2021-03-01T00:00:00Z"
+    folder = await save("folders", name="Folder")
+    for said in ({"until": at}, {"at": "2021-03-01T00:00:00"}, {"about_id": folder["id"]}, {"text": " "}):
+        body = {"text": "Sale", "at": at} | said
+        assert (await shop.client.post(f"{project}/annotations", json=body)).status_code == 422, said
+    made = await save("annotations", text="Sale", at=at)
+    assert (await put(f"annotations/{made['id']}", 1, text="Sale", at="2021-05-01T00:00:00Z")).json()["version"] == 2
+    assert (await put(f"folders/{made['id']}", 2, name="Sale")).status_code == 404, "it is no folder"
