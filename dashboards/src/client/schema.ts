@@ -4,6 +4,374 @@
  */
 
 export interface paths {
+    "/v1/projects/{project_id}/event-names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Event names with their counts
+         * @description Return the names of the events in the range, the most frequent first.
+         */
+        get: operations["list_event_names"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One measure over time
+         * @description Count events, persons or sessions per hour, day, week or month; empty buckets are 0.
+         */
+        get: operations["query_timeseries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An ordered funnel
+         * @description Count the persons who reached each step, with the time that it took them.
+         */
+        get: operations["query_funnel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retention of first-time cohorts
+         * @description Count, for those who started in each period, how many came back in each later one.
+         */
+        get: operations["query_retention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/defined": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Insights that are defined in files
+         * @description List the insights of `dbt_project/insights` that hold for the project.
+         */
+        get: operations["list_defined_insights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/defined/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The figures of a defined insight
+         * @description Return the rows of its table, as the latest refresh made them.
+         */
+        get: operations["get_defined_insight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The answer to a query document
+         * @description Answer one typed query document: a question of one `kind` and its range.
+         */
+        post: operations["query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/sql": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a select
+         * @description Run one select over the project's marts. Each table holds the project's rows and no others.
+         */
+        post: operations["query_sql"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/sql/tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tables that a select may read
+         * @description List the tables with their columns, types and descriptions.
+         */
+        get: operations["list_sql_tables"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List exports
+         * @description Return the newest hundred with how far each of them is.
+         */
+        get: operations["list_exports"];
+        put?: never;
+        /**
+         * Export events or persons
+         * @description Ask for a file of all events of a range or of all persons; it is made in the background.
+         */
+        post: operations["create_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an export is
+         * @description Return its progress in rows and, when it is done, a link to its file.
+         */
+        get: operations["get_export"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel an export
+         * @description End it; of one that is done, remove the file.
+         */
+        delete: operations["cancel_export"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The file of an export
+         * @description Return the file to whoever has the link.
+         */
+        get: operations["get_export_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List projects
+         * @description Return the projects that whoever asks may see: an API key its own.
+         */
+        get: operations["list_projects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/organisations/{organisation_id}/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a project
+         * @description Make a project of the organisation; its keys are made apart.
+         */
+        post: operations["create_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a project's settings
+         * @description Change what is given. Another zone or week is in the figures after the next refresh.
+         */
+        patch: operations["change_project"];
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/live/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A project's events while they come in
+         * @description Stream events within two seconds of their acknowledgement, live counters and alerts.
+         */
+        get: operations["stream_live_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/live/counters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened in the last minutes
+         * @description Count active ids of the last 5 and 30 minutes, and events per minute, a few seconds old at most.
+         */
+        get: operations["get_live_counters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/live/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket for a WebSocket
+         * @description Make what opens one WebSocket of the project, once and within seconds: browsers cannot send the key there.
+         */
+        post: operations["create_live_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/invitations/look-up": {
         parameters: {
             query?: never;
@@ -736,66 +1104,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/projects": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List projects
-         * @description Return the projects that whoever asks may see: an API key its own.
-         */
-        get: operations["list_projects"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/organisations/{organisation_id}/projects": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a project
-         * @description Make a project of the organisation; its keys are made apart.
-         */
-        post: operations["create_project"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Change a project's settings
-         * @description Change what is given. Another zone or week is in the figures after the next refresh.
-         */
-        patch: operations["change_project"];
-        trace?: never;
-    };
     "/v1/projects/{project_id}/api-keys": {
         parameters: {
             query?: never;
@@ -879,246 +1187,6 @@ export interface paths {
          * @description Refuse events with it from now on, at all collectors within seconds.
          */
         delete: operations["revoke_write_key"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/event-names": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Event names with their counts
-         * @description Return the names of the events in the range, the most frequent first.
-         */
-        get: operations["list_event_names"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/insights/timeseries": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One measure over time
-         * @description Count events, persons or sessions per hour, day, week or month; empty buckets are 0.
-         */
-        get: operations["query_timeseries"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/insights/funnel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * An ordered funnel
-         * @description Count the persons who reached each step, with the time that it took them.
-         */
-        get: operations["query_funnel"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/insights/retention": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Retention of first-time cohorts
-         * @description Count, for those who started in each period, how many came back in each later one.
-         */
-        get: operations["query_retention"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/insights/defined": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Insights that are defined in files
-         * @description List the insights of `dbt_project/insights` that hold for the project.
-         */
-        get: operations["list_defined_insights"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/insights/defined/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The figures of a defined insight
-         * @description Return the rows of its table, as the latest refresh made them.
-         */
-        get: operations["get_defined_insight"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/query": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * The answer to a query document
-         * @description Answer one typed query document: a question of one `kind` and its range.
-         */
-        post: operations["query"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/sql": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Run a select
-         * @description Run one select over the project's marts. Each table holds the project's rows and no others.
-         */
-        post: operations["query_sql"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/sql/tables": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Tables that a select may read
-         * @description List the tables with their columns, types and descriptions.
-         */
-        get: operations["list_sql_tables"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/live/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A project's events while they come in
-         * @description Stream events within two seconds of their acknowledgement, live counters and alerts.
-         */
-        get: operations["stream_live_events"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/live/counters": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What happened in the last minutes
-         * @description Count active ids of the last 5 and 30 minutes, and events per minute, a few seconds old at most.
-         */
-        get: operations["get_live_counters"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/live/tickets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a ticket for a WebSocket
-         * @description Make what opens one WebSocket of the project, once and within seconds: browsers cannot send the key there.
-         */
-        post: operations["create_live_ticket"];
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1566,6 +1634,82 @@ export interface components {
              * @description What `after` of the next page is; null on the last one.
              */
             next: string | null;
+        };
+        /**
+         * ExportList
+         * @description The project's exports, the newest first.
+         */
+        ExportList: {
+            /** Exports */
+            exports: components["schemas"]["ExportShown"][];
+        };
+        /**
+         * ExportShown
+         * @description An export and how far it is.
+         */
+        ExportShown: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "events" | "persons";
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "csv" | "ndjson" | "parquet";
+            /** Range Start */
+            range_start: string | null;
+            /** Range End */
+            range_end: string | null;
+            /** Event */
+            event: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "expired";
+            /**
+             * Rows Total
+             * @description How many there were when it began; null before.
+             */
+            rows_total: number | null;
+            /** Rows Written */
+            rows_written: number;
+            /**
+             * Size Bytes
+             * @description Size of the file.
+             */
+            size_bytes: number | null;
+            /**
+             * Error
+             * @description Why it failed.
+             */
+            error: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Expires At
+             * @description When the file is removed.
+             */
+            expires_at: string | null;
+            /**
+             * Actor Name
+             * @description Who asked for it.
+             */
+            actor_name: string;
+            /**
+             * Link
+             * @description Where whoever has it fetches the file without signing in, for an hour; null unless done.
+             */
+            link: string | null;
         };
         /**
          * FactorOffered
@@ -2213,6 +2357,40 @@ export interface components {
              * @description From then on it is refused; null: never.
              */
             expires_at?: string | null;
+        };
+        /**
+         * NewExport
+         * @description What is to be in a file.
+         */
+        NewExport: {
+            /**
+             * Kind
+             * @description Modelled events of a range, or all persons.
+             * @enum {string}
+             */
+            kind: "events" | "persons";
+            /**
+             * Format
+             * @description CSV and NDJSON are packed with gzip.
+             * @default csv
+             * @enum {string}
+             */
+            format: "csv" | "ndjson" | "parquet";
+            /**
+             * From
+             * @description Of events: first instant or day in the project's zone, included.
+             */
+            from?: string | null;
+            /**
+             * To
+             * @description Last instant or day, not included.
+             */
+            to?: string | null;
+            /**
+             * Event
+             * @description Events of this name alone; left out: all.
+             */
+            event?: string | null;
         };
         /**
          * NewGrant
@@ -5063,6 +5241,2242 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_event_names: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "event": "catalog",
+                     *           "events": 9146,
+                     *           "persons": 518
+                     *         },
+                     *         {
+                     *           "event": "product_view",
+                     *           "events": 4402,
+                     *           "persons": 471
+                     *         }
+                     *       ],
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select event, count() as events, … from marts.fct_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000"
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventNames"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_timeseries: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+                /** @description Name of the event; left out: any event. */
+                event?: string | null;
+                /** @description Length of a bucket, cut in the project's zone. */
+                interval?: "hour" | "day" | "week" | "month";
+                /** @description What is counted: events, distinct persons or distinct sessions (exact). */
+                measure?: "events" | "persons" | "sessions";
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "event": "catalog",
+                     *         "interval": "day",
+                     *         "measure": "persons",
+                     *         "timezone": "Europe/Berlin",
+                     *         "buckets": [
+                     *           {
+                     *             "start": "2026-03-28T00:00:00+01:00",
+                     *             "value": 41,
+                     *             "is_complete": true
+                     *           },
+                     *           {
+                     *             "start": "2026-03-29T00:00:00+01:00",
+                     *             "value": 38,
+                     *             "is_complete": true
+                     *           },
+                     *           {
+                     *             "start": "2026-03-30T00:00:00+02:00",
+                     *             "value": 44,
+                     *             "is_complete": false
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select … as bucket, … as value from marts.fct_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "event": "catalog",
+                     *           "timezone": "Europe/Berlin"
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 9146,
+                     *         "read_bytes": 439008,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Timeseries"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_funnel: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+                /** @description Names of the events, in order; repeat it. */
+                step: string[];
+                /** @description Conversion window from the entry, end included: a number and s, min, h, d, w or mo. */
+                window?: string;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "order": "ordered",
+                     *         "attempts": "best",
+                     *         "window_ms": 1209600000,
+                     *         "conversion": 0.25,
+                     *         "is_complete": true,
+                     *         "steps": [
+                     *           {
+                     *             "step": 1,
+                     *             "event": "catalog",
+                     *             "persons": 200,
+                     *             "dropped_off": 0,
+                     *             "conversion_from_first": 1,
+                     *             "conversion_from_previous": null,
+                     *             "median_ms": null,
+                     *             "average_ms": null
+                     *           },
+                     *           {
+                     *             "step": 2,
+                     *             "event": "purchase",
+                     *             "persons": 50,
+                     *             "dropped_off": 150,
+                     *             "conversion_from_first": 0.25,
+                     *             "conversion_from_previous": 0.25,
+                     *             "median_ms": 184000,
+                     *             "average_ms": 260512.5
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "with … select step, persons, … from …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "step_1": "catalog",
+                     *           "step_2": "purchase",
+                     *           "window_ms": 1209600000
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Funnel"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_retention: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+                /** @description A person's first event ever of this name enters; left out: any event. */
+                start_event?: string | null;
+                /** @description What counts as coming back; left out: any. */
+                return_event?: string | null;
+                /** @description Calendar period in the project's zone. */
+                period?: "day" | "week" | "month";
+                /** @description Periods to follow after the first one, number 0. */
+                periods?: number;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "start_event": null,
+                     *         "return_event": null,
+                     *         "period": "week",
+                     *         "timezone": "Europe/Berlin",
+                     *         "cohort": "first_time",
+                     *         "clock": "calendar",
+                     *         "return_rule": "on",
+                     *         "cohorts": [
+                     *           {
+                     *             "start": "2026-03-02T00:00:00+01:00",
+                     *             "size": 40,
+                     *             "cells": [
+                     *               {
+                     *                 "period_index": 0,
+                     *                 "persons": 40,
+                     *                 "rate": 1,
+                     *                 "is_complete": true
+                     *               },
+                     *               {
+                     *                 "period_index": 1,
+                     *                 "persons": 10,
+                     *                 "rate": 0.25,
+                     *                 "is_complete": true
+                     *               }
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "averages": [
+                     *           {
+                     *             "period_index": 0,
+                     *             "size": 40,
+                     *             "persons": 40,
+                     *             "rate": 1
+                     *           },
+                     *           {
+                     *             "period_index": 1,
+                     *             "size": 40,
+                     *             "persons": 10,
+                     *             "rate": 0.25
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "with … select cohort, period_index, … from …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "timezone": "Europe/Berlin",
+                     *           "periods": 1
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Retention"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_defined_insights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "funnel_checkout",
+                     *           "kind": "funnel",
+                     *           "description": "From the catalogue to the purchase."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DefinedList"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_defined_insight: {
+        parameters: {
+            query?: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Most rows to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "name": "funnel_checkout",
+                     *         "kind": "funnel",
+                     *         "description": "From the catalogue to the purchase.",
+                     *         "definition": {
+                     *           "description": "From the catalogue to the purchase.",
+                     *           "kind": "funnel",
+                     *           "steps": [
+                     *             {
+                     *               "event": "catalog"
+                     *             },
+                     *             {
+                     *               "event": "purchase"
+                     *             }
+                     *           ],
+                     *           "window": "14d",
+                     *           "order": "ordered",
+                     *           "attempts": "best"
+                     *         },
+                     *         "columns": [
+                     *           {
+                     *             "name": "step",
+                     *             "type": "UInt32",
+                     *             "description": "Number of the step, from 1."
+                     *           },
+                     *           {
+                     *             "name": "persons",
+                     *             "type": "UInt64",
+                     *             "description": "How many persons reached the step."
+                     *           }
+                     *         ],
+                     *         "rows": [
+                     *           {
+                     *             "step": 1,
+                     *             "persons": 200
+                     *           },
+                     *           {
+                     *             "step": 2,
+                     *             "persons": 50
+                     *           }
+                     *         ],
+                     *         "is_truncated": false
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select step, persons, … from marts.funnel_checkout …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "limit": 10000
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 2,
+                     *         "read_bytes": 96,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Mart"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or no such insight is defined */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query: {
+        parameters: {
+            query?: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement. */
+                explain?: boolean;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryDocument"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_sql: {
+        parameters: {
+            query?: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SqlQuery"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "columns": [
+                     *           {
+                     *             "name": "country",
+                     *             "type": "LowCardinality(String)"
+                     *           },
+                     *           {
+                     *             "name": "persons",
+                     *             "type": "UInt64"
+                     *           }
+                     *         ],
+                     *         "rows": [
+                     *           [
+                     *             "DE",
+                     *             211
+                     *           ],
+                     *           [
+                     *             "AT",
+                     *             42
+                     *           ]
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select `country`, uniqExact(`person_number`) as `persons`\nfrom (select * from …",
+                     *         "parameters": {
+                     *           "event": "purchase",
+                     *           "project_id": 1
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 21.7,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "truncated": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SqlAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The statement is not allowed or not valid, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sql_tables: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "dim_events",
+                     *           "description": "One row per project and event name.",
+                     *           "columns": [
+                     *             {
+                     *               "name": "event",
+                     *               "type": "LowCardinality(String)",
+                     *               "description": "Name of the event."
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SqlTables"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_exports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "exports": [
+                     *         {
+                     *           "id": 12,
+                     *           "kind": "events",
+                     *           "format": "csv",
+                     *           "range_start": "2026-03-01T00:00:00Z",
+                     *           "range_end": "2026-04-01T00:00:00Z",
+                     *           "event": null,
+                     *           "state": "done",
+                     *           "rows_total": 412000,
+                     *           "rows_written": 412000,
+                     *           "size_bytes": 18350112,
+                     *           "error": null,
+                     *           "created_at": "2026-04-02T08:00:00Z",
+                     *           "finished_at": "2026-04-02T08:00:21Z",
+                     *           "expires_at": "2026-04-03T08:00:21Z",
+                     *           "actor_name": "ada@example.com",
+                     *           "link": "https://analytics.example/v1/exports/12.1775120421.0000000000000000000000000000000000000000000000000000000000000000"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportList"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or there is no such export in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 12,
+                     *       "kind": "events",
+                     *       "format": "csv",
+                     *       "range_start": "2026-03-01T00:00:00Z",
+                     *       "range_end": "2026-04-01T00:00:00Z",
+                     *       "event": null,
+                     *       "state": "waiting",
+                     *       "rows_total": null,
+                     *       "rows_written": 0,
+                     *       "size_bytes": null,
+                     *       "error": null,
+                     *       "created_at": "2026-04-02T08:00:00Z",
+                     *       "finished_at": null,
+                     *       "expires_at": null,
+                     *       "actor_name": "ada@example.com",
+                     *       "link": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportShown"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or there is no such export in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many exports of the project wait or run as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 12,
+                     *       "kind": "events",
+                     *       "format": "csv",
+                     *       "range_start": "2026-03-01T00:00:00Z",
+                     *       "range_end": "2026-04-01T00:00:00Z",
+                     *       "event": null,
+                     *       "state": "done",
+                     *       "rows_total": 412000,
+                     *       "rows_written": 412000,
+                     *       "size_bytes": 18350112,
+                     *       "error": null,
+                     *       "created_at": "2026-04-02T08:00:00Z",
+                     *       "finished_at": "2026-04-02T08:00:21Z",
+                     *       "expires_at": "2026-04-03T08:00:21Z",
+                     *       "actor_name": "ada@example.com",
+                     *       "link": "https://analytics.example/v1/exports/12.1775120421.0000000000000000000000000000000000000000000000000000000000000000"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportShown"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or there is no such export in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or there is no such export in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_export_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `link`. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The link is not valid */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token has not the form of one */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_projects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "projects": [
+                     *         {
+                     *           "id": 1,
+                     *           "name": "Demo shop",
+                     *           "timezone": "Europe/Berlin",
+                     *           "week_start": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProjectList"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organisation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProject"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "name": "Shop",
+                     *       "timezone": "Europe/Berlin",
+                     *       "week_start": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProjectSummary"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One is a member of no such organisation, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "name": "Shop",
+                     *       "timezone": "Europe/Berlin",
+                     *       "week_start": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProjectSummary"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stream_live_events: {
+        parameters: {
+            query?: {
+                /** @description What comes on the stream: events, counters, alerts; repeat it. Left out: all of them. */
+                include?: ("events" | "counters" | "alerts")[];
+                /** @description Names of the events to show; repeat it. Left out: any. */
+                event?: string[];
+                /** @description Show the events of this user only. */
+                user_id?: string | null;
+                /** @description Show the events of this device or browser only. */
+                anonymous_id?: string | null;
+                /** @description A condition as in insights, as JSON: `property` (a name, or the way to a nested one) or `column` (type, country, library, group_type, group_id), `operator` (is, is_not, is_set, is_not_set) and `value`. Repeat it; all have to hold. */
+                filter?: string[];
+                /** @description Most events a second; how many are left out is told. */
+                max_per_second?: number;
+            };
+            header?: {
+                /** @description Id of the last event that was seen: those since come again. */
+                "last-event-id"?: string | null;
+            };
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Messages, until either side ends the stream; each is a kind and a JSON object (docs/live.md) */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example event: hello
+                     *     data: {"project_id":1,"resumed":null}
+                     *
+                     *     event: event
+                     *     id: 5f0c1d2e-1764182450123456
+                     *     data: {"message_id":"m-1","type":"track","event":"purchase","user_id":"ada", … }
+                     *
+                     *     event: dropped
+                     *     data: {"over_rate":12,"over_memory":0,"missed":0}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many streams are open as may be */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_live_counters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "until": "2026-03-20T08:00:00.000Z",
+                     *       "active_5_minutes": 41,
+                     *       "active_30_minutes": 167,
+                     *       "events_last_minute": 96,
+                     *       "events_per_minute": [
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         96
+                     *       ],
+                     *       "counted": "distinct_ids",
+                     *       "is_exact": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Counters"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_live_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ticket": "lt_4bIN1cA2f0vJw0n1Qm3m5Gm2m1C7Zg8Jc9k0e1d2f3g",
+                     *       "expires_at": "2026-03-20T08:00:30.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     look_up_invitation: {
         parameters: {
             query?: never;
@@ -8178,223 +10592,6 @@ export interface operations {
             };
         };
     };
-    list_projects: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "projects": [
-                     *         {
-                     *           "id": 1,
-                     *           "name": "Demo shop",
-                     *           "timezone": "Europe/Berlin",
-                     *           "week_start": 1
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ProjectList"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_project: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                organisation_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewProject"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 2,
-                     *       "name": "Shop",
-                     *       "timezone": "Europe/Berlin",
-                     *       "week_start": 1
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ProjectSummary"];
-                };
-            };
-            /** @description Nobody is signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One is a member of no such organisation, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_project: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ProjectChange"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 2,
-                     *       "name": "Shop",
-                     *       "timezone": "Europe/Berlin",
-                     *       "week_start": 1
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ProjectSummary"];
-                };
-            };
-            /** @description Nobody is signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     list_api_keys: {
         parameters: {
             query?: never;
@@ -8851,1416 +11048,6 @@ export interface operations {
                 };
             };
             /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_event_names: {
-        parameters: {
-            query: {
-                /** @description First instant, or first day in the project's zone: included. */
-                from: string;
-                /** @description Last instant, or last day in the project's zone: not included. */
-                to: string;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "event": "catalog",
-                     *           "events": 9146,
-                     *           "persons": 518
-                     *         },
-                     *         {
-                     *           "event": "product_view",
-                     *           "events": 4402,
-                     *           "persons": 471
-                     *         }
-                     *       ],
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select event, count() as events, … from marts.fct_events where …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000"
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 31106,
-                     *         "read_bytes": 1493088,
-                     *         "plan": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["EventNames"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    query_timeseries: {
-        parameters: {
-            query: {
-                /** @description First instant, or first day in the project's zone: included. */
-                from: string;
-                /** @description Last instant, or last day in the project's zone: not included. */
-                to: string;
-                /** @description Name of the event; left out: any event. */
-                event?: string | null;
-                /** @description Length of a bucket, cut in the project's zone. */
-                interval?: "hour" | "day" | "week" | "month";
-                /** @description What is counted: events, distinct persons or distinct sessions (exact). */
-                measure?: "events" | "persons" | "sessions";
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "event": "catalog",
-                     *         "interval": "day",
-                     *         "measure": "persons",
-                     *         "timezone": "Europe/Berlin",
-                     *         "buckets": [
-                     *           {
-                     *             "start": "2026-03-28T00:00:00+01:00",
-                     *             "value": 41,
-                     *             "is_complete": true
-                     *           },
-                     *           {
-                     *             "start": "2026-03-29T00:00:00+01:00",
-                     *             "value": 38,
-                     *             "is_complete": true
-                     *           },
-                     *           {
-                     *             "start": "2026-03-30T00:00:00+02:00",
-                     *             "value": 44,
-                     *             "is_complete": false
-                     *           }
-                     *         ]
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select … as bucket, … as value from marts.fct_events where …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "event": "catalog",
-                     *           "timezone": "Europe/Berlin"
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 9146,
-                     *         "read_bytes": 439008,
-                     *         "plan": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Timeseries"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    query_funnel: {
-        parameters: {
-            query: {
-                /** @description First instant, or first day in the project's zone: included. */
-                from: string;
-                /** @description Last instant, or last day in the project's zone: not included. */
-                to: string;
-                /** @description Names of the events, in order; repeat it. */
-                step: string[];
-                /** @description Conversion window from the entry, end included: a number and s, min, h, d, w or mo. */
-                window?: string;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "order": "ordered",
-                     *         "attempts": "best",
-                     *         "window_ms": 1209600000,
-                     *         "conversion": 0.25,
-                     *         "is_complete": true,
-                     *         "steps": [
-                     *           {
-                     *             "step": 1,
-                     *             "event": "catalog",
-                     *             "persons": 200,
-                     *             "dropped_off": 0,
-                     *             "conversion_from_first": 1,
-                     *             "conversion_from_previous": null,
-                     *             "median_ms": null,
-                     *             "average_ms": null
-                     *           },
-                     *           {
-                     *             "step": 2,
-                     *             "event": "purchase",
-                     *             "persons": 50,
-                     *             "dropped_off": 150,
-                     *             "conversion_from_first": 0.25,
-                     *             "conversion_from_previous": 0.25,
-                     *             "median_ms": 184000,
-                     *             "average_ms": 260512.5
-                     *           }
-                     *         ]
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "with … select step, persons, … from …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "step_1": "catalog",
-                     *           "step_2": "purchase",
-                     *           "window_ms": 1209600000
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 31106,
-                     *         "read_bytes": 1493088,
-                     *         "plan": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Funnel"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    query_retention: {
-        parameters: {
-            query: {
-                /** @description First instant, or first day in the project's zone: included. */
-                from: string;
-                /** @description Last instant, or last day in the project's zone: not included. */
-                to: string;
-                /** @description A person's first event ever of this name enters; left out: any event. */
-                start_event?: string | null;
-                /** @description What counts as coming back; left out: any. */
-                return_event?: string | null;
-                /** @description Calendar period in the project's zone. */
-                period?: "day" | "week" | "month";
-                /** @description Periods to follow after the first one, number 0. */
-                periods?: number;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "start_event": null,
-                     *         "return_event": null,
-                     *         "period": "week",
-                     *         "timezone": "Europe/Berlin",
-                     *         "cohort": "first_time",
-                     *         "clock": "calendar",
-                     *         "return_rule": "on",
-                     *         "cohorts": [
-                     *           {
-                     *             "start": "2026-03-02T00:00:00+01:00",
-                     *             "size": 40,
-                     *             "cells": [
-                     *               {
-                     *                 "period_index": 0,
-                     *                 "persons": 40,
-                     *                 "rate": 1,
-                     *                 "is_complete": true
-                     *               },
-                     *               {
-                     *                 "period_index": 1,
-                     *                 "persons": 10,
-                     *                 "rate": 0.25,
-                     *                 "is_complete": true
-                     *               }
-                     *             ]
-                     *           }
-                     *         ],
-                     *         "averages": [
-                     *           {
-                     *             "period_index": 0,
-                     *             "size": 40,
-                     *             "persons": 40,
-                     *             "rate": 1
-                     *           },
-                     *           {
-                     *             "period_index": 1,
-                     *             "size": 40,
-                     *             "persons": 10,
-                     *             "rate": 0.25
-                     *           }
-                     *         ]
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "with … select cohort, period_index, … from …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "timezone": "Europe/Berlin",
-                     *           "periods": 1
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 31106,
-                     *         "read_bytes": 1493088,
-                     *         "plan": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Retention"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_defined_insights: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "name": "funnel_checkout",
-                     *           "kind": "funnel",
-                     *           "description": "From the catalogue to the purchase."
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["DefinedList"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_defined_insight: {
-        parameters: {
-            query?: {
-                /** @description Most rows to return. */
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                name: string;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "name": "funnel_checkout",
-                     *         "kind": "funnel",
-                     *         "description": "From the catalogue to the purchase.",
-                     *         "definition": {
-                     *           "description": "From the catalogue to the purchase.",
-                     *           "kind": "funnel",
-                     *           "steps": [
-                     *             {
-                     *               "event": "catalog"
-                     *             },
-                     *             {
-                     *               "event": "purchase"
-                     *             }
-                     *           ],
-                     *           "window": "14d",
-                     *           "order": "ordered",
-                     *           "attempts": "best"
-                     *         },
-                     *         "columns": [
-                     *           {
-                     *             "name": "step",
-                     *             "type": "UInt32",
-                     *             "description": "Number of the step, from 1."
-                     *           },
-                     *           {
-                     *             "name": "persons",
-                     *             "type": "UInt64",
-                     *             "description": "How many persons reached the step."
-                     *           }
-                     *         ],
-                     *         "rows": [
-                     *           {
-                     *             "step": 1,
-                     *             "persons": 200
-                     *           },
-                     *           {
-                     *             "step": 2,
-                     *             "persons": 50
-                     *           }
-                     *         ],
-                     *         "is_truncated": false
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select step, persons, … from marts.funnel_checkout …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "limit": 10000
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 2,
-                     *         "read_bytes": 96,
-                     *         "plan": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Mart"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project, or no such insight is defined */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    query: {
-        parameters: {
-            query?: {
-                /** @description Also return ClickHouse's plan of the statement. */
-                explain?: boolean;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["QueryDocument"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The document is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The document does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    query_sql: {
-        parameters: {
-            query?: {
-                /** @description What to answer with; left out: CSV if `Accept` prefers it, else JSON. */
-                format?: ("json" | "csv") | null;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SqlQuery"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    /** @description For CSV: whether there are more rows than `limit`, true or false. */
-                    "X-Truncated"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "columns": [
-                     *           {
-                     *             "name": "country",
-                     *             "type": "LowCardinality(String)"
-                     *           },
-                     *           {
-                     *             "name": "persons",
-                     *             "type": "UInt64"
-                     *           }
-                     *         ],
-                     *         "rows": [
-                     *           [
-                     *             "DE",
-                     *             211
-                     *           ],
-                     *           [
-                     *             "AT",
-                     *             42
-                     *           ]
-                     *         ]
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select `country`, uniqExact(`person_number`) as `persons`\nfrom (select * from …",
-                     *         "parameters": {
-                     *           "event": "purchase",
-                     *           "project_id": 1
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 21.7,
-                     *         "read_rows": 31106,
-                     *         "read_bytes": 1493088,
-                     *         "truncated": false
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SqlAnswer"];
-                    /**
-                     * @example "country","persons"
-                     *     "DE",211
-                     */
-                    "text/csv": string;
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The statement is not allowed or not valid, or needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_sql_tables: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "name": "dim_events",
-                     *           "description": "One row per project and event name.",
-                     *           "columns": [
-                     *             {
-                     *               "name": "event",
-                     *               "type": "LowCardinality(String)",
-                     *               "description": "Name of the event."
-                     *             }
-                     *           ]
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SqlTables"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    stream_live_events: {
-        parameters: {
-            query?: {
-                /** @description What comes on the stream: events, counters, alerts; repeat it. Left out: all of them. */
-                include?: ("events" | "counters" | "alerts")[];
-                /** @description Names of the events to show; repeat it. Left out: any. */
-                event?: string[];
-                /** @description Show the events of this user only. */
-                user_id?: string | null;
-                /** @description Show the events of this device or browser only. */
-                anonymous_id?: string | null;
-                /** @description A condition as in insights, as JSON: `property` (a name, or the way to a nested one) or `column` (type, country, library, group_type, group_id), `operator` (is, is_not, is_set, is_not_set) and `value`. Repeat it; all have to hold. */
-                filter?: string[];
-                /** @description Most events a second; how many are left out is told. */
-                max_per_second?: number;
-            };
-            header?: {
-                /** @description Id of the last event that was seen: those since come again. */
-                "last-event-id"?: string | null;
-            };
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Messages, until either side ends the stream; each is a kind and a JSON object (docs/live.md) */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example event: hello
-                     *     data: {"project_id":1,"resumed":null}
-                     *
-                     *     event: event
-                     *     id: 5f0c1d2e-1764182450123456
-                     *     data: {"message_id":"m-1","type":"track","event":"purchase","user_id":"ada", … }
-                     *
-                     *     event: dropped
-                     *     data: {"over_rate":12,"over_memory":0,"missed":0}
-                     */
-                    "text/event-stream": string;
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description As many streams are open as may be */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_live_counters: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "until": "2026-03-20T08:00:00.000Z",
-                     *       "active_5_minutes": 41,
-                     *       "active_30_minutes": 167,
-                     *       "events_last_minute": 96,
-                     *       "events_per_minute": [
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         96
-                     *       ],
-                     *       "counted": "distinct_ids",
-                     *       "is_exact": true
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Counters"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_live_ticket: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "ticket": "lt_4bIN1cA2f0vJw0n1Qm3m5Gm2m1C7Zg8Jc9k0e1d2f3g",
-                     *       "expires_at": "2026-03-20T08:00:30.000Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Ticket"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
             422: {
                 headers: {
                     [name: string]: unknown;
