@@ -44,6 +44,12 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self.breakers = Gauge(
+            "radixinsight_api_breaker_open",
+            "1 while an engine is away and not asked: clickhouse, postgresql or valkey.",
+            ["engine"],
+            registry=self.registry,
+        )
         self.live_readers = Gauge(
             "radixinsight_api_live_readers",
             "Open live streams, by kind: sse or websocket.",

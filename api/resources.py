@@ -1,6 +1,7 @@
 """What one API process holds: its connections and the services over them."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -127,6 +128,12 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         trail=trail,
     )
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
+    for engine, breaker in (
+        ("clickhouse", warehouse.breaker),
+        ("postgresql", database.breaker),
+        ("valkey", cache.breaker),
+    ):
+        metrics.breakers.labels(engine=engine).set_function(partial(getattr, breaker, "is_open"))
     macros = InsightMacros(settings.macros_dir / "events", settings.macros_dir / "insights")
     try:
         macros.compile()

@@ -22,6 +22,7 @@ from api.errors import (
 from api.queue import FairQueue
 from api.settings import ApiSettings
 from api.turn import Turn
+from core.breaker import Breaker
 from core.errors import RadixError, UnavailableError
 from core.warehouse import ProjectScope, connect_async
 
@@ -99,6 +100,7 @@ class Warehouse:
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings
+        self.breaker = Breaker("clickhouse")
         self._client: AsyncClient | None = None
         self._limits: dict[str, Any] = {}
         self._connecting = Turn()
@@ -146,13 +148,14 @@ class Warehouse:
         None where it is none of his.
         """
         async with self.queue.place(scope.project_id):
-            client = await self._connected()
-            held = self._limits | dict(limits or {}) if self._limits else {}
-            try:
-                async with asyncio.timeout(self._settings.query_max_seconds + 1):
-                    return await scope.run_async(client, sql, dict(parameters), settings=held | _COUNTED)
-            except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
-                raise (explain and explain(error)) or self._explain(error) from error
+            with self.breaker.passed():
+                client = await self._connected()
+                held = self._limits | dict(limits or {}) if self._limits else {}
+                try:
+                    async with asyncio.timeout(self._settings.query_max_seconds + 1):
+                        return await scope.run_async(client, sql, dict(parameters), settings=held | _COUNTED)
+                except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
+                    raise (explain and explain(error)) or self._explain(error) from error
 
     async def data_version(self) -> str:
         """Return a token that changes whenever a modelled table or the version of ClickHouse does.
@@ -254,15 +257,16 @@ class Warehouse:
         self, sql: str, parameters: Mapping[str, Any], explain: Explain | None = None
     ) -> Sequence[Sequence[Any]]:
         """Return the rows of a statement that reads no tenant's data; `explain` as `result` takes it."""
-        client = await self._connected()
-        try:
-            async with asyncio.timeout(self._settings.connect_seconds):
-                result = await client.query(sql, parameters=dict(parameters))
-        except TimeoutError as error:
-            raise UnavailableError("clickhouse") from error
-        except (Error, aiohttp.ClientError, OSError) as error:
-            raise (explain and explain(error)) or self._explain(error) from error
-        return result.result_rows
+        with self.breaker.passed():
+            client = await self._connected()
+            try:
+                async with asyncio.timeout(self._settings.connect_seconds):
+                    result = await client.query(sql, parameters=dict(parameters))
+            except TimeoutError as error:
+                raise UnavailableError("clickhouse") from error
+            except (Error, aiohttp.ClientError, OSError) as error:
+                raise (explain and explain(error)) or self._explain(error) from error
+            return result.result_rows
 
     async def _connected(self) -> AsyncClient:
         async with self._connecting.taken():

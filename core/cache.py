@@ -1,11 +1,15 @@
 """A small JSON cache in Valkey that is never needed for a right answer."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 import msgspec
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from core.breaker import Breaker
+from core.errors import UnavailableError
 
 _logger = structlog.get_logger()
 
@@ -17,6 +21,8 @@ class Cache:
     """
 
     def __init__(self, redis: Redis, namespace: str) -> None:
+        # Each failure may have taken half a second of somebody's time.
+        self.breaker = Breaker("valkey", failures=3)
         self._redis = redis
         self._namespace = namespace
 
@@ -29,11 +35,7 @@ class Cache:
 
     async def get(self, key: str) -> Any | None:
         """Return the value, or None when there is none, it expired, or Valkey did not answer."""
-        try:
-            stored = await self._redis.get(self._address(key))
-        except (RedisError, OSError) as error:
-            _logger.warning("cache_unavailable", action="get", error=str(error))
-            return None
+        stored = await self._asked("get", lambda: self._redis.get(self._address(key)))
         if stored is None:
             return None
         try:
@@ -43,17 +45,12 @@ class Cache:
 
     async def set(self, key: str, value: Any, *, ttl_s: int) -> None:
         """Keep `value` for `ttl_s` seconds. Does nothing while Valkey is away."""
-        try:
-            await self._redis.set(self._address(key), msgspec.json.encode(value), ex=ttl_s)
-        except (RedisError, OSError) as error:
-            _logger.warning("cache_unavailable", action="set", error=str(error))
+        encoded = msgspec.json.encode(value)
+        await self._asked("set", lambda: self._redis.set(self._address(key), encoded, ex=ttl_s))
 
     async def delete(self, key: str) -> None:
         """Forget the key. Does nothing while Valkey is away."""
-        try:
-            await self._redis.delete(self._address(key))
-        except (RedisError, OSError) as error:
-            _logger.warning("cache_unavailable", action="delete", error=str(error))
+        await self._asked("delete", lambda: self._redis.delete(self._address(key)))
 
     async def is_reachable(self) -> bool:
         """Say whether Valkey answers."""
@@ -65,6 +62,18 @@ class Cache:
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
+
+    async def _asked(self, action: str, ask: Callable[[], Awaitable[Any]]) -> Any | None:
+        """Return what Valkey answers, None while it is away."""
+        try:
+            with self.breaker.passed():
+                try:
+                    return await ask()
+                except (RedisError, OSError) as error:
+                    _logger.warning("cache_unavailable", action=action, error=str(error))
+                    raise UnavailableError("valkey") from error
+        except UnavailableError:
+            return None
 
     def _address(self, key: str) -> str:
         return f"radixinsight:{self._namespace}:{key}"

@@ -32,6 +32,7 @@ from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.selectable import AliasedReturnsRows
 from sqlalchemy.sql.visitors import ExternallyTraversible
 
+from core.breaker import Breaker
 from core.errors import RadixError, UnavailableError
 from core.metadata.accounts import Membership, Organisation, User
 from core.metadata.engine import connect_async
@@ -66,6 +67,7 @@ class Database:
     """The metadata database, as services of the API are given it. Nothing connects before the first statement."""
 
     def __init__(self, engine: AsyncEngine, seconds: float) -> None:
+        self.breaker = Breaker("postgresql")
         self._engine = engine
         self._seconds = seconds
 
@@ -120,12 +122,13 @@ class Database:
 
     @asynccontextmanager
     async def _answering(self) -> AsyncGenerator[None]:
-        try:
-            async with asyncio.timeout(self._seconds):
-                yield
-        except (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError) as error:
-            _logger.warning("postgresql_unavailable", error=type(error).__name__)
-            raise UnavailableError("postgresql") from error
+        with self.breaker.passed():
+            try:
+                async with asyncio.timeout(self._seconds):
+                    yield
+            except (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError) as error:
+                _logger.warning("postgresql_unavailable", error=type(error).__name__)
+                raise UnavailableError("postgresql") from error
 
 
 @event.listens_for(_ScopedSession, "do_orm_execute")

@@ -169,3 +169,33 @@ async def test_metrics_count_requests_without_naming_anybody(api: httpx.AsyncCli
     assert f'radixinsight_api_requests_total{{method="GET",route="{route}",status="200"}} 1.0' in text
     assert modelled.berlin.api_key not in text
     assert "Berlin" not in text
+
+
+@pytest.mark.parametrize(
+    ("setting", "engine"),
+    [("clickhouse_url", "clickhouse"), ("database_url", "postgresql"), ("redis_url", "valkey")],
+)
+async def test_an_engine_that_stays_away_is_not_asked_by_everybody_and_comes_back(
+    *, serve: Any, settings: ApiSettings, modelled: Any, free_port: int, setting: str, engine: str
+) -> None:
+    real: SecretStr = getattr(settings, setting)
+
+    async def is_open(client: httpx.AsyncClient) -> bool:
+        return f'radixinsight_api_breaker_open{{engine="{engine}"}} 1.0' in (await client.get("/metrics")).text
+
+    async with serve(settings.model_copy(update={setting: at_port(real, free_port)})) as (client, _):
+        assert not await is_open(client)
+        for number in range(10):
+            answer = await _ask(client, modelled.berlin, f"{QUESTION}&window={number + 1}d")
+            assert (answer.status_code == 200) == (engine == "valkey")
+        assert await is_open(client)
+        began = asyncio.get_running_loop().time()
+        assert (await client.get("/healthz")).status_code == 200
+        async with forwarding(free_port, real):
+            for _ in range(40):
+                if (await _ask(client, modelled.berlin)).status_code == 200 and not await is_open(client):
+                    break
+                await asyncio.sleep(0.1)
+            assert (await _ask(client, modelled.berlin)).status_code == 200
+            assert not await is_open(client)
+        assert asyncio.get_running_loop().time() - began < 5

@@ -37,7 +37,7 @@ function toProblem(status: number, body: unknown): ApiProblem {
 }
 
 export function createApi(apiKey: string) {
-  return createClient<paths>({
+  return createClient<paths, "application/json">({
     baseUrl: window.location.origin,
     headers: { Authorization: `Bearer ${apiKey}` },
     // Looked up at each call, so that a test can answer in the network's place.
