@@ -2,11 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 
-from api.access.principals import ProjectAccess
-from api.dependencies import ResourcesDep, project_access_for
-from api.errors import PermissionMissingError
+from api.dependencies import PrincipalDep, ProjectDep, ResourcesDep, demand_project
 from api.problems import INVALID_DOCUMENT, TIMED_OUT, TOO_LARGE, UNANSWERABLE, UNAUTHENTICATED, UNKNOWN_PROJECT
 from api.queries.answers import Answer
 from api.queries.examples import DOCUMENTS
@@ -29,6 +27,19 @@ _BODY: dict[str, Any] = {
 }
 
 
+async def _allowed(
+    project: ProjectDep,
+    found: PrincipalDep,
+    held: ResourcesDep,
+    request: Request,
+    read: Annotated[ReadDocument, Depends(read_document)],
+) -> ReadDocument:
+    """Return a document that whoever asks may ask; that persons are shown is an access of its own."""
+    if read.document.kind in _OF_PERSONS:
+        demand_project(found, project.id, "persons:read", request, held)
+    return read
+
+
 @router.post(
     "/query",
     operation_id="query",
@@ -37,12 +48,10 @@ _BODY: dict[str, Any] = {
     openapi_extra=_BODY,
 )
 async def query(
-    access: Annotated[ProjectAccess, Depends(project_access_for("data:query"))],
+    project: ProjectDep,
     held: ResourcesDep,
-    read: Annotated[ReadDocument, Depends(read_document)],
+    read: Annotated[ReadDocument, Depends(_allowed)],
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Answer:
     """Answer one typed query document: a question of one `kind` and its range."""
-    if read.document.kind in _OF_PERSONS and "persons:read" not in access.permissions:
-        raise PermissionMissingError("persons:read")
-    return await held.queries.answer(access.project, read, explain=explain)
+    return await held.queries.answer(project, read, explain=explain)
