@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.accounts.attempts import TooManyAttemptsError
 from api.accounts.passwords import PasswordTooWeakError
-from api.accounts.second_factor import CodeInvalidError, SecondFactorNeededError
+from api.accounts.second_factor import CodeInvalidError, SecondFactorNeededError, SecondFactorStateError
 from api.accounts.service import AccountExistsError, LinkInvalidError, SignInFailedError
 from api.errors import (
     AddressNotAllowedError,
@@ -24,6 +24,7 @@ from api.errors import (
     QueryTimeoutError,
     QueryTooLargeError,
     SessionEndedError,
+    SessionNotFoundError,
     SignInNeededError,
     SqlInvalidError,
     SqlNotAllowedError,
@@ -195,10 +196,14 @@ ORGANISATION = (
     | documented(403, "Not permitted, or not from here", PermissionMissingError("members:read"))
 )
 CONFLICT = documented(409, "It is not in a state in which this can be done", NameTakenError("role", "support"))
-_TOO_OFTEN = documented(429, "Too many attempts, see the header Retry-After", TooManyAttemptsError(60))
+TOO_OFTEN = documented(429, "Too many attempts, see the header Retry-After", TooManyAttemptsError(60))
+UNKNOWN_SESSION = documented(404, "One has no such session", SessionNotFoundError(7))
+FACTOR_STATE = documented(
+    409, "There is a second factor already, or none", SecondFactorStateError("There is no second factor.")
+)
 SIGN_IN = (
     _WRONG_REQUEST
-    | _TOO_OFTEN
+    | TOO_OFTEN
     | documented(
         401,
         "The address or the password is wrong, or a code is needed",
@@ -209,7 +214,7 @@ SIGN_IN = (
 )
 LINK = (
     _WRONG_REQUEST
-    | _TOO_OFTEN
+    | TOO_OFTEN
     | documented(404, "The link is not valid", LinkInvalidError())
     | documented(409, "There is an account already", AccountExistsError())
 )

@@ -69,6 +69,8 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - see _domain
+    if isinstance(error.__cause__, UnicodeError | RecursionError):
+        return respond(request, InvalidRequestError("The body is no JSON: it is not UTF-8, or nested too deep."))
     headers = dict(error.headers) if error.headers else None
     return respond(request, _HttpError(str(error.detail), headers=headers), status=error.status_code)
 

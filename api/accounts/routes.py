@@ -30,7 +30,7 @@ from api.accounts.schemas import (
 from api.accounts.sessions import Opened
 from api.dependencies import ClientDep, ResourcesDep, UserDep
 from api.errors import SessionNotFoundError
-from api.problems import CHANGE, LINK, SIGN_IN, UNAVAILABLE, USER
+from api.problems import CHANGE, FACTOR_STATE, LINK, SIGN_IN, TOO_OFTEN, UNAVAILABLE, UNKNOWN_SESSION, USER
 from api.resources import Resources
 
 router = APIRouter(prefix="/v1", tags=["accounts"], responses=UNAVAILABLE)
@@ -119,7 +119,11 @@ async def rename_me(body: Rename, user: UserDep, held: ResourcesDep) -> None:
 
 
 @router.post(
-    "/me/password", operation_id="change_password", summary="Change one's password", responses=CHANGE, status_code=204
+    "/me/password",
+    operation_id="change_password",
+    summary="Change one's password",
+    responses=CHANGE | TOO_OFTEN,
+    status_code=204,
 )
 async def change_password(body: PasswordChange, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
     """Set another password; all other sessions end."""
@@ -156,7 +160,7 @@ async def reset_password(body: PasswordReset, held: ResourcesDep, client: Client
     "/email-verifications",
     operation_id="request_email_verification",
     summary="Ask for a link that proves one's address",
-    responses=CHANGE,
+    responses=CHANGE | TOO_OFTEN,
     status_code=202,
     response_class=Response,
 )
@@ -191,7 +195,7 @@ async def list_sessions(user: UserDep, held: ResourcesDep) -> SessionList:
     "/me/sessions/{session_id}",
     operation_id="end_session",
     summary="End one of one's sessions",
-    responses=CHANGE,
+    responses=CHANGE | UNKNOWN_SESSION,
     status_code=204,
 )
 async def end_session(session_id: _SessionId, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
@@ -201,7 +205,10 @@ async def end_session(session_id: _SessionId, user: UserDep, held: ResourcesDep,
 
 
 @router.post(
-    "/me/second-factor", operation_id="offer_second_factor", summary="Begin with a second factor", responses=CHANGE
+    "/me/second-factor",
+    operation_id="offer_second_factor",
+    summary="Begin with a second factor",
+    responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
 )
 async def offer_second_factor(body: PasswordProof, user: UserDep, held: ResourcesDep) -> FactorOffered:
     """Return a secret for an authenticator. It counts once a code has confirmed it."""
@@ -213,7 +220,7 @@ async def offer_second_factor(body: PasswordProof, user: UserDep, held: Resource
     "/me/second-factor/confirm",
     operation_id="enable_second_factor",
     summary="Confirm the second factor",
-    responses=CHANGE,
+    responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
 )
 async def enable_second_factor(body: CodeProof, user: UserDep, held: ResourcesDep, client: ClientDep) -> RecoveryCodes:
     """Make it count from now on; all other sessions end."""
@@ -224,7 +231,7 @@ async def enable_second_factor(body: CodeProof, user: UserDep, held: ResourcesDe
     "/me/second-factor/recovery-codes",
     operation_id="renew_recovery_codes",
     summary="Get new recovery codes",
-    responses=CHANGE,
+    responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
 )
 async def renew_recovery_codes(
     body: PasswordAndCode, user: UserDep, held: ResourcesDep, client: ClientDep
@@ -238,7 +245,7 @@ async def renew_recovery_codes(
     "/me/second-factor/remove",
     operation_id="disable_second_factor",
     summary="Take the second factor away",
-    responses=CHANGE,
+    responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
     status_code=204,
 )
 async def disable_second_factor(body: PasswordAndCode, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:

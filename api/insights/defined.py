@@ -5,7 +5,7 @@ from pathlib import Path
 from api.errors import InsightNotFoundError
 from api.insights.statements import Statement
 from core.insights.files import DefinedInsight, definition_files, scan_definitions
-from core.insights.lists import list_files
+from core.insights.lists import list_files, projects_on
 from core.insights.mart_models import model_of
 from core.insights.model_text import Column, Model
 
@@ -21,6 +21,7 @@ class DefinedInsights:
         self._database = database
         self._read_state: tuple[tuple[str, int], ...] | None = None
         self._found: dict[str, DefinedInsight] = {}
+        self._lists: dict[str, set[int]] = {}
 
     def of_project(self, project_id: int) -> list[DefinedInsight]:
         """Return the definitions that hold for a project, by name."""
@@ -39,9 +40,10 @@ class DefinedInsights:
             raise InsightNotFoundError(name)
         return found[name]
 
-    def lists(self) -> set[str]:
-        """Return the lists of users that there are, by name."""
-        return {file.stem for file in list_files(self._directory.parent)}
+    def lists(self, project_id: int) -> set[str]:
+        """Return the names of the lists on which there are users of a project."""
+        self._read()
+        return {name for name, projects in self._lists.items() if project_id in projects}
 
     def rows(self, insight: DefinedInsight, limit: int) -> Statement:
         """Rows of the mart: its columns without the project, in the order of its key, and one more than `limit`."""
@@ -66,6 +68,7 @@ class DefinedInsights:
             # What is wrong with others is for those who write them: `radixinsight insights check`.
             found, _ = scan_definitions(self._directory)
             self._found = {insight.name: insight for insight in found}
+            self._lists = {file.stem: projects_on(file) for file in list_files(self._directory.parent)}
             self._read_state = state
 
 

@@ -28,6 +28,8 @@ class Feed:
         self._readers: set[Reader] = set()
         self._waiting: dict[Reader, str | None] = {}
         """Who has not been welcomed yet, and what each has seen before."""
+        self._learnt: dict[str, list[Arrival]] = {}
+        """By the place of an event that is waited for, what other processes have after it."""
         self._keep_events = keep_events
         self._keep_bytes = keep_bytes
         self._keep_s = keep_s
@@ -48,11 +50,38 @@ class Feed:
         return 0.0 if self._readers or self._waiting else time.monotonic() - self._idle_since
 
     def join(self, reader: Reader, last_place: str | None) -> None:
-        """Welcome a reader as soon as all that is acknowledged from then on comes in."""
-        if self._is_ready:
+        """Welcome a reader as soon as all that is acknowledged from then on comes in.
+
+        One who saw last what is not known here waits until another process tells of it, or he is given up.
+        """
+        if self._is_ready and (last_place is None or self.since(last_place) is not None):
             self._welcome(reader, last_place)
         else:
             self._waiting[reader] = last_place
+
+    def since(self, place: str) -> list[Arrival] | None:
+        """Return the events after one; None where that is not known here."""
+        self._forget(time.monotonic())
+        kept = list(self._latest)
+        return next((kept[index + 1 :] for index, arrival in enumerate(kept) if arrival.place == place), None)
+
+    def asked(self) -> list[str]:
+        """Return the places of events that readers wait for and that are not known here."""
+        places = {place for place in self._waiting.values() if place is not None}
+        return [place for place in places if self.since(place) is None]
+
+    def learn(self, place: str, arrivals: list[Arrival]) -> None:
+        """Take what another process has after a place."""
+        waiting = [reader for reader, last_place in self._waiting.items() if last_place == place]
+        if waiting:
+            self._learnt[place] = [each for each in arrivals if each.event.project_id == self.project_id]
+        for reader in waiting:
+            self.give_up(reader)
+
+    def give_up(self, reader: Reader) -> None:
+        """Let a reader wait for other processes no longer."""
+        if self._is_ready and reader in self._waiting:
+            self._welcome(reader, self._waiting.pop(reader))
 
     def leave(self, reader: Reader) -> None:
         """Show a reader nothing any more."""
@@ -66,12 +95,14 @@ class Feed:
         waiting, self._waiting = self._waiting, {}
         for reader, last_place in waiting.items():
             self._welcome(reader, last_place)
+        self._learnt.clear()
 
     def break_off(self) -> None:
         """Begin anew: what came meanwhile is lost, and nobody can say how much that was."""
         self.epoch += 1
         self._is_ready = False
         self._next.clear()
+        self._learnt.clear()
         self._latest.clear()
         self._latest_bytes = 0
 
@@ -103,15 +134,18 @@ class Feed:
 
     def _welcome(self, reader: Reader, last_place: str | None) -> None:
         self._readers.add(reader)
-        self._forget(time.monotonic())
-        kept = list(self._latest)
-        places = [arrival.place for arrival in kept]
-        is_known = last_place in places
-        hello = {"project_id": self.project_id, "resumed": None if last_place is None else is_known}
+        found = None if last_place is None else self._resumed(last_place)
+        hello = {"project_id": self.project_id, "resumed": None if last_place is None else found is not None}
         reader.say("hello", hello)
-        if last_place is not None and is_known:
-            for arrival in kept[places.index(last_place) + 1 :]:
-                reader.offer(arrival, is_again=True)
+        for arrival in found or ():
+            reader.offer(arrival, is_again=True)
+
+    def _resumed(self, place: str) -> list[Arrival] | None:
+        found = self.since(place)
+        if found is None and place in self._learnt:
+            own = {arrival.event.message_id for arrival in self._latest}
+            found = [each for each in self._learnt[place] if each.event.message_id not in own] + list(self._latest)
+        return found
 
     def _is_new(self, message_id: str) -> bool:
         if message_id in self._ids:

@@ -19,6 +19,8 @@ _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _ASK_EVERY_S = 2.0
 # A connection that says nothing, not even to a ping, is dead.
 _DEAD_AFTER_S = 6.0
+# Of 1 MiB each.
+_MOST_SAID = 20
 
 
 class Line:
@@ -44,6 +46,19 @@ class Line:
         self._channels: set[str] = set()
         self._pubsub: PubSub | None = None
         self._is_reached = True
+        self._said: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_MOST_SAID)
+
+    def say(self, channel: str, publication: bytes) -> None:
+        """Publish something soon, unless too much is said or Valkey is away."""
+        with suppress(asyncio.QueueFull):
+            self._said.put_nowait((channel, publication))
+
+    async def send(self) -> None:
+        """Publish what is said until cancelled."""
+        while True:
+            channel, publication = await self._said.get()
+            with suppress(RedisError, OSError):
+                await self._redis.publish(channel, publication)
 
     async def listen(self, channel: str) -> None:
         """Listen to a channel from now on, or as soon as Valkey is there."""

@@ -15,6 +15,16 @@ from api.live.alerts import LiveAlerts
 from api.live.counters import LiveCounters
 from api.live.feed import Feed
 from api.live.line import Line
+from api.live.peers import (
+    QUESTIONS,
+    Answer,
+    Question,
+    own_channel,
+    pack_answer,
+    pack_question,
+    unpack_answer,
+    unpack_question,
+)
 from api.live.reader import GOING_AWAY, KEY_REVOKED, Reader, Wanted
 from api.live.tickets import PERMISSION, Grant, Tickets
 from api.metrics import Metrics
@@ -27,6 +37,8 @@ from core.live import COLLECTORS, LOOK_EVERY_S, channel_of, project_of
 _logger = structlog.get_logger()
 # Until each collector has looked who listens, and its look has come back.
 _READY_AFTER_S = LOOK_EVERY_S + 0.15
+# That long a reader waits for what another process may know.
+_ANSWERED_WITHIN_S = 0.4
 _TELL_EVERY_S = 1.0
 _MOST_KEPT_BYTES = 4 * 1024 * 1024
 
@@ -49,6 +61,7 @@ class LiveStreams:
             confirmed=self._confirm,
             changed=self._reach,
         )
+        self._answers = own_channel()
         self._feeds: dict[int, Feed] = {}
         self._streams: dict[Reader, Grant] = {}
         self._missing: set[str] = set()
@@ -94,6 +107,9 @@ class LiveStreams:
             self._start()
         if is_new:
             await self._line.listen(channel_of(project_id))
+        elif last_place is not None:
+            self._ask(feed)
+            asyncio.get_running_loop().call_later(_ANSWERED_WITHIN_S, feed.give_up, reader)
         return reader
 
     def leave(self, reader: Reader, kind: StreamKind) -> None:
@@ -121,6 +137,7 @@ class LiveStreams:
         seconds = self.settings.live_key_check_seconds
         self._tasks = [
             asyncio.create_task(self._run_line()),
+            asyncio.create_task(self._line.send()),
             asyncio.create_task(_again_and_again(seconds, self._check_keys)),
             asyncio.create_task(_again_and_again(_TELL_EVERY_S, self._tell_counters)),
             asyncio.create_task(_again_and_again(_TELL_EVERY_S, self._tell_alerts)),
@@ -128,13 +145,22 @@ class LiveStreams:
         ]
 
     async def _run_line(self) -> None:
-        await self._line.listen(COLLECTORS)
+        for channel in (COLLECTORS, QUESTIONS, self._answers):
+            await self._line.listen(channel)
         self._alerts.listen(is_reached=True)
         await self._line.run()
 
     def _hear(self, channel: str, publication: bytes) -> None:
         if channel == COLLECTORS:
             self._alerts.hear(publication)
+            return
+        if channel == QUESTIONS:
+            self._answer(unpack_question(publication))
+            return
+        if channel == self._answers:
+            answer, arrivals = unpack_answer(publication)
+            if (asking := self._feeds.get(answer.project_id)) is not None:
+                asking.learn(answer.place, arrivals)
             return
         project_id = project_of(channel)
         feed = None if project_id is None else self._feeds.get(project_id)
@@ -145,7 +171,21 @@ class LiveStreams:
         project_id = project_of(channel)
         feed = None if project_id is None else self._feeds.get(project_id)
         if feed is not None:
+            self._ask(feed)
             asyncio.get_running_loop().call_later(_READY_AFTER_S, _make_ready, feed, feed.epoch)
+
+    def _ask(self, feed: Feed) -> None:
+        """Ask the other processes for what this one has not heard: what comes from now on, it hears itself."""
+        for place in feed.asked():
+            self._line.say(QUESTIONS, pack_question(Question(self._answers, feed.project_id, place)))
+
+    def _answer(self, question: Question) -> None:
+        feed = self._feeds.get(question.project_id)
+        arrivals = None if feed is None or question.answers == self._answers else feed.since(question.place)
+        if arrivals is not None:
+            packed = pack_answer(Answer(question.project_id, question.place), arrivals)
+            if packed is not None:
+                self._line.say(question.answers, packed)
 
     def _reach(self, is_reached: bool) -> None:  # noqa: FBT001 - a callback that says one thing
         if not is_reached:

@@ -16,6 +16,7 @@ from api.queries.documents import (
     TrendDocument,
     WebDocument,
 )
+from api.queries.ranges import previous_start
 from api.queries.schemas import (
     BreakdownValue,
     FunnelLine,
@@ -51,7 +52,7 @@ _TIMES = ("p25_ms", "median_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms")
 
 def trend_data(rows: list[Row], asked: TrendDocument, window: Window, now: datetime) -> TrendData:
     """Return the lines of a trend."""
-    cut, columns = _cut(window, now), trend_columns(asked)
+    cut, columns = _cut(asked, window, now), trend_columns(asked)
     lines = [
         TrendLine(
             **_described(own[0], len(asked.breakdown)),
@@ -170,7 +171,7 @@ def paths_data(rows: list[Row]) -> PathsData:
 
 def web_data(rows: list[Row], asked: WebDocument, window: Window, now: datetime) -> WebData:
     """Return the lines of web analytics."""
-    cut = _cut(window, now)
+    cut = _cut(asked, window, now)
     lines = [
         WebLine(
             **_described(own[0], len(asked.breakdown)),
@@ -200,7 +201,7 @@ def web_data(rows: list[Row], asked: WebDocument, window: Window, now: datetime)
 
 def revenue_data(rows: list[Row], asked: RevenueDocument, window: Window, now: datetime) -> RevenueData:
     """Return the lines of revenue."""
-    cut = _cut(window, now)
+    cut = _cut(asked, window, now)
     lines = [
         RevenueLine(
             **_described(own[0], len(asked.breakdown)),
@@ -251,13 +252,15 @@ def _value(row: Row) -> list[BreakdownValue]:
     return [BreakdownValue(text=row["breakdown"], kind=row["breakdown_kind"])] if "breakdown" in row else []
 
 
-def _cut(window: Window, now: datetime) -> Cut:
+def _cut(asked: TrendDocument | WebDocument | RevenueDocument, window: Window, now: datetime) -> Cut:
+    periods = {"current": (window.start, window.end)}
+    if asked.compare is not None:
+        interval = "total" if asked.total else asked.interval
+        periods["previous"] = (previous_start(window, interval), window.start)
+
     def cut(row: Row) -> dict[str, Any]:
         start, end = (datetime.fromisoformat(row[name]) for name in ("bucket", "bucket_end"))
-        if row.get("period") == "previous":
-            is_complete = end <= now
-        else:
-            is_complete = window.start <= start and end <= min(window.end, now)
-        return {"start": local(start, row), "is_complete": is_complete}
+        first, last = periods[row.get("period", "current")]
+        return {"start": local(start, row), "is_complete": first <= start and end <= min(last, now)}
 
     return cut

@@ -1,9 +1,10 @@
 """The range of a query document as two moments of the project's calendar."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from api.insights.answers import Moment
+from api.insights.statements import Window
 from api.queries.documents import Ranged
 from core.metadata import Project
 
@@ -25,6 +26,22 @@ def ends_of(asked: Ranged, project: Project, now: datetime) -> tuple[Moment, Mom
         first = today - timedelta(days=(today.isoweekday() - project.week_start) % 7)
         return first - timedelta(weeks=count - 1), first + timedelta(weeks=1)
     return _month(today, 1 - count), _month(today, 1)
+
+
+def previous_start(window: Window, interval: str) -> datetime:
+    """Return where the period before a range begins, as `insights_previous_start` says it."""
+    zone = ZoneInfo(window.timezone)
+    first, last = (instant.astimezone(zone).date() for instant in (window.start, window.end))
+    if (_midnight(first, zone), _midnight(last, zone)) != (window.start, window.end):
+        return window.start - (window.end - window.start)
+    if interval == "month" and first.day == last.day == 1:
+        months = (last.year - first.year) * _MONTHS + last.month - first.month
+        return _midnight(_month(first, -months), zone)
+    return _midnight(first - (last - first), zone)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _hour(instant: datetime, zone: ZoneInfo) -> datetime:

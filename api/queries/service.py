@@ -205,14 +205,14 @@ class Queries:
             defined = self._defined.of_project(project.id)
             cohorts -= {each.name for each in defined if each.definition.kind == "cohort"}
         if lists:
-            lists -= self._defined.lists()
+            lists -= self._defined.lists(project.id)
         faults = [
             *(
                 Fault(place, f"no cohort {name} is defined for this project", "cohort_not_found")
                 for place, name in _named(read.sent, "cohort", cohorts)
             ),
             *(
-                Fault(place, f"there is no list {name}", "list_not_found")
+                Fault(place, f"there is no list {name} with users of this project", "list_not_found")
                 for place, name in _named(read.sent, "listed", lists)
             ),
         ]

@@ -4,9 +4,10 @@ from typing import Any
 
 from sqlglot import exp
 
-from api.sql.expressions import ExpressionWriter, description
+from api.sql.expressions import ExpressionWriter
 from api.sql.functions import known_function, takes_function
 from api.sql.grammar import Parsed
+from api.sql.writing import description
 
 
 class CallWriter(ExpressionWriter):

@@ -5,22 +5,18 @@ are known. Every operator stands in brackets, so that no rule of precedence is a
 """
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, NoReturn
+from abc import abstractmethod
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from api.errors import SqlInvalidError, SqlNotAllowedError
 from api.sql.grammar import Parsed, read_type
 from api.sql.types import type_name
+from api.sql.writing import RESERVED, Writer, description, text
 
-RESERVED = "_radix"
 _NUMBER = re.compile(r"\d+|(?:\d+\.\d*|\.?\d+)(?:[eE][+-]?\d+)?")
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-# Each takes two or three of the thousand calls that Python allows.
-_MAX_OPERATORS = 200
 _UNITS = {
     unit.upper(): f"toInterval{unit}"
     for unit in ("Millisecond", "Second", "Minute", "Hour", "Day", "Week", "Month", "Quarter", "Year")
@@ -31,15 +27,14 @@ _BINARY: dict[type[exp.Expr], str] = {
 }  # fmt: skip
 
 
-class ExpressionWriter(ABC):
+class ExpressionWriter(Writer):
     """Writes expressions; how calls and queries in them are written, and names of tables, is for who inherits."""
 
     def __init__(self, parsed: Parsed) -> None:
-        self.parsed = parsed
-        self._operators = 0
+        super().__init__(parsed)
         self.parameters: dict[str, str] = {}
         """The parameters that were written, with their types."""
-        self.writers: dict[type[exp.Expr], Callable[[Any], str]] = {
+        self.writers |= {
             exp.Alias: self._alias,
             exp.And: self._connector,
             exp.Array: self._array,
@@ -73,60 +68,12 @@ class ExpressionWriter(ABC):
         self.writers.update(dict.fromkeys(_BINARY, self._binary))
 
     @abstractmethod
-    def function(self, name: str, arguments: list[Any]) -> str:
-        """Write the call of a known function."""
-
-    @abstractmethod
-    def query(self, node: exp.Expr) -> str:
-        """Write a query, without brackets around it."""
-
-    @abstractmethod
     def queried_name(self, node: exp.Column) -> str | None:
         """Write the query of all rows of a table that is meant by a bare name; None where it is no table."""
-
-    def write(self, node: Any) -> str:
-        """Write an expression; raises `SqlNotAllowedError` for what is none, or none that is allowed."""
-        writer = self.writers.get(type(node))
-        if writer is None:
-            self.refuse(node, f"{description(node)} is not allowed here.")
-        self._operators += 1
-        if self._operators > _MAX_OPERATORS:
-            self.refuse(node, "The statement is nested too deep.")
-        written = writer(node)
-        self._operators -= 1
-        return written
-
-    def refuse(self, node: Any, message: str) -> NoReturn:
-        """Raise `SqlNotAllowedError` with the place of a node."""
-        raise SqlNotAllowedError(message, self.parsed.place(node) if isinstance(node, exp.Expr) else None)
-
-    def invalid(self, node: exp.Expr, message: str) -> NoReturn:
-        """Raise `SqlInvalidError` with the place of a node."""
-        raise SqlInvalidError(message, self.parsed.place(node))
-
-    def name(self, node: Any) -> str:
-        """Write a name in quotes; raises `SqlNotAllowedError` for one that the written statement uses itself."""
-        if not isinstance(node, exp.Identifier) or not isinstance(node.this, str) or not node.this:
-            self.refuse(node, f"A name is expected, not {description(node)}.")
-        if node.this.lower().startswith(RESERVED):
-            self.refuse(node, f"Names that begin with {RESERVED} are reserved.")
-        return quoted(node.this)
 
     def names(self, nodes: list[Any]) -> str:
         """Write names of columns, with commas between them."""
         return ", ".join(self._column(node) if isinstance(node, exp.Column) else self.name(node) for node in nodes)
-
-    def listed(self, nodes: list[Any]) -> str:
-        """Write expressions with commas between them."""
-        return ", ".join(self.write(node) for node in nodes)
-
-    def of(self, node: Any, *allowed: str) -> Any:
-        """Return a node that says nothing beside its operands and what is allowed; an empty part says nothing."""
-        known = {"this", "expression", *allowed}
-        if any(value for key, value in node.args.items() if key not in known):
-            unknown = ", ".join(key for key, value in node.args.items() if value and key not in known)
-            self.refuse(node, f"{description(node)} with {unknown.strip('_')} is not allowed.")
-        return node
 
     def _boolean(self, node: Any) -> str:
         return "true" if node.this else "false"
@@ -330,23 +277,3 @@ class ExpressionWriter(ABC):
         if self.parameters.setdefault(name, declared) != declared:
             self.refuse(node, f"The parameter {name} has two types.")
         return f"{{{name}:{declared}}}"
-
-
-def quoted(name: str) -> str:
-    """Write a name in backticks."""
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
-
-
-def text(value: str) -> str:
-    """Write a text."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def description(node: Any) -> str:
-    """Say what a node is."""
-    if not isinstance(node, exp.Expr):
-        return "this"
-    if isinstance(node, exp.Func):
-        name = node.meta.get("clickhouse_name") or node.name or node.key
-        return f"The function {str(name)[:100]}"
-    return node.key.upper() if node.key.isalpha() else node.key

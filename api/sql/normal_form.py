@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from api.sql.expressions import quoted, text
 from api.sql.queries import StatementWriter
+from api.sql.writing import quoted, text
 
 
 class NormalForm(StatementWriter):

@@ -10,8 +10,8 @@ from typing import Any
 from sqlglot import exp
 
 from api.sql.calls import CallWriter
-from api.sql.expressions import RESERVED, quoted
 from api.sql.grammar import Parsed
+from api.sql.writing import RESERVED, quoted
 
 _PROJECT = "{project_id:UInt32}"
 _SIDES = {"", "LEFT", "RIGHT", "FULL", "INNER"}

@@ -43,6 +43,17 @@ def fault_in(file: Path) -> tuple[int, str] | None:
         return 1, f"it is no UTF-8: {error.reason}"
 
 
+def projects_on(file: Path) -> set[int]:
+    """Return the ids of the projects that have users on a list; none where it cannot be read."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.reader(lines, strict=True)
+            next(rows, None)
+            return {int(row[0]) for row in rows if row and _PROJECT_ID.fullmatch(row[0])}
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return set()
+
+
 def _faults(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
     rows = csv.reader(lines, strict=True)
     try:

@@ -93,7 +93,8 @@ def _is_on_side(sign: str) -> _Test:
         if offset is not None:
             length = f"toIntervalMillisecond({scope.bind(offset, 'Int64')})"
             return f"ifNull({found} {sign} {scope.now} + {length}, false)"
-        moment = _instant(value).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        # What lies outside of ClickHouse's calendar it takes for its first or last instant.
+        moment = _instant(value).replace(tzinfo=None).isoformat(" ", "milliseconds")
         return f"ifNull({found} {sign} toDateTime64({scope.bind(moment, 'String')}, 3, 'UTC'), false)"
 
     return test
@@ -124,6 +125,9 @@ def _local_date(instant: str, scope: Scope) -> str:
     return f"toDate32OrNull(substring(toString(toTimeZone({instant}, 'UTC'), {scope.timezone}), 1, 10))"
 
 
+_QUIET = re2.Options()
+# What somebody asks for belongs in no log.
+_QUIET.log_errors = False
 _LARGEST = 1e300
 _LONGEST = 10_000
 _MOST = 1000
@@ -180,7 +184,7 @@ def _misses_regex(value: Any) -> str | None:
     if not isinstance(value, str):
         return "wants a regular expression"
     try:
-        re2.compile(value)
+        re2.compile(value, _QUIET)
     except re2.error as error:
         return f"wants a regular expression of RE2 ({error})"
     return None

@@ -86,3 +86,12 @@ async def test_a_date_and_the_instant_of_its_midnight_ask_the_same(api: httpx.As
     # The calendar's days are read off a rollup, which wants to know the zone.
     assert dates["meta"]["parameters"] == same["meta"]["parameters"] | {"timezone": "Europe/Berlin"}
     assert dates["data"] == same["data"]
+
+
+@pytest.mark.parametrize("body", [b'{"sql": "select \xff"}', b"[" * 100_000])
+async def test_a_body_that_is_no_json_is_refused_as_others_that_do_not_fit(
+    api: httpx.AsyncClient, modelled: Any, body: bytes
+) -> None:
+    headers = modelled.berlin.headers | {"content-type": "application/json"}
+    answer = await api.post(f"/v1/projects/{modelled.berlin.id}/sql", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

@@ -149,6 +149,28 @@ async def test_a_trend_looks_back_and_compares_off_rollups_and_events_alike(
     assert _points(answer) == _expected(project, question, ["carts", "users"])
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "interval", "complete"),
+    [
+        ("2025-03-05", "2025-03-19", "week", [False, True, False]),
+        # Over a clock change, and by hours that are no calendar's.
+        ("2025-03-12", "2025-04-02", "week", [False, True, True, False]),
+        ("2025-03-05T10:17:00Z", "2025-03-07T10:17:00Z", "day", [False, True, False]),
+        ("2025-03-01", "2025-05-01", "month", [True, True]),
+        ("2025-03-10", "2025-03-24", "day", [True] * 14),
+    ],
+)
+async def test_a_bucket_that_the_previous_period_cuts_is_not_complete(
+    api: httpx.AsyncClient, project: Any, *, first: str, last: str, interval: str, complete: list[bool]
+) -> None:
+    asked = {"kind": "trend", "from": first, "to": last, "interval": interval, "compare": "previous"}
+    answer = await api.post(
+        f"/v1/projects/{project.id}/query", headers=project.headers, json=asked | {"series": [{"name": "users"}]}
+    )
+    for line in answer.json()["data"]["lines"]:
+        assert [point["is_complete"] for point in line["points"]] == complete, line["period"]
+
+
 async def test_a_formula_divides_and_has_no_value_where_it_cannot(api: httpx.AsyncClient, modelled: Any) -> None:
     series = [{"name": "carts", "event": "cart"}, {"name": "odd", "event": ODD_NAME}]
     formulas = [{"name": "share", "formula": "A / B * 100"}]

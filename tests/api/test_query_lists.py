@@ -28,11 +28,12 @@ def project(request: pytest.FixtureRequest, modelled: Any) -> Any:
 
 
 @pytest.fixture
-async def api(serve: Any, settings: ApiSettings, tmp_path: Path) -> Any:
-    """Return a client of an API that knows a list of users."""
+async def api(serve: Any, settings: ApiSettings, modelled: Any, tmp_path: Path) -> Any:
+    """Return a client of an API that knows a list of users of two projects."""
     (tmp_path / "insights").mkdir()
     (tmp_path / LISTS).mkdir(parents=True)
-    (tmp_path / LISTS / "pilots.csv").write_text("project_id,user_id\n1,person-1\n")
+    users = f"{modelled.berlin.id},person-1\n{modelled.new_york.id},person-2\n"
+    (tmp_path / LISTS / "pilots.csv").write_text(f"project_id,user_id\n{users}")
     async with serve(settings.model_copy(update={"insights_dir": tmp_path / "insights"})) as (client, _):
         yield client
 
@@ -256,6 +257,15 @@ async def test_a_cohort_of_a_list_has_its_users_of_the_project(
     finally:
         client.command(f"drop table {modelled.database}.pilots")
         client.close()
+
+
+async def test_a_list_of_others_is_as_unknown_as_one_that_does_not_exist(api: httpx.AsyncClient, modelled: Any) -> None:
+    told: list[Any] = []
+    for name in ("pilots", "nobody"):
+        answer = await _post(api, modelled.kathmandu, kind="cohort", who=[{"listed": name}])
+        assert answer.status_code == 422
+        told.append(answer.json()["detail"].replace(name, "…"))
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 import asyncio
 import json
 import re
+import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -16,7 +17,9 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from api.settings import ApiSettings
+from api.sql import service
 from api.sql.functions import known_function, takes_function
+from api.sql.values import json_value
 from core import warehouse
 from runtime.instance import Instance
 
@@ -386,3 +389,18 @@ async def test_the_statements_of_the_documentation_run(api: httpx.AsyncClient, m
         answer = await ask(api, modelled.berlin, **body)
         assert answer.status_code == 200, answer.text
         assert answer.json()["data"]["rows"]
+
+
+async def test_others_are_answered_while_many_rows_become_json(
+    api: httpx.AsyncClient, modelled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+
+    def shown(value: Any) -> Any:
+        threads.add(threading.get_ident())
+        return json_value(value)
+
+    monkeypatch.setattr(service, "json_value", shown)
+    assert len(await rows_of(api, modelled.berlin, "select message_id from fct_events limit 3")) == 3
+    assert threads
+    assert threading.get_ident() not in threads

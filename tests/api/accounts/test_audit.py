@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from pyotp.totp import TOTP
@@ -19,7 +20,7 @@ from runtime.instance import Instance
 Join = Callable[..., Awaitable[Person]]
 
 
-async def _entries(owner: Person, **query: str | int) -> list[dict[str, object]]:
+async def _entries(owner: Person, **query: str | int) -> list[dict[str, Any]]:
     response = await owner.client.get(f"{owner.path}/audit-log", params=query)
     assert response.status_code == 200, response.text
     return response.json()["entries"]
@@ -66,6 +67,14 @@ async def test_changes_and_accesses_say_by_whom_when_and_from_where(
     (changed,) = (each for each in entries if each["action"] == "member.role_changed")
     assert changed["details"] == {"before": "viewer", "after": "analyst"}
     assert key["key"] not in str(entries)
+
+
+async def test_a_document_that_shows_persons_is_noted_as_an_access_to_persons(owner: Person) -> None:
+    made = (await owner.client.post(f"{owner.path}/projects", json={"name": "Shop"})).json()
+    for asked in ({"kind": "persons"}, {"kind": "trend", "last": 1, "series": [{"name": "all_events"}]}):
+        await owner.client.post(f"/v1/projects/{made['id']}/query", json=asked)
+    noted = [each["details"] for each in await _entries(owner) if each["action"] == "data.read"]
+    assert sorted(details["permission"] for details in noted) == ["data:query", "data:query", "persons:read"]
 
 
 async def test_what_is_refused_changes_nothing_and_is_no_entry(owner: Person) -> None:

@@ -1,6 +1,7 @@
 """What an event stream shows, and what it does not."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -134,6 +135,42 @@ async def test_whoever_comes_back_too_late_is_told_so(
     async with event_stream(api.url, project.id, project.api_key, last_event_id=last) as stream:
         assert (await stream.next("hello")).data["resumed"] is False
         assert await stream.is_silent("event", 0.3)
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+async def test_whoever_comes_back_to_another_process_gets_what_came_meanwhile(
+    api: Served, serve: Serve, settings: ApiSettings, project: ProjectKeys, publisher: Publisher, *, is_watched: bool
+) -> None:
+    async with serve(settings) as second, AsyncExitStack() as watching:
+        async with event_stream(api.url, project.id, project.api_key) as stream:
+            await stream.next("hello")
+            await publisher.publish(project.id, landed(project.id, "before"))
+            last = (await stream.next("event")).id
+        await publisher.publish(project.id, landed(project.id, "m1"))
+        if is_watched:
+            # It listens to the project already, though not since the event before.
+            own = await watching.enter_async_context(event_stream(second.url, project.id, project.api_key))
+            await own.next("hello")
+        await publisher.publish(project.id, landed(project.id, "m2"), landed(project.id, "m3"))
+        async with event_stream(second.url, project.id, project.api_key, last_event_id=last) as stream:
+            assert (await stream.next("hello")).data["resumed"] is True
+            await publisher.publish(project.id, landed(project.id, "m4"))
+            found = [(await stream.next("event")).data["message_id"] for _ in range(4)]
+        assert found == ["m1", "m2", "m3", "m4"]
+
+
+async def test_no_process_tells_another_of_other_projects_events(
+    api: Served, serve: Serve, settings: ApiSettings, project: ProjectKeys, *, other: ProjectKeys, publisher: Publisher
+) -> None:
+    async with serve(settings) as second:
+        async with event_stream(api.url, other.id, other.api_key) as stream:
+            await stream.next("hello")
+            await publisher.publish(other.id, landed(other.id, "before"))
+            last = (await stream.next("event")).id
+            await publisher.publish(other.id, landed(other.id, "secret"))
+        async with event_stream(second.url, project.id, project.api_key, last_event_id=last) as stream:
+            assert (await stream.next("hello")).data["resumed"] is False
+            assert await stream.is_silent("event", 0.3)
 
 
 async def test_events_are_kept_for_a_short_time_only(
