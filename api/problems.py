@@ -267,7 +267,7 @@ SHARING = _OF_KEY_OR_PERSON | documented(
 _FROM_ELSEWHERE = documented(403, "Not from here", AddressNotAllowedError("203.0.113.7"))
 LINK_OPENING = (
     _WRONG_REQUEST
-    | _TOO_OFTEN
+    | TOO_OFTEN
     | _FROM_ELSEWHERE
     | documented(401, "The password is missing or wrong", LinkPasswordError())
     | documented(404, "The link does not work", LinkUnknownError())

@@ -1,5 +1,6 @@
 """Runs analysts' statements: read, checked, written anew for the project, compared with ClickHouse's reading, run."""
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping, Sequence
