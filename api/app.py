@@ -13,6 +13,7 @@ from api import openapi
 from api.accounts import routes as accounts
 from api.annotations import routes as annotations
 from api.audit import routes as audit
+from api.catalogue import routes as catalogue
 from api.dashboards import routes as dashboards
 from api.folders import routes as folders
 from api.health import routes as health
@@ -82,6 +83,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         dashboards,
         annotations,
         folders,
+        catalogue,
         sharing,
         sql,
         live,

@@ -1420,6 +1420,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_id}/catalogue/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List events
+         * @description Return the events that were sent, how often and when, with what is said of each.
+         */
+        get: operations["list_catalogue_events"];
+        /**
+         * Describe an event
+         * @description Say what an event means, whether or not it was sent yet. If-Match is "0" where nothing was said of it.
+         */
+        put: operations["describe_event"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/catalogue/properties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List properties
+         * @description Return the properties of events, or traits, that were sent and of which types, with what is said of each.
+         */
+        get: operations["list_catalogue_properties"];
+        /**
+         * Describe a property
+         * @description Say what a property of events or a trait means. If-Match is "0" where nothing was said of it.
+         */
+        put: operations["describe_property"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project_id}/saved/{object_id}/links": {
         parameters: {
             query?: never;
@@ -2221,6 +2269,63 @@ export interface components {
             data: components["schemas"]["Defined"][];
         };
         /**
+         * EventCatalogue
+         * @description Events by name: those that were sent, and those that are only described.
+         */
+        EventCatalogue: {
+            /** Events */
+            events: components["schemas"]["EventEntry"][];
+            /**
+             * Next
+             * @description `after` of the next page; null: these were the last.
+             */
+            next: string | null;
+            /**
+             * Is Truncated
+             * @description There are more than can be listed: the rarest are left out.
+             */
+            is_truncated: boolean;
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * EventContent
+         * @description What an event means.
+         */
+        EventContent: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Owner Id
+             * @description User id of the member whom to ask about it.
+             */
+            owner_id?: number | null;
+            /**
+             * Is Hidden
+             * @description It is not to be offered where something is chosen.
+             * @default false
+             */
+            is_hidden: boolean;
+            /**
+             * Is Verified
+             * @description Somebody saw to it that it is sent as described.
+             * @default false
+             */
+            is_verified: boolean;
+            /**
+             * Event
+             * @example purchase
+             */
+            event: string;
+        };
+        /**
          * EventCount
          * @description One event name in the range.
          */
@@ -2235,6 +2340,118 @@ export interface components {
             /**
              * Persons
              * @description Distinct persons who did it, exact.
+             */
+            persons: number;
+        };
+        /**
+         * EventDescription
+         * @description What an event means.
+         */
+        EventDescription: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Owner Id
+             * @description User id of the member whom to ask about it.
+             */
+            owner_id?: number | null;
+            /**
+             * Is Hidden
+             * @description It is not to be offered where something is chosen.
+             * @default false
+             */
+            is_hidden: boolean;
+            /**
+             * Is Verified
+             * @description Somebody saw to it that it is sent as described.
+             * @default false
+             */
+            is_verified: boolean;
+            /**
+             * Event
+             * @example purchase
+             */
+            event: string;
+        };
+        /**
+         * EventEntry
+         * @description One event.
+         */
+        EventEntry: {
+            /**
+             * Description Id
+             * @description Of what is said of it, for its versions; null: nothing.
+             */
+            description_id: number | null;
+            /**
+             * Version
+             * @description Of what is said of it: the ETag to change it; 0: nothing is.
+             */
+            version: number;
+            /** Description */
+            description: string;
+            /** Tags */
+            tags: string[];
+            /** Owner Id */
+            owner_id: number | null;
+            /** Is Hidden */
+            is_hidden: boolean;
+            /** Is Verified */
+            is_verified: boolean;
+            /** Event */
+            event: string;
+            /**
+             * First Seen Date
+             * @description In the project's zone; null: it was never sent.
+             */
+            first_seen_date: string | null;
+            /** Last Seen Date */
+            last_seen_date: string | null;
+            /**
+             * Events
+             * @description How many there are.
+             */
+            events: number;
+            /**
+             * Events In 30 Days
+             * @description Of them, of the last 30 days.
+             */
+            events_in_30_days: number;
+            /**
+             * Persons
+             * @description How many persons have one.
              */
             persons: number;
         };
@@ -3748,6 +3965,214 @@ export interface components {
              * @description First day of the week, ISO: 1 is Monday, 7 is Sunday.
              */
             week_start: number;
+        };
+        /**
+         * PropertyCatalogue
+         * @description Properties by name: those that were sent, and those that are only described.
+         */
+        PropertyCatalogue: {
+            /** Properties */
+            properties: components["schemas"]["PropertyEntry"][];
+            /**
+             * Next
+             * @description `after` of the next page; null: these were the last.
+             */
+            next: string | null;
+            /**
+             * Is Truncated
+             * @description There are more than can be listed: the rarest are left out.
+             */
+            is_truncated: boolean;
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * PropertyContent
+         * @description What a property means, of all events alike, or a trait.
+         */
+        PropertyContent: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Owner Id
+             * @description User id of the member whom to ask about it.
+             */
+            owner_id?: number | null;
+            /**
+             * Is Hidden
+             * @description It is not to be offered where something is chosen.
+             * @default false
+             */
+            is_hidden: boolean;
+            /**
+             * Is Verified
+             * @description Somebody saw to it that it is sent as described.
+             * @default false
+             */
+            is_verified: boolean;
+            /**
+             * Property
+             * @example total
+             */
+            property: string;
+            /**
+             * Source
+             * @description Whose: event, or person or group for a trait.
+             * @default event
+             * @enum {string}
+             */
+            source: "event" | "person" | "group";
+            /**
+             * Group Type
+             * @description Of a trait of groups: of which.
+             * @default
+             */
+            group_type: string;
+        };
+        /**
+         * PropertyDescription
+         * @description What a property means.
+         */
+        PropertyDescription: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Owner Id
+             * @description User id of the member whom to ask about it.
+             */
+            owner_id?: number | null;
+            /**
+             * Is Hidden
+             * @description It is not to be offered where something is chosen.
+             * @default false
+             */
+            is_hidden: boolean;
+            /**
+             * Is Verified
+             * @description Somebody saw to it that it is sent as described.
+             * @default false
+             */
+            is_verified: boolean;
+            /**
+             * Property
+             * @example total
+             */
+            property: string;
+            /**
+             * Source
+             * @description Whose: event, or person or group for a trait.
+             * @default event
+             * @enum {string}
+             */
+            source: "event" | "person" | "group";
+            /**
+             * Group Type
+             * @description Of a trait of groups: of which.
+             * @default
+             */
+            group_type: string;
+        };
+        /**
+         * PropertyEntry
+         * @description One property of events, or one trait.
+         */
+        PropertyEntry: {
+            /**
+             * Description Id
+             * @description Of what is said of it, for its versions; null: nothing.
+             */
+            description_id: number | null;
+            /**
+             * Version
+             * @description Of what is said of it: the ETag to change it; 0: nothing is.
+             */
+            version: number;
+            /** Description */
+            description: string;
+            /** Tags */
+            tags: string[];
+            /** Owner Id */
+            owner_id: number | null;
+            /** Is Hidden */
+            is_hidden: boolean;
+            /** Is Verified */
+            is_verified: boolean;
+            /** Property */
+            property: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "event" | "person" | "group";
+            /** Group Type */
+            group_type: string;
+            /**
+             * Events
+             * @description How many events have it, with any value.
+             */
+            events: number;
+            /** Strings */
+            strings: number;
+            /** Datetimes */
+            datetimes: number;
+            /** Numbers */
+            numbers: number;
+            /** Booleans */
+            booleans: number;
+            /** Arrays */
+            arrays: number;
+            /** Objects */
+            objects: number;
+            /** Nulls */
+            nulls: number;
+            /** Distinct Values */
+            distinct_values: number;
+            /**
+             * First Seen At
+             * @description null: it was never sent.
+             */
+            first_seen_at: string | null;
+            /** Last Seen At */
+            last_seen_at: string | null;
         };
         /**
          * PropertyValue
@@ -13431,6 +13856,529 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Folder"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_catalogue_events: {
+        parameters: {
+            query?: {
+                /** @description Part of the name. */
+                search?: string | null;
+                tag?: string | null;
+                owner_id?: number | null;
+                is_hidden?: boolean | null;
+                is_verified?: boolean | null;
+                limit?: number;
+                /** @description `next` of the page before. */
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "description": "An order was paid.",
+                     *           "tags": [
+                     *             "shop"
+                     *           ],
+                     *           "owner_id": 1,
+                     *           "is_hidden": false,
+                     *           "is_verified": true,
+                     *           "description_id": 5,
+                     *           "version": 1,
+                     *           "event": "purchase",
+                     *           "first_seen_date": "2025-03-01",
+                     *           "last_seen_date": "2026-03-20",
+                     *           "events": 1204,
+                     *           "events_in_30_days": 88,
+                     *           "persons": 391
+                     *         }
+                     *       ],
+                     *       "next": null,
+                     *       "is_truncated": false,
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select … from marts.dim_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "limit": 20001
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31,
+                     *         "read_bytes": 1488,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventCatalogue"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describe_event: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 5,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "event": "purchase",
+                     *       "description": "An order was paid.",
+                     *       "tags": [
+                     *         "shop"
+                     *       ],
+                     *       "owner_id": 1,
+                     *       "is_hidden": false,
+                     *       "is_verified": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventDescription"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_catalogue_properties: {
+        parameters: {
+            query?: {
+                /** @description Part of the name. */
+                search?: string | null;
+                tag?: string | null;
+                owner_id?: number | null;
+                is_hidden?: boolean | null;
+                is_verified?: boolean | null;
+                limit?: number;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                source?: "event" | "person" | "group";
+                /** @description Of traits of groups: of which. */
+                group_type?: string;
+                /** @description Of this event alone; left out: of all together. */
+                event?: string;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "properties": [
+                     *         {
+                     *           "description": "An order was paid.",
+                     *           "tags": [
+                     *             "shop"
+                     *           ],
+                     *           "owner_id": 1,
+                     *           "is_hidden": false,
+                     *           "is_verified": true,
+                     *           "description_id": 5,
+                     *           "version": 1,
+                     *           "property": "total",
+                     *           "source": "event",
+                     *           "group_type": "",
+                     *           "strings": 0,
+                     *           "datetimes": 0,
+                     *           "booleans": 0,
+                     *           "arrays": 0,
+                     *           "objects": 0,
+                     *           "nulls": 0,
+                     *           "events": 1204,
+                     *           "numbers": 1204,
+                     *           "distinct_values": 412,
+                     *           "first_seen_at": "2025-03-01T08:00:00Z",
+                     *           "last_seen_at": "2026-03-20T08:00:00Z"
+                     *         }
+                     *       ],
+                     *       "next": null,
+                     *       "is_truncated": false,
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select … from marts.dim_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "limit": 20001
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31,
+                     *         "read_bytes": 1488,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PropertyCatalogue"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describe_property: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PropertyContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 6,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "property": "total",
+                     *       "source": "event",
+                     *       "group_type": "",
+                     *       "description": "An order was paid.",
+                     *       "tags": [
+                     *         "shop"
+                     *       ],
+                     *       "owner_id": 1,
+                     *       "is_hidden": false,
+                     *       "is_verified": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PropertyDescription"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */
