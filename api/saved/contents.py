@@ -3,12 +3,14 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import combinations
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, WithJsonSchema, model_validator
 
 from api.accounts.schemas import Body
+from api.insights.moments import EARLIEST, LATEST, is_in_reach
 
 Kind = Literal["insight", "dashboard", "annotation", "folder"]
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -30,6 +32,13 @@ def _sorted(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(tags)))
 
 
+def _in_reach(instant: datetime) -> datetime:
+    if not is_in_reach(instant):
+        raise ValueError(f"{instant.isoformat()} is not between {EARLIEST.year} and {LATEST.year}")
+    return instant
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_reach)]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Description = Annotated[str, Field(max_length=5_000)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
@@ -158,10 +167,8 @@ class AnnotationContent(Content):
 
     kind: ClassVar[str] = "annotation"
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
-    at: Annotated[AwareDatetime, Field(description="The instant, or the first one of the range.")]
-    until: Annotated[AwareDatetime | None, Field(description="End of the range, not included; null: an instant.")] = (
-        None
-    )
+    at: Annotated[Instant, Field(description="The instant, or the first one of the range.")]
+    until: Annotated[Instant | None, Field(description="End of the range, not included; null: an instant.")] = None
     about_id: Annotated[
         Id | None, Field(description="The dashboard or insight that it is about; null: all of the project.")
     ] = None
