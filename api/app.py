@@ -13,6 +13,7 @@ from api import openapi
 from api.accounts import routes as accounts
 from api.annotations import routes as annotations
 from api.audit import routes as audit
+from api.catalogue import routes as catalogue
 from api.dashboards import routes as dashboards
 from api.exports import routes as exports
 from api.folders import routes as folders
@@ -87,6 +88,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         dashboards,
         annotations,
         folders,
+        catalogue,
         sharing,
         health,
     ):

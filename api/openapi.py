@@ -49,6 +49,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                     "name": "saved",
                     "description": "Insights, dashboards, annotations, folders, and their versions.",
                 },
+                {"name": "catalogue", "description": "Events and properties, and what they mean."},
                 {"name": "sharing", "description": "Links by which whoever has one sees a dashboard or an insight."},
                 {"name": "health", "description": "For supervisors and monitoring; no API key needed."},
             ],

@@ -237,18 +237,18 @@ SAVED = (
         NotFoundError("insight", 7),
     )
 )
+SAVED_NEW = _OF_KEY_OR_PERSON | documented(
+    422,
+    "The body or a parameter does not fit, or names what is not there",
+    _MISSPELT,
+    invalid_document(Fault(("tiles", 0, "insight_id"), "there is no insight 7 here", "not_found")),
+)
 SAVED_CHANGE = (
-    _OF_KEY_OR_PERSON
-    | documented(409, "It is not in a state in which this can be done", NothingToUndoError())
+    SAVED_NEW
     | documented(412, "Somebody else changed it since it was read", ChangedMeanwhileError(3, 4))
-    | documented(
-        422,
-        "The body or a parameter does not fit, or names what is not there",
-        _MISSPELT,
-        invalid_document(Fault(("tiles", 0, "insight_id"), "there is no insight 7 here", "not_found")),
-    )
     | documented(428, "If-Match does not say which version was seen", VersionMissingError())
 )
+SAVED_UNDO = SAVED_CHANGE | documented(409, "It is as it was made", NothingToUndoError())
 SAVED_IN_USE = _OF_KEY_OR_PERSON | documented(409, "A folder is not empty", InUseError("The folder is not empty."))
 SAVED_RESULT = documented(
     422,

@@ -15,6 +15,8 @@ from api.accounts.sessions import Sessions
 from api.annotations.service import Annotations
 from api.audit.service import AuditLog
 from api.audit.trail import Trail
+from api.catalogue.queries import CatalogueSql
+from api.catalogue.service import Catalogue
 from api.dashboards.service import Dashboards
 from api.exports.maker import ExportMaker
 from api.exports.rows import ExportRows
@@ -86,6 +88,7 @@ class Resources:
     saved_insights: SavedInsights
     dashboards: Dashboards
     annotations: Annotations
+    catalogue: Catalogue
     links: SharedLinks
     link_tokens: LinkTokens
     shared: SharedViews
@@ -180,6 +183,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         saved_insights=saved_insights,
         dashboards=Dashboards(saved, saved_insights),
         annotations=Annotations(database),
+        catalogue=Catalogue(database, answers, CatalogueSql(settings.marts_database)),
         links=SharedLinks(database, passwords),
         link_tokens=link_tokens,
         shared=SharedViews(

@@ -243,8 +243,8 @@ class ApiSettings(Settings):
     sign_in_attempts: int = Field(
         default=10,
         ge=1,
-        description="Attempts to sign in with one e-mail address from one network in 15 minutes; five times as many "
-        "from anywhere.",
+        description="Attempts to sign in with one e-mail address, or at the password of one shared link, from one "
+        "network in 15 minutes; five times as many from anywhere.",
     )
     address_attempts: int = Field(
         default=100, ge=1, description="Attempts to sign in from one network in 15 minutes, with whatever address."

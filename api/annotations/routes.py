@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.annotations.schemas import Annotation, AnnotationPage, AnnotationQuery
 from api.dependencies import ActorDep, ObjectId, ProjectDep, ResourcesDep
-from api.problems import SAVED, SAVED_CHANGE
+from api.problems import SAVED, SAVED_CHANGE, SAVED_NEW
 from api.saved.contents import AnnotationContent
 from api.saved.locking import EditDep, shown
 from api.saved.routes import WriterDep
@@ -24,7 +24,7 @@ async def list_annotations(
     return AnnotationPage(annotations=[stamped(Annotation, each) for each in page], next=following)
 
 
-@router.post("", operation_id="create_annotation", summary="Annotate", responses=SAVED_CHANGE, status_code=201)
+@router.post("", operation_id="create_annotation", summary="Annotate", responses=SAVED_NEW, status_code=201)
 async def create_annotation(
     body: AnnotationContent, project: WriterDep, by: ActorDep, held: ResourcesDep, response: Response
 ) -> Annotation:

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from api.accounts.schemas import Body
-from api.saved.contents import AnnotationContent, Id
+from api.saved.contents import AnnotationContent, Id, Instant
 from api.saved.schemas import Before, Limit, Stamp
 
 
@@ -23,8 +23,8 @@ class AnnotationPage(BaseModel):
 class AnnotationQuery(Body):
     """Which annotations, and how many of them."""
 
-    since: Annotated[AwareDatetime | None, Field(description="That are at this instant or later, or end later.")] = None
-    until: Annotated[AwareDatetime | None, Field(description="That begin before this instant.")] = None
+    since: Annotated[Instant | None, Field(description="That are at this instant or later, or end later.")] = None
+    until: Annotated[Instant | None, Field(description="That begin before this instant.")] = None
     about_id: Annotated[
         Id | None, Field(description="About this dashboard or insight, and about all of the project; null: any.")
     ] = None

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from api.access.principals import DashboardAccess
 from api.dashboards.schemas import Dashboard, DashboardShown, GrantedDashboard, GrantedDashboards
 from api.dependencies import ActorDep, ClientDep, ObjectId, ResourcesDep, UserDep, dashboard_access_for
-from api.problems import SAVED, SAVED_CHANGE, SAVED_RESULT, TIMED_OUT, UNANSWERABLE, UNAVAILABLE, USER
+from api.problems import SAVED, SAVED_CHANGE, SAVED_NEW, SAVED_RESULT, TIMED_OUT, UNANSWERABLE, UNAVAILABLE, USER
 from api.queries.answers import Answer
 from api.saved.contents import DashboardContent
 from api.saved.locking import EditDep, shown
@@ -44,7 +44,7 @@ async def list_granted_dashboards(user: UserDep, client: ClientDep, held: Resour
     _PATH,
     operation_id="create_dashboard",
     summary="Make a dashboard",
-    responses=SAVED | SAVED_CHANGE,
+    responses=SAVED | SAVED_NEW,
     status_code=201,
 )
 async def create_dashboard(

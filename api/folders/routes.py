@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from api.dependencies import ActorDep, ObjectId, ResourcesDep
 from api.folders.schemas import Folder
-from api.problems import SAVED, SAVED_CHANGE
+from api.problems import SAVED, SAVED_CHANGE, SAVED_NEW
 from api.saved.contents import FolderContent
 from api.saved.locking import EditDep, shown
 from api.saved.routes import WriterDep
@@ -12,7 +12,7 @@ from api.saved.routes import WriterDep
 router = APIRouter(prefix="/v1/projects/{project_id}/folders", tags=["saved"], responses=SAVED)
 
 
-@router.post("", operation_id="create_folder", summary="Make a folder", responses=SAVED_CHANGE, status_code=201)
+@router.post("", operation_id="create_folder", summary="Make a folder", responses=SAVED_NEW, status_code=201)
 async def create_folder(
     body: FolderContent, project: WriterDep, by: ActorDep, held: ResourcesDep, response: Response
 ) -> Folder:

@@ -1,13 +1,16 @@
 """What each kind of saved thing says of itself."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import combinations
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, WithJsonSchema, model_validator
 
 from api.accounts.schemas import Body
+from api.insights.moments import EARLIEST, LATEST, is_in_reach
 
 Kind = Literal["insight", "dashboard", "annotation", "folder"]
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -29,6 +32,13 @@ def _sorted(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(tags)))
 
 
+def _in_reach(instant: datetime) -> datetime:
+    if not is_in_reach(instant):
+        raise ValueError(f"{instant.isoformat()} is not between {EARLIEST.year} and {LATEST.year}")
+    return instant
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_reach)]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Description = Annotated[str, Field(max_length=5_000)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
@@ -157,10 +167,8 @@ class AnnotationContent(Content):
 
     kind: ClassVar[str] = "annotation"
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
-    at: Annotated[AwareDatetime, Field(description="The instant, or the first one of the range.")]
-    until: Annotated[AwareDatetime | None, Field(description="End of the range, not included; null: an instant.")] = (
-        None
-    )
+    at: Annotated[Instant, Field(description="The instant, or the first one of the range.")]
+    until: Annotated[Instant | None, Field(description="End of the range, not included; null: an instant.")] = None
     about_id: Annotated[
         Id | None, Field(description="The dashboard or insight that it is about; null: all of the project.")
     ] = None
@@ -184,3 +192,61 @@ class AnnotationContent(Content):
         """Return what it is about."""
         if self.about_id is not None:
             yield Reference(("about_id",), frozenset({"dashboard", "insight"}), self.about_id)
+
+
+class _Explained(Content):
+    """What is known of an event or a property beside what was sent."""
+
+    description: Description = ""
+    tags: Tags = ()
+    owner_id: Annotated[Id | None, Field(description="User id of the member whom to ask about it.")] = None
+    is_hidden: Annotated[bool, Field(description="It is not to be offered where something is chosen.")] = False
+    is_verified: Annotated[bool, Field(description="Somebody saw to it that it is sent as described.")] = False
+
+    @abstractmethod
+    def key(self) -> str:
+        """Return what there is one description of."""
+
+
+class EventContent(_Explained):
+    """What an event means."""
+
+    kind: ClassVar[str] = "event"
+    event: Annotated[str, Field(min_length=1, max_length=1_000, examples=["purchase"])]
+
+    def key(self) -> str:
+        """Return the event's name."""
+        return self.event
+
+    def columns(self) -> dict[str, Any]:
+        """Return its name."""
+        return {"name": self.event}
+
+
+PropertySource = Literal["event", "person", "group"]
+
+
+class PropertyContent(_Explained):
+    """What a property means, of all events alike, or a trait."""
+
+    kind: ClassVar[str] = "property"
+    property: Annotated[str, Field(min_length=1, max_length=1_000, examples=["total"])]
+    source: Annotated[PropertySource, Field(description="Whose: event, or person or group for a trait.")] = "event"
+    group_type: Annotated[str, Field(max_length=1_000, description="Of a trait of groups: of which.")] = ""
+
+    @model_validator(mode="after")
+    def _is_of_a_group(self) -> Self:
+        if (self.source == "group") != bool(self.group_type):
+            raise ValueError("group_type and source: group belong together")
+        return self
+
+    def key(self) -> str:
+        """Return whose property it is, and its name."""
+        return json.dumps([self.source, self.group_type, self.property], ensure_ascii=False)
+
+    def columns(self) -> dict[str, Any]:
+        """Return its name."""
+        return {"name": self.property}
+
+
+Explained = EventContent | PropertyContent

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.insights.examples import meta_of
 from api.queries.examples import ANSWERS, DOCUMENTS
 
 _AT = "2026-03-20T08:00:00Z"
@@ -67,6 +68,17 @@ _LINK = {
     "expires_at": _LATER,
 }
 
+_SAID: dict[str, Any] = {
+    "description": "An order was paid.",
+    "tags": ["shop"],
+    "owner_id": 1,
+    "is_hidden": False,
+    "is_verified": True,
+}
+_OF_TOTAL = {"property": "total", "source": "event", "group_type": ""}
+_CATALOGUED: dict[str, Any] = _SAID | {"description_id": 5, "version": 1}
+_META = meta_of("select … from marts.dim_events where …", {"limit": 20001}, 31)
+
 SEVERAL_BY_OPERATION: dict[str, dict[str, dict[str, Any]]] = {
     "get_saved_insight_result": {"funnel": ANSWERS["funnel"]},
     "get_tile_result": {"funnel": ANSWERS["funnel"]},
@@ -93,6 +105,41 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "change_annotation": _ANNOTATION | {"version": 2},
     "create_folder": _FOLDER,
     "change_folder": _FOLDER | {"version": 2},
+    "list_catalogue_events": {
+        "events": [
+            _CATALOGUED
+            | {
+                "event": "purchase",
+                "first_seen_date": "2025-03-01",
+                "last_seen_date": "2026-03-20",
+                "events": 1204,
+                "events_in_30_days": 88,
+                "persons": 391,
+            }
+        ],
+        "next": None,
+        "is_truncated": False,
+        "meta": _META,
+    },
+    "describe_event": _STAMP | {"id": 5, "event": "purchase"} | _SAID,
+    "list_catalogue_properties": {
+        "properties": [
+            _CATALOGUED
+            | _OF_TOTAL
+            | dict.fromkeys(("strings", "datetimes", "booleans", "arrays", "objects", "nulls"), 0)
+            | {
+                "events": 1204,
+                "numbers": 1204,
+                "distinct_values": 412,
+                "first_seen_at": "2025-03-01T08:00:00Z",
+                "last_seen_at": _AT,
+            }
+        ],
+        "next": None,
+        "is_truncated": False,
+        "meta": _META,
+    },
+    "describe_property": _STAMP | {"id": 6} | _OF_TOTAL | _SAID,
     "create_link": _LINK,
     "list_links": {"links": [_LINK], "next": None},
     "open_link": {

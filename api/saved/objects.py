@@ -8,7 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.errors import NotFoundError
 from api.queries.reading import invalid_document
-from api.saved.contents import AnnotationContent, Content, DashboardContent, Filed, FolderContent, InsightContent
+from api.saved.contents import (
+    AnnotationContent,
+    Content,
+    DashboardContent,
+    EventContent,
+    Filed,
+    FolderContent,
+    InsightContent,
+    PropertyContent,
+)
 from api.saved.errors import ChangedMeanwhileError
 from core.clock import utc_now
 from core.insights.faults import Fault
@@ -17,10 +26,11 @@ from core.metadata.audit import Actor, Target, entry
 from core.metadata.saved import SavedObject, SavedVersion
 from core.problem import InvalidRequestError
 
-CONTENTS: dict[str, type[Content]] = {
-    each.kind: each for each in (InsightContent, DashboardContent, AnnotationContent, FolderContent)
-}
-"""What people save by themselves: it can be put into the trash."""
+_LISTED: tuple[type[Content], ...] = (InsightContent, DashboardContent, AnnotationContent, FolderContent)
+LISTED = frozenset(each.kind for each in _LISTED)
+"""What is listed with all that is saved, and can be put into the trash."""
+CONTENTS: dict[str, type[Content]] = {each.kind: each for each in (*_LISTED, EventContent, PropertyContent)}
+"""What has versions."""
 _DEEPEST_FOLDER = 20
 _Content = TypeVar("_Content", bound=Content)
 
@@ -28,7 +38,7 @@ _Content = TypeVar("_Content", bound=Content)
 async def find(
     session: AsyncSession,
     object_id: int,
-    kinds: Collection[str] = CONTENTS,
+    kinds: Collection[str] = LISTED,
     *,
     in_trash: bool = False,
     to_change: bool = False,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.access.principals import UserPrincipal
 from api.dependencies import ActorDep, ObjectId, PrincipalDep, ProjectDep, ResourcesDep, UserDep, project_for
-from api.problems import SAVED, SAVED_CHANGE, SAVED_IN_USE
+from api.problems import SAVED, SAVED_CHANGE, SAVED_IN_USE, SAVED_NEW, SAVED_UNDO
 from api.saved.locking import EditDep, tell_version
 from api.saved.schemas import (
     SavedPage,
@@ -49,7 +49,7 @@ async def delete_saved(object_id: ObjectId, project: WriterDep, by: ActorDep, he
 
 
 @router.post(
-    "/trash/{object_id}/recover", operation_id="recover_saved", summary="Take out of the trash", responses=SAVED_CHANGE
+    "/trash/{object_id}/recover", operation_id="recover_saved", summary="Take out of the trash", responses=SAVED_NEW
 )
 async def recover_saved(
     object_id: ObjectId, project: WriterDep, by: ActorDep, held: ResourcesDep, response: Response
@@ -92,7 +92,7 @@ async def restore_version(
     return _made(edit.response, found, restored_from)
 
 
-@router.post("/saved/{object_id}/undo", operation_id="undo_change", summary="Undo", responses=SAVED_CHANGE)
+@router.post("/saved/{object_id}/undo", operation_id="undo_change", summary="Undo", responses=SAVED_UNDO)
 async def undo_change(object_id: ObjectId, project: WriterDep, edit: EditDep, held: ResourcesDep) -> VersionMade:
     """Take the latest edit back; the next time the one before it. To redo is to restore the version that was left."""
     found, restored_from = await held.saved.undo(edit.by, project, object_id, edit.seen)

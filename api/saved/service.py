@@ -9,7 +9,7 @@ from api.errors import NotFoundError
 from api.roles.service import InUseError
 from api.saved.contents import Content
 from api.saved.errors import NothingToUndoError
-from api.saved.objects import CONTENTS, check, demand_version, find, in_live_folder, new, note, write
+from api.saved.objects import CONTENTS, LISTED, check, demand_version, find, in_live_folder, new, note, write
 from api.saved.schemas import SavedQuery, VersionQuery
 from core.clock import utc_now
 from core.metadata import Project
@@ -92,7 +92,7 @@ class Saved:
     ) -> tuple[Sequence[SavedVersion], int | None]:
         """Return versions, the latest first, and what the next page begins before; raises `NotFoundError`."""
         async with self._database.of_project(project) as session:
-            await find(session, object_id)
+            await find(session, object_id, CONTENTS)
             statement = select(SavedVersion).where(SavedVersion.object_id == object_id)
             if query.before is not None:
                 statement = statement.where(SavedVersion.version < query.before)
@@ -104,7 +104,7 @@ class Saved:
     async def version(self, project: Project, object_id: int, version: int) -> SavedVersion:
         """Return one version; raises `NotFoundError`."""
         async with self._database.of_project(project) as session:
-            await find(session, object_id)
+            await find(session, object_id, CONTENTS)
             return await _version(session, object_id, version)
 
     async def restore(
@@ -115,7 +115,7 @@ class Saved:
         Raises `NotFoundError` or `ChangedMeanwhileError`.
         """
         async with self._database.of_project(project) as session:
-            found = await find(session, object_id, to_change=True)
+            found = await find(session, object_id, CONTENTS, to_change=True)
             demand_version(found, seen)
             return await _restore(session, by, project, found, await _version(session, object_id, version))
 
@@ -125,7 +125,7 @@ class Saved:
         Raises `NotFoundError`, `ChangedMeanwhileError` or `NothingToUndoError`.
         """
         async with self._database.of_project(project) as session:
-            found = await find(session, object_id, to_change=True)
+            found = await find(session, object_id, CONTENTS, to_change=True)
             demand_version(found, seen)
             present = await _version(session, object_id, found.version)
             edited_as = present.restored_from or present.version
@@ -149,7 +149,7 @@ _LIVE = (SavedObject.deleted_at.is_(None),)
 
 
 def _selected(query: SavedQuery) -> Select[SavedObject]:
-    statement = select(SavedObject).where(SavedObject.kind.in_([query.kind] if query.kind else CONTENTS))
+    statement = select(SavedObject).where(SavedObject.kind.in_([query.kind] if query.kind else LISTED))
     is_live = SavedObject.deleted_at.is_not(None) if query.trash else SavedObject.deleted_at.is_(None)
     statement = statement.where(is_live)
     if query.folder_id is not None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from api.access.principals import ProjectAccess
 from api.dependencies import ActorDep, ObjectId, ProjectDep, ResourcesDep, project_access_for
-from api.problems import SAVED, SAVED_CHANGE, SAVED_RESULT, TIMED_OUT, TOO_LARGE, UNANSWERABLE
+from api.problems import SAVED, SAVED_CHANGE, SAVED_NEW, SAVED_RESULT, TIMED_OUT, TOO_LARGE, UNANSWERABLE
 from api.queries.answers import Answer
 from api.saved.contents import InsightContent
 from api.saved.locking import EditDep, shown
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/projects/{project_id}/saved-insights", tags=["sav
     "",
     operation_id="create_saved_insight",
     summary="Save a question",
-    responses=SAVED_CHANGE | TOO_LARGE,
+    responses=SAVED_NEW | TOO_LARGE,
     status_code=201,
 )
 async def create_saved_insight(

@@ -11,7 +11,7 @@ from api.dependencies import ActingDep, ClientDep, ObjectId, ResourcesDep, proje
 from api.problems import (
     LINK_OPENING,
     SAVED,
-    SAVED_CHANGE,
+    SAVED_NEW,
     SHARED,
     SHARED_RESULT,
     SHARING,
@@ -50,7 +50,7 @@ _bearer = HTTPBearer(
     "/projects/{project_id}/saved/{object_id}/links",
     operation_id="create_link",
     summary="Share by link",
-    responses=SAVED | SAVED_CHANGE | SHARING,
+    responses=SAVED | SAVED_NEW | SHARING,
     status_code=201,
 )
 async def create_link(

@@ -247,6 +247,8 @@ def _run_dbt(runtime: Instance) -> None:
         "+dim_persons",
         "+dim_groups",
         "+fct_merges",
+        "+dim_events",
+        "+dim_properties",
     )
     trouble = run_dbt(models, directory=directory, variables=runtime.variables | own)
     assert not trouble, trouble

@@ -1,0 +1,1 @@
+"""The catalogue: which events and properties there are, and what people say they mean."""
