@@ -68,7 +68,7 @@ def main() -> int:
     """Measure, print and judge."""
     options = report.parse_options("Time the answers of the read API.")
     events = int(os.environ.get("EVENTS", "0"))
-    rounds = 5 if options.quick else 20
+    rounds = 3 if options.quick else 20
     columns = ("endpoint", "computed p50", "p95", "of it ours", "cached p50", "p95")
     what = f"{events:,} made-up events" if events else "the demo's data"
     table = report.Report(f"Answers over {what}, in milliseconds", columns)
@@ -92,7 +92,7 @@ def main() -> int:
             "Cached answers under load", ("clients", "answers/s", "p50 ms", "p95 ms", "processor, load")
         )
         for clients in (1, 8, 32):
-            _load(load, instance, file, clients, seconds=3 if options.quick else 10)
+            _load(load, instance, file, clients, seconds=2 if options.quick else 10)
         _weigh(load, instance)
     load.ratios |= table.ratios
     load.goals |= table.goals
