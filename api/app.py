@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from api import openapi
 from api.accounts import routes as accounts
 from api.audit import routes as audit
+from api.federation import routes as federation
 from api.health import routes as health
 from api.insights import routes as insights
 from api.keys import routes as keys
@@ -22,6 +23,7 @@ from api.organisations import routes as organisations
 from api.pages.headers import SecurityHeadersMiddleware
 from api.pages.routes import add_pages
 from api.projects import routes as projects
+from api.providers import routes as providers
 from api.queries import routes as queries
 from api.resources import open_resources
 from api.roles import routes as roles
@@ -62,7 +64,21 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.metrics = metrics
     problem.install(app)
-    for domain in (accounts, organisations, roles, audit, projects, keys, insights, queries, sql, live, health):
+    for domain in (
+        accounts,
+        federation,
+        organisations,
+        providers,
+        roles,
+        audit,
+        projects,
+        keys,
+        insights,
+        queries,
+        sql,
+        live,
+        health,
+    ):
         app.include_router(domain.router)
     if settings.show_mails:
         app.include_router(mail.router)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.accounts.attempts import TooManyAttemptsError
+from api.accounts.errors import AccountExistsError, LinkInvalidError, OnlyOwnerError, SignInFailedError
 from api.accounts.second_factor import CodeInvalidError, SecondFactorNeededError
-from api.accounts.service import AccountExistsError, LinkInvalidError, SignInFailedError
 from api.errors import (
     AddressNotAllowedError,
     ApiKeyMissingError,
@@ -28,6 +28,15 @@ from api.errors import (
     TooManyStreamsError,
     TooPowerfulError,
 )
+from api.federation.errors import (
+    NotAdmittedError,
+    ProviderAnswerInvalidError,
+    ProviderInvalidError,
+    ProviderNotFoundError,
+    ProviderUnavailableError,
+    VisitUnknownError,
+)
+from api.federation.visits import ReturnPathInvalidError
 from api.queries.reading import MOST_BYTES, invalid_document
 from core.errors import RadixError, UnavailableError
 from core.insights.faults import Fault
@@ -170,6 +179,28 @@ SIGN_IN = (
         SecondFactorNeededError(),
         CodeInvalidError(),
     )
+)
+LEAVING = documented(
+    401,
+    "Nobody is signed in, the password is wrong, or a code is needed",
+    SignInFailedError(),
+    SecondFactorNeededError(),
+) | documented(409, "An organisation would have no owner", OnlyOwnerError(1))
+PROVIDER = documented(
+    422,
+    "The body does not fit, or the provider cannot be used",
+    _MISSPELT,
+    ProviderInvalidError("The metadata hold no certificate that the provider signs with."),
+) | documented(502, "The provider does not answer", ProviderUnavailableError("The provider cannot be read."))
+VISIT = (
+    documented(
+        401, "What the provider says does not count", ProviderAnswerInvalidError("The signature is not its own.")
+    )
+    | documented(403, "The organisation does not let him in", NotAdmittedError("ada@example.com is not invited."))
+    | documented(404, "There is no such provider, or no such visit", ProviderNotFoundError(7), VisitUnknownError())
+    | documented(422, "A parameter does not fit", _MISSPELT, ReturnPathInvalidError("'//evil.example' is no path."))
+    | _TOO_OFTEN
+    | documented(502, "The provider does not answer", ProviderUnavailableError("The provider cannot be read."))
 )
 LINK = (
     _WRONG_REQUEST

@@ -6,13 +6,18 @@ import structlog
 
 from api.access.service import Access
 from api.accounts.attempts import Attempts
+from api.accounts.own_factors import OwnFactors
 from api.accounts.passwords import Passwords
+from api.accounts.proof import Proof
+from api.accounts.recovery import Recovery
 from api.accounts.second_factor import SecondFactors
 from api.accounts.secrets import Secrets
 from api.accounts.service import Accounts
 from api.accounts.sessions import Sessions
 from api.audit.service import AuditLog
 from api.audit.trail import Trail
+from api.federation.oidc import OpenIdConnect
+from api.federation.service import FederatedSignIn
 from api.insights.answers import Answers
 from api.insights.defined import DefinedInsights
 from api.insights.macros import InsightMacros, MacrosMissingError
@@ -28,6 +33,7 @@ from api.mail.outbox import Outbox
 from api.metrics import Metrics
 from api.organisations.service import Organisations
 from api.projects.service import Projects
+from api.providers.service import Providers
 from api.queries.list_statements import ListSql
 from api.queries.service import Queries
 from api.queries.statements import QuerySql
@@ -58,6 +64,10 @@ class Resources:
     attempts: Attempts
     sessions: Sessions
     accounts: Accounts
+    recovery: Recovery
+    factors: OwnFactors
+    federation: FederatedSignIn
+    providers: Providers
     organisations: Organisations
     roles: Roles
     projects: Projects
@@ -88,18 +98,11 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     access = Access(settings, database)
     trail = Trail(database)
     attempts = Attempts(settings, secrets)
-    sessions = Sessions(database, access)
-    accounts = Accounts(
-        public_url=settings.public_url,
-        database=database,
-        access=access,
-        sessions=sessions,
-        factors=SecondFactors(secrets),
-        passwords=Passwords(),
-        attempts=attempts,
-        outbox=outbox,
-        trail=trail,
-    )
+    sessions = Sessions(database, access, secrets)
+    passwords = Passwords()
+    proof = Proof(database, passwords, attempts)
+    factors = SecondFactors(secrets)
+    openid = OpenIdConnect(settings)
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
     macros = InsightMacros(settings.macros_dir / "events", settings.macros_dir / "insights")
     try:
@@ -126,7 +129,41 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         trail=trail,
         attempts=attempts,
         sessions=sessions,
-        accounts=accounts,
+        accounts=Accounts(
+            public_url=settings.public_url,
+            database=database,
+            access=access,
+            sessions=sessions,
+            factors=factors,
+            passwords=passwords,
+            attempts=attempts,
+            outbox=outbox,
+            trail=trail,
+            proof=proof,
+        ),
+        recovery=Recovery(
+            public_url=settings.public_url,
+            database=database,
+            access=access,
+            sessions=sessions,
+            passwords=passwords,
+            attempts=attempts,
+            outbox=outbox,
+            proof=proof,
+        ),
+        factors=OwnFactors(
+            database=database, access=access, sessions=sessions, factors=factors, attempts=attempts, proof=proof
+        ),
+        federation=FederatedSignIn(
+            public_url=settings.public_url,
+            database=database,
+            access=access,
+            sessions=sessions,
+            secrets=secrets,
+            attempts=attempts,
+            openid=openid,
+        ),
+        providers=Providers(database, access, secrets, openid),
         organisations=Organisations(settings.public_url, database, access, outbox),
         roles=Roles(database, access),
         projects=Projects(database, access),

@@ -17,6 +17,7 @@ from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata.accounts import Grant, Invitation, Membership, Organisation, Role, User
 from core.metadata.audit import Target, entry
+from core.metadata.identity import IdentityProvider
 from core.metadata.organisations import checked_name, checked_networks, invite
 from core.metadata.permissions import OWNER, Permission
 from core.metadata.tenancy import Database
@@ -44,6 +45,17 @@ class LockedOutError(RadixError):
         super().__init__(f"Your own address, {address or 'which is unknown'}, is in none of these networks.")
 
 
+class NoProviderError(RadixError):
+    """Members would have to sign in by a provider, and there is none."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "no_provider"
+    title: ClassVar[str] = "There is no identity provider"
+
+    def __init__(self) -> None:
+        super().__init__("Add an identity provider first, and sign in by it once.")
+
+
 class Organisations:
     """Changes in one organisation by a member who may make them. Raises `UnavailableError` without PostgreSQL."""
 
@@ -60,9 +72,13 @@ class Organisations:
         *,
         name: str | None,
         allowed_networks: Sequence[str] | None,
+        demands_provider: bool | None,
     ) -> None:
-        """Change its name or networks; raises `InvalidNameError`, `InvalidNetworkError` or `LockedOutError`."""
-        changed: dict[str, Any] = {}
+        """Change its name, its networks, or how members sign in.
+
+        Raises `InvalidNameError`, `InvalidNetworkError`, `LockedOutError` or `NoProviderError`.
+        """
+        changed: dict[str, Any] = {} if demands_provider is None else {"demands_provider": demands_provider}
         if name is not None:
             changed["name"] = checked_name(name)
         if allowed_networks is not None:
@@ -71,6 +87,8 @@ class Organisations:
                 raise LockedOutError(by.client.address)
         async with self._database.of_organisation(where.id) as session:
             organisation = await session.get_one(Organisation, where.id, with_for_update=True)
+            if demands_provider and (await session.scalars(select(IdentityProvider.id).limit(1))).first() is None:
+                raise NoProviderError
             before = {key: getattr(organisation, key) for key in changed}
             if before == changed:
                 return

@@ -87,3 +87,27 @@ def test_an_empty_database_goes_all_the_way_and_back(engine: Engine) -> None:
         _down(engine, "base")
         tables = "select table_name from information_schema.tables where table_schema = current_schema"
         assert _rows(engine, tables) == [("alembic_version",)]
+
+
+def test_sessions_outlive_identity_providers_unless_one_of_them_opened_them(engine: Engine) -> None:
+    migrate.migrate(engine, "0003")
+    _execute(engine, "insert into users (email, name) values ('ada@example.com', 'Ada')")
+    _execute(engine, "insert into memberships (organisation_id, user_id, role_id) values (1, 1, 1)")
+    opened = (
+        "insert into sessions (user_id, kind, expires_at, address, user_agent, token_hash) "
+        "values (1, 'browser', now(), '', '', 'a')"
+    )
+    _execute(engine, opened)
+    migrate.migrate(engine, "0005")
+    # What was replaced before still ends the session when it comes back.
+    assert _rows(engine, "select confirmed_at is not null, provider_id from sessions") == [(True, None)]
+    _execute(
+        engine,
+        "insert into identity_providers (organisation_id, kind, name, issuer, client_id) "
+        "values (1, 'oidc', 'Login', 'https://login.example.com', 'x')",
+    )
+    _execute(engine, "insert into identities values (1, 'subject', 1, 1)")
+    _execute(engine, opened.replace("token_hash)", "token_hash, provider_id)").replace("'a')", "'b', 1)"))
+    _down(engine, "0003")
+    assert _rows(engine, "select token_hash from sessions") == [("a",)]
+    assert _rows(engine, "select count(*) from memberships") == [(1,)]
