@@ -20,6 +20,7 @@ from api.errors import (
 )
 from api.resources import Resources
 from core.metadata import Project
+from core.metadata.audit import Actor
 from core.metadata.permissions import Permission
 
 bearer = HTTPBearer(
@@ -104,7 +105,13 @@ _OrganisationId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 
 
 def demand_project(
-    found: Principal, project_id: int, permission: Permission, request: HTTPConnection, held: Resources
+    found: Principal,
+    project_id: int,
+    permission: Permission,
+    request: HTTPConnection,
+    held: Resources,
+    *,
+    is_noted: bool = True,
 ) -> ProjectAccess:
     """Return a project that somebody asks for, and note it; raises what keeps him from it.
 
@@ -114,7 +121,7 @@ def demand_project(
     if access is None:
         raise ProjectNotFoundError(project_id)
     _demand(permission, access, where)
-    if permission in _TRACED:
+    if is_noted and permission in _TRACED:
         held.trail.note_access(found.actor(where), permission, request, access.project)
     return access
 
@@ -128,6 +135,36 @@ def project_access_for(permission: Permission) -> Callable[..., Awaitable[Projec
         return demand_project(found, project_id, permission, request, held)
 
     return project_access
+
+
+class Asking:
+    """Somebody who may ask something of a project, which is noted once it is known what he asks."""
+
+    def __init__(self, access: ProjectAccess, actor: Actor, request: HTTPConnection, held: Resources) -> None:
+        self.access = access
+        self._actor = actor
+        self._request = request
+        self._held = held
+
+    def note(self, permission: Permission, question: object, text: str) -> None:
+        """Note a question, by a digest of all of it and a text without values; see `api.audit.questions`."""
+        asked = {"digest": self._held.secrets.pseudonym(f"question {question!r}"), "text": text}
+        self._held.trail.note_access(self._actor, permission, self._request, self.access.project, asked)
+
+
+def asking_for(permission: Permission) -> Callable[..., Awaitable[Asking]]:
+    """Return the dependency that is `project_access_for` of an operation whose question stands in the body.
+
+    The operation itself notes the access, by `Asking.note`.
+    """
+
+    async def asking(
+        request: HTTPConnection, found: PrincipalDep, held: ResourcesDep, project_id: _ProjectId
+    ) -> Asking:
+        access = demand_project(found, project_id, permission, request, held, is_noted=False)
+        return Asking(access, found.actor(client(request)), request, held)
+
+    return asking
 
 
 def project_for(permission: Permission) -> Callable[..., Awaitable[Project]]:

@@ -37,6 +37,7 @@ from api.federation.errors import (
     VisitUnknownError,
 )
 from api.federation.visits import ReturnPathInvalidError
+from api.organisations.service import TooManyInvitationsError
 from api.queries.reading import MOST_BYTES, invalid_document
 from core.errors import RadixError, UnavailableError
 from core.insights.faults import Fault
@@ -169,6 +170,7 @@ ORGANISATION = (
 )
 CONFLICT = documented(409, "It is not in a state in which this can be done", NameTakenError("role", "support"))
 _TOO_OFTEN = documented(429, "Too many attempts, see the header Retry-After", TooManyAttemptsError(60))
+TOO_MANY = documented(429, "The member invited too many within a day", TooManyInvitationsError(100, 3600))
 SIGN_IN = (
     _WRONG_REQUEST
     | _TOO_OFTEN

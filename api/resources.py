@@ -9,6 +9,7 @@ from api.accounts.attempts import Attempts
 from api.accounts.own_factors import OwnFactors
 from api.accounts.passwords import Passwords
 from api.accounts.proof import Proof
+from api.accounts.purging import Purging
 from api.accounts.recovery import Recovery
 from api.accounts.second_factor import SecondFactors
 from api.accounts.secrets import Secrets
@@ -31,6 +32,7 @@ from api.keys.service import Keys
 from api.live.service import LiveStreams
 from api.mail.outbox import Outbox
 from api.metrics import Metrics
+from api.organisations.closing import Closing
 from api.organisations.service import Organisations
 from api.projects.service import Projects
 from api.providers.service import Providers
@@ -67,6 +69,8 @@ class Resources:
     recovery: Recovery
     factors: OwnFactors
     federation: FederatedSignIn
+    purging: Purging
+    closing: Closing
     providers: Providers
     organisations: Organisations
     roles: Roles
@@ -81,6 +85,7 @@ class Resources:
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
         await self.live.close()
+        await self.purging.close()
         await self.trail.close()
         await self.outbox.close()
         await self.warehouse.close()
@@ -154,6 +159,8 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         factors=OwnFactors(
             database=database, access=access, sessions=sessions, factors=factors, attempts=attempts, proof=proof
         ),
+        purging=Purging(database),
+        closing=Closing(database, access),
         federation=FederatedSignIn(
             public_url=settings.public_url,
             database=database,
@@ -164,7 +171,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
             openid=openid,
         ),
         providers=Providers(database, access, secrets, openid),
-        organisations=Organisations(settings.public_url, database, access, outbox),
+        organisations=Organisations(settings, database, access, outbox),
         roles=Roles(database, access),
         projects=Projects(database, access),
         keys=Keys(database, access),

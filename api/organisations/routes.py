@@ -12,13 +12,14 @@ from api.organisations.schemas import (
     InvitationSent,
     MemberList,
     MemberShown,
+    NameProof,
     NewInvitation,
     OrganisationChange,
     OrganisationList,
     OrganisationShown,
     RoleChange,
 )
-from api.problems import CHANGE, CONFLICT, ORGANISATION, UNAVAILABLE, USER
+from api.problems import CHANGE, CONFLICT, ORGANISATION, TOO_MANY, UNAVAILABLE, USER
 
 router = APIRouter(prefix="/v1/organisations", tags=["organisations"], responses=USER | UNAVAILABLE)
 _Organisation = Annotated[OrganisationAccess, Depends(organisation_for(None))]
@@ -64,6 +65,21 @@ async def change_organisation(
         allowed_networks=body.allowed_networks,
         demands_provider=body.demands_provider,
     )
+
+
+@router.post(
+    "/{organisation_id}/closing",
+    operation_id="close_organisation",
+    summary="Close an organisation",
+    responses=CHANGE | ORGANISATION,
+    status_code=204,
+)
+async def close_organisation(body: NameProof, organisation: _Owner, by: ActingDep, held: ResourcesDep) -> None:
+    """Take all members, invitations and providers from it, and revoke the keys of its projects, for good.
+
+    The audit log stays, and the projects with their events: whoever runs the installation can read both.
+    """
+    await held.closing.close(by, organisation, body.name)
 
 
 @router.get(
@@ -129,7 +145,7 @@ async def list_invitations(organisation: _Reader, held: ResourcesDep) -> Invitat
     "/{organisation_id}/invitations",
     operation_id="invite",
     summary="Invite somebody",
-    responses=CHANGE | ORGANISATION,
+    responses=CHANGE | ORGANISATION | TOO_MANY,
     status_code=201,
 )
 async def invite(body: NewInvitation, organisation: _Manager, by: ActingDep, held: ResourcesDep) -> InvitationSent:

@@ -40,6 +40,12 @@ class OrganisationChange(Body):
         return self
 
 
+class NameProof(Body):
+    """Which organisation it is, said once more."""
+
+    name: Annotated[str, Field(max_length=200, description="Its name, as it is.", examples=["Shop"])]
+
+
 class MemberShown(BaseModel):
     """One member."""
 

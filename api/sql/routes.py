@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.dependencies import ResourcesDep, project_for
+from api.audit.questions import sql_text
+from api.dependencies import Asking, ResourcesDep, asking_for, project_for
 from api.problems import (
     INVALID,
     REFUSED_SQL,
@@ -53,7 +54,7 @@ _AS_FILE: dict[int | str, dict[str, Any]] = {
     responses=_AS_FILE | REFUSED_SQL | UNANSWERABLE | TIMED_OUT,
 )
 async def query_sql(
-    project: _Project,
+    asking: Annotated[Asking, Depends(asking_for("sql:query"))],
     held: ResourcesDep,
     query: SqlQuery,
     request: Request,
@@ -63,7 +64,8 @@ async def query_sql(
     ] = None,
 ) -> SqlAnswer | Response:
     """Run one select over the project's marts. Each table holds the project's rows and no others."""
-    answer = await _unless_left(request, held.sql.answer(project, query))
+    asking.note("sql:query", query.model_dump(), sql_text(query.sql))
+    answer = await _unless_left(request, held.sql.answer(asking.access.project, query))
     accepted = request.headers.get("accept", "").split(",")[0].split(";")[0].strip().lower()
     wanted = format_ or ("csv" if accepted == "text/csv" else "json")
     if isinstance(answer, Response) or wanted == "json":

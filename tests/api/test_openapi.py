@@ -70,6 +70,12 @@ _OPEN = frozenset(
         "request_password_reset",
         "reset_password",
         "verify_email",
+        "find_identity_providers",
+        "start_provider_sign_in",
+        "end_openid_sign_in",
+        "answer_saml_sign_in",
+        "end_saml_sign_in",
+        "get_saml_metadata",
     )
 )
 

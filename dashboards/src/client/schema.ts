@@ -574,6 +574,28 @@ export interface paths {
         patch: operations["change_organisation"];
         trace?: never;
     };
+    "/v1/organisations/{organisation_id}/closing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close an organisation
+         * @description Take all members, invitations and providers from it, and revoke the keys of its projects, for good.
+         *
+         *     The audit log stays, and the projects with their events: whoever runs the installation can read both.
+         */
+        post: operations["close_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/organisations/{organisation_id}/members": {
         parameters: {
             query?: never;
@@ -2392,6 +2414,18 @@ export interface components {
              * @description How ClickHouse would run the statement now, line by line; null unless it is asked for.
              */
             plan?: string[] | null;
+        };
+        /**
+         * NameProof
+         * @description Which organisation it is, said once more.
+         */
+        NameProof: {
+            /**
+             * Name
+             * @description Its name, as it is.
+             * @example Shop
+             */
+            name: string;
         };
         /**
          * NewApiKey
@@ -7497,6 +7531,75 @@ export interface operations {
             };
         };
     };
+    close_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organisation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NameProof"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One is a member of no such organisation, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_members: {
         parameters: {
             query?: never;
@@ -7874,6 +7977,15 @@ export interface operations {
             };
             /** @description The body or a parameter does not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The member invited too many within a day */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -310,3 +311,19 @@ async def test_text_that_no_database_keeps_is_refused(installation: Installation
         headers = {"content-type": "application/json"}
         response = await installation.browser().post(path, content=body, headers=headers)
         assert (response.status_code, response.json()["code"]) == (422, "invalid_request"), path
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["password1234", "qwertyuiop12", "123456789012345", "iloveyou2024", "Passw0rd!Passw0rd!"],
+)
+async def test_passwords_that_are_guessed_first_are_refused(owner: Person, password: str) -> None:
+    body = {"current": PASSWORD, "new": password}
+    assert (await owner.client.post("/v1/me/password", json=body)).json()["code"] == "password_too_weak"
+
+
+async def test_a_password_of_the_greatest_length_is_looked_at_in_no_time(owner: Person) -> None:
+    began = time.monotonic()
+    body = {"current": PASSWORD, "new": "qwertz" * 42}
+    await owner.client.post("/v1/me/password", json=body)
+    assert time.monotonic() - began < 1
