@@ -16,6 +16,7 @@ from api.audit import routes as audit
 from api.catalogue import routes as catalogue
 from api.dashboards import routes as dashboards
 from api.exports import routes as exports
+from api.federation import routes as federation
 from api.folders import routes as folders
 from api.health import routes as health
 from api.insights import routes as insights
@@ -27,6 +28,7 @@ from api.organisations import routes as organisations
 from api.pages.headers import SecurityHeadersMiddleware
 from api.pages.routes import add_pages
 from api.projects import routes as projects
+from api.providers import routes as providers
 from api.queries import routes as queries
 from api.resources import open_resources
 from api.roles import routes as roles
@@ -79,7 +81,9 @@ def create_app(settings: ApiSettings) -> FastAPI:
         projects,
         live,
         accounts,
+        federation,
         organisations,
+        providers,
         roles,
         audit,
         keys,

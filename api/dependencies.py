@@ -129,7 +129,13 @@ _OrganisationId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 
 
 def demand_project(
-    found: Principal, project_id: int, permission: Permission, request: HTTPConnection, held: Resources
+    found: Principal,
+    project_id: int,
+    permission: Permission,
+    request: HTTPConnection,
+    held: Resources,
+    *,
+    is_noted: bool = True,
 ) -> ProjectAccess:
     """Return a project that somebody asks for, and note it; raises what keeps him from it.
 
@@ -138,7 +144,7 @@ def demand_project(
     access = found.projects().get(project_id)
     if access is None:
         raise ProjectNotFoundError(project_id)
-    return _demanded(found, access, permission, request, held)
+    return _demanded(found, access, permission, request, held, is_noted=is_noted)
 
 
 def project_access_for(permission: Permission) -> Callable[..., Awaitable[ProjectAccess]]:
@@ -165,12 +171,26 @@ class Asking:
         """Refuse the question to who lacks a further permission, and note it with that."""
         demand_project(self.principal, self.access.project.id, permission, self.request, self.held)
 
+    def note(self, permission: Permission, question: object, text: str) -> None:
+        """Refuse a question to who lacks the permission that it takes, and note what is asked.
 
-def asking_for(permission: Permission) -> Callable[..., Awaitable[Asking]]:
-    """Return the dependency that gives a question to whoever has a permission in its project."""
+        That is a digest of all of it and a text without values; see `api.audit.questions`.
+        """
+        demand_project(self.principal, self.access.project.id, permission, self.request, self.held, is_noted=False)
+        asked = {"digest": self.held.secrets.pseudonym(f"question {question!r}"), "text": text}
+        by = self.principal.actor(client_of(self.request))
+        self.held.trail.note_access(by, permission, self.request, self.access.project, asked)
+
+
+def asking_for(permission: Permission, *, is_noted: bool = True) -> Callable[..., Awaitable[Asking]]:
+    """Return the dependency that gives a question to whoever has a permission in its project.
+
+    Where the question stands in the body, the operation itself notes it, by `Asking.note`.
+    """
 
     async def asking(request: Request, found: PrincipalDep, held: ResourcesDep, project_id: _ProjectId) -> Asking:
-        return Asking(request, found, held, demand_project(found, project_id, permission, request, held))
+        access = demand_project(found, project_id, permission, request, held, is_noted=is_noted)
+        return Asking(request, found, held, access)
 
     return asking
 

@@ -76,7 +76,9 @@ def _show_examples(schema: dict[str, Any]) -> None:
     # FastAPI strips nulls from examples that stand in the models, and an answer without them breaks its own schema.
     for operations in schema["paths"].values():
         for operation in operations.values():
-            answered = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+            answered = next(
+                answer for status, answer in operation["responses"].items() if status.startswith(("2", "3"))
+            )
             content = answered.get("content", {}).get("application/json")
             if content is None or not content["schema"]:
                 continue

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.accounts.attempts import TooManyAttemptsError
+from api.accounts.errors import AccountExistsError, LinkInvalidError, OnlyOwnerError, SignInFailedError
 from api.accounts.passwords import PasswordTooWeakError
 from api.accounts.second_factor import CodeInvalidError, SecondFactorNeededError, SecondFactorStateError
-from api.accounts.service import AccountExistsError, LinkInvalidError, SignInFailedError
 from api.errors import (
     AddressNotAllowedError,
     ApiKeyMissingError,
@@ -33,6 +33,16 @@ from api.errors import (
     TooPowerfulError,
 )
 from api.exports.errors import TooManyExportsError
+from api.federation.errors import (
+    NotAdmittedError,
+    ProviderAnswerInvalidError,
+    ProviderInvalidError,
+    ProviderNotFoundError,
+    ProviderUnavailableError,
+    VisitUnknownError,
+)
+from api.federation.visits import ReturnPathInvalidError
+from api.organisations.service import TooManyInvitationsError
 from api.queries.reading import MOST_BYTES, invalid_document
 from api.results.files import AS_FILE
 from api.roles.service import InUseError
@@ -201,6 +211,7 @@ UNKNOWN_SESSION = documented(404, "One has no such session", SessionNotFoundErro
 FACTOR_STATE = documented(
     409, "There is a second factor already, or none", SecondFactorStateError("There is no second factor.")
 )
+TOO_MANY = documented(429, "The member invited too many within a day", TooManyInvitationsError(100, 3600))
 SIGN_IN = (
     _WRONG_REQUEST
     | TOO_OFTEN
@@ -211,6 +222,28 @@ SIGN_IN = (
         SecondFactorNeededError(),
         CodeInvalidError(),
     )
+)
+LEAVING = documented(
+    401,
+    "Nobody is signed in, the password is wrong, or a code is needed",
+    SignInFailedError(),
+    SecondFactorNeededError(),
+) | documented(409, "An organisation would have no owner", OnlyOwnerError(1))
+PROVIDER = documented(
+    422,
+    "The body does not fit, or the provider cannot be used",
+    _MISSPELT,
+    ProviderInvalidError("The metadata hold no certificate that the provider signs with."),
+) | documented(502, "The provider does not answer", ProviderUnavailableError("The provider cannot be read."))
+VISIT = (
+    documented(
+        401, "What the provider says does not count", ProviderAnswerInvalidError("The signature is not its own.")
+    )
+    | documented(403, "The organisation does not let him in", NotAdmittedError("ada@example.com is not invited."))
+    | documented(404, "There is no such provider, or no such visit", ProviderNotFoundError(7), VisitUnknownError())
+    | documented(422, "A parameter does not fit", _MISSPELT, ReturnPathInvalidError("'//evil.example' is no path."))
+    | TOO_OFTEN
+    | documented(502, "The provider does not answer", ProviderUnavailableError("The provider cannot be read."))
 )
 LINK = (
     _WRONG_REQUEST

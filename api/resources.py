@@ -7,7 +7,11 @@ import structlog
 
 from api.access.service import Access
 from api.accounts.attempts import Attempts
+from api.accounts.own_factors import OwnFactors
 from api.accounts.passwords import Passwords
+from api.accounts.proof import Proof
+from api.accounts.purging import Purging
+from api.accounts.recovery import Recovery
 from api.accounts.second_factor import SecondFactors
 from api.accounts.secrets import Secrets
 from api.accounts.service import Accounts
@@ -21,6 +25,8 @@ from api.dashboards.service import Dashboards
 from api.exports.maker import ExportMaker
 from api.exports.rows import ExportRows
 from api.exports.service import Exports
+from api.federation.oidc import OpenIdConnect
+from api.federation.service import FederatedSignIn
 from api.insights.answers import Answers
 from api.insights.defined import DefinedInsights
 from api.insights.macros import InsightMacros, MacrosMissingError
@@ -34,8 +40,10 @@ from api.keys.service import Keys
 from api.live.service import LiveStreams
 from api.mail.outbox import Outbox
 from api.metrics import Metrics
+from api.organisations.closing import Closing
 from api.organisations.service import Organisations
 from api.projects.service import Projects
+from api.providers.service import Providers
 from api.queries.list_statements import ListSql
 from api.queries.service import Queries
 from api.queries.statements import QuerySql
@@ -72,6 +80,12 @@ class Resources:
     attempts: Attempts
     sessions: Sessions
     accounts: Accounts
+    recovery: Recovery
+    factors: OwnFactors
+    federation: FederatedSignIn
+    purging: Purging
+    closing: Closing
+    providers: Providers
     organisations: Organisations
     roles: Roles
     projects: Projects
@@ -96,6 +110,7 @@ class Resources:
     async def close(self) -> None:
         """Finish what goes on by itself, and close every connection."""
         await self.live.close()
+        await self.purging.close()
         await self.kept.close()
         await self.export_maker.close()
         await self.trail.close()
@@ -117,19 +132,11 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     access = Access(settings, database)
     trail = Trail(database)
     attempts = Attempts(settings, secrets)
-    sessions = Sessions(database, access)
+    sessions = Sessions(database, access, secrets)
     passwords = Passwords()
-    accounts = Accounts(
-        public_url=settings.public_url,
-        database=database,
-        access=access,
-        sessions=sessions,
-        factors=SecondFactors(secrets),
-        passwords=passwords,
-        attempts=attempts,
-        outbox=outbox,
-        trail=trail,
-    )
+    proof = Proof(database, passwords, attempts)
+    factors = SecondFactors(secrets)
+    openid = OpenIdConnect(settings)
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
     for engine, breaker in (
         ("clickhouse", warehouse.breaker),
@@ -169,8 +176,44 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         trail=trail,
         attempts=attempts,
         sessions=sessions,
-        accounts=accounts,
-        organisations=Organisations(settings.public_url, database, access, outbox),
+        accounts=Accounts(
+            public_url=settings.public_url,
+            database=database,
+            access=access,
+            sessions=sessions,
+            factors=factors,
+            passwords=passwords,
+            attempts=attempts,
+            outbox=outbox,
+            trail=trail,
+            proof=proof,
+        ),
+        recovery=Recovery(
+            public_url=settings.public_url,
+            database=database,
+            access=access,
+            sessions=sessions,
+            passwords=passwords,
+            attempts=attempts,
+            outbox=outbox,
+            proof=proof,
+        ),
+        factors=OwnFactors(
+            database=database, access=access, sessions=sessions, factors=factors, attempts=attempts, proof=proof
+        ),
+        purging=Purging(database),
+        closing=Closing(database, access),
+        federation=FederatedSignIn(
+            public_url=settings.public_url,
+            database=database,
+            access=access,
+            sessions=sessions,
+            secrets=secrets,
+            attempts=attempts,
+            openid=openid,
+        ),
+        providers=Providers(database, access, secrets, openid),
+        organisations=Organisations(settings, database, access, outbox),
         roles=Roles(database, access),
         projects=Projects(database, access),
         keys=Keys(database, access),

@@ -1,7 +1,7 @@
 """Settings of the read API."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -219,7 +219,7 @@ class ApiSettings(Settings):
     )
     smtp_url: SecretStr | None = Field(
         default=None,
-        description="Where mails are handed in, as `smtp://user:password@host:587` (STARTTLS where it is offered) or "
+        description="Where mails are handed in, as `smtp://user:password@host:587` or "
         "`smtps://…:465`. Left out: mails become files in `mail_dir`.",
     )
     mail_from: str = Field(
@@ -232,6 +232,18 @@ class ApiSettings(Settings):
     show_mails: bool = Field(
         default=False,
         description="Show the mails of `mail_dir` at /mails, to whoever can reach the API: for development alone.",
+    )
+    smtp_starttls: Literal["demanded", "offered", "never"] = Field(
+        default="demanded",
+        description="What becomes of mails where an `smtp://` server has no STARTTLS: they are not handed in "
+        "(`demanded`), or go in plain text (`offered`). `never` does not even ask for it: for a server on the same "
+        "machine.",
+    )
+    invitations_per_day: int = Field(default=100, ge=1, description="Most invitations that one member makes in a day.")
+    identity_providers_over_http: bool = Field(
+        default=False,
+        description="Let OpenID providers be reached over http, where anybody on the way can say who signs in: for "
+        "development alone.",
     )
     session_idle_days: int = Field(
         default=14, ge=1, description="A sign-in that is not used for so long ends, a program's refresh token too."
@@ -259,6 +271,16 @@ class ApiSettings(Settings):
     def cookie_name(self) -> str:
         """Return the name of the session's cookie: over https one that browsers take from no other host or path."""
         return "__Host-radixinsight" if self.is_https else "radixinsight"
+
+    @property
+    def device_cookie_name(self) -> str:
+        """Return the name of the cookie that tells a browser from others."""
+        return f"{self.cookie_name}-device"
+
+    @property
+    def visit_cookie_name(self) -> str:
+        """Return the name of the cookie of a browser that is at an identity provider."""
+        return f"{self.cookie_name}-visit"
 
     @field_validator("live_allowed_origins")
     @classmethod

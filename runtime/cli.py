@@ -17,6 +17,8 @@ _COMMANDS = (
     "project",
     "projects",
     "invite",
+    "organisation",
+    "domains",
     "keys",
     "rules",
     "schemas",

@@ -3,7 +3,9 @@
 import msgspec
 from sqlalchemy.orm import Session
 
-from core.metadata import Project, projects
+from core.metadata import ApiKey, Project, projects
+from core.metadata.audit import Target, note_operation
+from core.metadata.keys import find_key
 from runtime.transactions import in_transaction
 
 
@@ -32,14 +34,23 @@ def create_project(
         if not allow_same_name:
             projects.demand_new_name(session, name)
         made = projects.create_project(session, name, timezone=timezone)
+        note_operation(session, made.id, "project.created", Target("project", made.id, {"name": made.name}))
         return ProjectKeys(
             id=made.id,
             name=made.name,
-            write_key=projects.create_write_key(session, made.id, key_name),
-            api_key=projects.create_api_key(session, made.id, key_name),
+            write_key=note_key(session, projects.create_write_key(session, made.id, key_name), "created"),
+            api_key=note_key(session, projects.create_api_key(session, made.id, key_name), "created"),
         )
 
     return in_transaction(database_url, make)
+
+
+def note_key(session: Session, key: str, what: str) -> str:
+    """Add the entry that a live key was created, changed, replaced or revoked to the audit log, and return the key."""
+    found = find_key(session, key)
+    kind = "api_key" if isinstance(found, ApiKey) else "write_key"
+    note_operation(session, found.project_id, f"{kind}.{what}", Target(kind, found.id, {"name": found.name}))
+    return key
 
 
 def project_of_api_key(database_url: str, api_key: str) -> int | None:

@@ -35,6 +35,7 @@ class OrganisationAccess:
     id: int
     name: str
     allowed_networks: tuple[str, ...]
+    demands_provider: bool
     role: str | None
     permissions: frozenset[Permission]
     """In all projects of the organisation."""
@@ -109,6 +110,10 @@ class UserPrincipal:
     def actor(self, client: Client) -> Actor:
         """Return how the audit log names him."""
         return Actor("user", self.user_id, self.email, client.address, client.user_agent)
+
+    def organisations_from(self, client: Client) -> list[OrganisationAccess]:
+        """Return the organisations that he can reach from somewhere."""
+        return [each for each in self.organisations.values() if client.is_within(each.allowed_networks)]
 
     def projects(self) -> dict[int, ProjectAccess]:
         """Return the projects that he may see, by their ids."""

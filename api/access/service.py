@@ -16,7 +16,8 @@ from api.settings import ApiSettings
 from core.clock import utc_now
 from core.metadata import ApiKey, Project
 from core.metadata.accounts import Grant, Membership, Organisation, Role, TeamMember, User, UserSession
-from core.metadata.organisations import token_hash
+from core.metadata.identity import IdentityProvider
+from core.metadata.organisations import is_owner, token_hash
 from core.metadata.permissions import KEY_SCOPES, Permission, known_permissions
 from core.metadata.projects import is_live
 from core.metadata.tenancy import Database
@@ -26,7 +27,7 @@ _MOST_REMEMBERED = 10_000
 # `last_used_at` tells keys in use from forgotten ones: a minute is fine enough, and spares a write per request.
 _USE_NOTED_SECONDS = 60.0
 # Requests that were under way when a browser was given a new token carry the one before.
-_OVERLAP = timedelta(seconds=60)
+OVERLAP_SECONDS = 60
 _Known = TypeVar("_Known")
 _Asked = TypeVar("_Asked")
 
@@ -151,7 +152,9 @@ class Access:
                 if (utc_now() - opened.last_seen_at).total_seconds() >= _USE_NOTED_SECONDS:
                     opened.last_seen_at = utc_now()
                     opened.expires_at = self.end_of_session(opened.created_at)
-                organisations = await _organisations_of(session, user.id)
+                if digest == opened.token_hash and opened.confirmed_at is None:
+                    opened.confirmed_at = utc_now()
+                organisations = await _organisations_of(session, opened)
                 projects = await _projects_of(session, user.id, organisations)
                 return UserPrincipal(user.id, opened.id, user.email, user.name, organisations, *projects)
             if digest is not None:
@@ -167,16 +170,31 @@ def is_live_session() -> ColumnElement[bool]:
 
 
 def _has_token(digest: str) -> ColumnElement[bool]:
-    is_recent = UserSession.rotated_at > func.clock_timestamp() - _OVERLAP
-    return or_(UserSession.token_hash == digest, and_(UserSession.previous_token_hash == digest, is_recent))
+    """Return the condition under which a browser's token holds: it is the latest, or the one before it.
+
+    That one holds for a minute, and until the latest has come back: before that the browser may never have had it.
+    """
+    is_recent = UserSession.rotated_at > func.clock_timestamp() - timedelta(seconds=OVERLAP_SECONDS)
+    is_needed = or_(is_recent, UserSession.confirmed_at.is_(None))
+    return or_(UserSession.token_hash == digest, and_(UserSession.previous_token_hash == digest, is_needed))
 
 
-async def _organisations_of(session: AsyncSession, user_id: int) -> dict[int, OrganisationAccess]:
+async def _organisations_of(session: AsyncSession, opened: UserSession) -> dict[int, OrganisationAccess]:
+    """Return the organisations that a session is good for, by their ids.
+
+    A provider speaks for its own organisation and no other. Where an organisation demands that, a password is good for
+    its owners alone.
+    """
+    if opened.provider_id is None:
+        is_good = or_(Organisation.demands_provider.is_(False), is_owner())
+    else:
+        trusting = select(IdentityProvider.organisation_id).where(IdentityProvider.id == opened.provider_id)
+        is_good = Organisation.id.in_(trusting)
     statement = (
         select(Organisation, Membership.role_id, Role)
         .join(Membership, Membership.organisation_id == Organisation.id)
         .outerjoin(Role, Membership.role_id == Role.id)
-        .where(Membership.user_id == user_id)
+        .where(Membership.user_id == opened.user_id, is_good)
         .order_by(Organisation.id)
     )
     return {
@@ -184,6 +202,7 @@ async def _organisations_of(session: AsyncSession, user_id: int) -> dict[int, Or
             id=organisation.id,
             name=organisation.name,
             allowed_networks=tuple(organisation.allowed_networks),
+            demands_provider=organisation.demands_provider,
             role=None if role_id is None else role.name,
             permissions=frozenset() if role_id is None else role.allowed,
         )

@@ -68,13 +68,17 @@ class Attempts:
         self._shared = MovingWindowRateLimiter(storage)
         self._own = MovingWindowRateLimiter(MemoryStorage())
 
-    async def sign_in(self, email: str, client: Client) -> None:
-        """Count an attempt to sign in; raises `TooManyAttemptsError`."""
-        await self._count(self._of_sign_in(email, client))
+    async def sign_in(self, email: str, client: Client, device: str | None) -> None:
+        """Count an attempt to sign in; raises `TooManyAttemptsError`.
 
-    async def signed_in(self, email: str, client: Client) -> None:
-        """Forget the attempts with this address from this network, of which the last was right."""
-        await self._ask(self._of_sign_in(email, client)[0].clear)
+        A browser with which somebody signed in to this account before is counted by itself: whoever guesses elsewhere,
+        from however many networks, does not lock the owner out.
+        """
+        await self._count(self._of_sign_in(email, client, device))
+
+    async def signed_in(self, email: str, client: Client, device: str | None) -> None:
+        """Forget the attempts with this address from this network or browser, of which the last was right."""
+        await self._ask(self._of_sign_in(email, client, device)[0].clear)
 
     async def check_code(self, user_id: int) -> None:
         """Count an attempt to prove oneself while signed in; raises `TooManyAttemptsError`."""
@@ -112,9 +116,11 @@ class Attempts:
             _Bound(RateLimitItemPerMinute(each * 5, 15), ("shared-link-anywhere", str(link_id))),
         ]
 
-    def _of_sign_in(self, email: str, client: Client) -> Sequence[_Bound]:
+    def _of_sign_in(self, email: str, client: Client, device: str | None) -> Sequence[_Bound]:
         who = self._secrets.pseudonym(email)
         each = self._settings.sign_in_attempts
+        if device is not None and self._secrets.is_device_token(device, email):
+            return [_Bound(RateLimitItemPerMinute(each, 15), ("sign-in-device", self._secrets.pseudonym(device)))]
         return [
             _Bound(RateLimitItemPerMinute(each, 15), ("sign-in", who, _network(client))),
             _Bound(RateLimitItemPerMinute(each * 5, 15), ("sign-in-anywhere", who)),

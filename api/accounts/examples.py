@@ -18,6 +18,18 @@ _TOKENS = {
     "refresh_token": "rf_0000000000000000000000000000000000000000",
 }
 _INVITATION = {"id": 3, "email": "ada@example.com", "role": "analyst", "created_at": _AT, "expires_at": _LATER}
+_PROVIDER: dict[str, Any] = {
+    "id": 1,
+    "kind": "oidc",
+    "name": "Company login",
+    "issuer": "https://login.example.com",
+    "client_id": "radixinsight",
+    "admits_uninvited": False,
+    "role": None,
+    "created_at": _AT,
+    "redirect_uri": "https://insight.example.com/v1/sign-in/providers/1/callback",
+    "metadata_url": None,
+}
 _TEAM = {"id": 1, "name": "Growth", "members": [1, 2]}
 _GRANT = {
     "id": 1,
@@ -86,7 +98,14 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "enable_second_factor": _CODES,
     "renew_recovery_codes": _CODES,
     "list_organisations": {"organisations": [_ORGANISATION]},
-    "get_organisation": _ORGANISATION | {"allowed_networks": ["192.0.2.0/24"]},
+    "get_organisation": _ORGANISATION | {"allowed_networks": ["192.0.2.0/24"], "demands_provider": False},
+    "find_identity_providers": {
+        "providers": [
+            {"id": 1, "name": "Company login", "kind": "oidc", "start": "/v1/sign-in/providers/1/start"},
+        ]
+    },
+    "list_identity_providers": {"providers": [_PROVIDER], "domains": ["example.com"]},
+    "add_identity_provider": _PROVIDER,
     "list_members": {
         "members": [
             {

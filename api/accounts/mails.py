@@ -41,3 +41,13 @@ def password_changed(to: str) -> Mail:
         "The password of your account at RadixInsight was changed, and all other sessions were ended. "
         "If it was not you, ask for a new password now, and tell the owner of your organisation.\n",
     )
+
+
+def account_deleted(to: str) -> Mail:
+    """Tell somebody that his account is gone, in case that it was not him."""
+    return Mail(
+        to,
+        "Your account was deleted",
+        "Your account at RadixInsight was deleted, with its memberships and sessions. "
+        "If it was not you, tell the owner of your organisation now.\n",
+    )

@@ -3,8 +3,14 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.metadata.accounts import Membership
+from api.access.principals import Client
+from core.metadata.accounts import Membership, User
 from core.metadata.audit import Actor, Target, entry
+
+
+def actor(user: User, client: Client) -> Actor:
+    """Return how the log names somebody who has no session yet."""
+    return Actor("user", user.id, user.email, client.address, client.user_agent)
 
 
 async def note(session: AsyncSession, actor: Actor, action: str, target: Target | None = None) -> None:

@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
+from api.accounts.cookies import delete_session, set_device, set_session
 from api.accounts.schemas import (
     CodeProof,
+    Deletion,
     FactorOffered,
     InvitationShown,
     InvitationToken,
@@ -30,8 +32,19 @@ from api.accounts.schemas import (
 from api.accounts.sessions import Opened
 from api.dependencies import ClientDep, ResourcesDep, UserDep
 from api.errors import SessionNotFoundError
-from api.problems import CHANGE, FACTOR_STATE, LINK, SIGN_IN, TOO_OFTEN, UNAVAILABLE, UNKNOWN_SESSION, USER
+from api.problems import (
+    CHANGE,
+    FACTOR_STATE,
+    LEAVING,
+    LINK,
+    SIGN_IN,
+    TOO_OFTEN,
+    UNAVAILABLE,
+    UNKNOWN_SESSION,
+    USER,
+)
 from api.resources import Resources
+from core.metadata.organisations import known_form
 
 router = APIRouter(prefix="/v1", tags=["accounts"], responses=UNAVAILABLE)
 
@@ -52,8 +65,9 @@ async def look_up_invitation(body: InvitationToken, held: ResourcesDep, client: 
 )
 async def sign_up(body: SignUp, held: ResourcesDep, client: ClientDep, response: Response) -> None:
     """Make the account of whoever was invited and sign him in: a cookie is set."""
-    opened = await held.accounts.sign_up(body.invitation, body.name, body.password.get_secret_value(), client)
-    _set_cookie(held, response, opened.token)
+    opened, email = await held.accounts.sign_up(body.invitation, body.name, body.password.get_secret_value(), client)
+    set_session(held.settings, response, opened.token)
+    set_device(held.settings, response, held.secrets.device_token(email))
 
 
 @router.post(
@@ -65,17 +79,23 @@ async def accept_invitation(body: InvitationToken, user: UserDep, held: Resource
 
 
 @router.post("/sign-in", operation_id="sign_in", summary="Sign in", responses=SIGN_IN, status_code=204)
-async def sign_in(body: SignIn, held: ResourcesDep, client: ClientDep, response: Response) -> None:
-    """Open a session of a browser: a cookie is set that no script can read."""
-    opened = await held.accounts.sign_in(body.email, body.password.get_secret_value(), body.code, client)
-    _set_cookie(held, response, opened.token)
+async def sign_in(body: SignIn, request: Request, held: ResourcesDep, client: ClientDep, response: Response) -> None:
+    """Open a session of a browser: a cookie is set that no script can read.
+
+    A second one tells the browser from others from then on: it gets through while somebody else guesses.
+    """
+    device = request.cookies.get(held.settings.device_cookie_name)
+    password = body.password.get_secret_value()
+    opened = await held.accounts.sign_in(body.email, password, body.code, client, device=device)
+    set_session(held.settings, response, opened.token)
+    set_device(held.settings, response, held.secrets.device_token(known_form(body.email)))
 
 
 @router.post("/sign-out", operation_id="sign_out", summary="Sign out", responses=CHANGE, status_code=204)
 async def sign_out(user: UserDep, held: ResourcesDep, client: ClientDep, response: Response) -> None:
     """End the session, a program's too."""
     await held.sessions.end(user, user.session_id, client)
-    response.delete_cookie(held.settings.cookie_name, path="/", secure=held.settings.is_https, httponly=True)
+    delete_session(held.settings, response)
 
 
 @router.post("/tokens", operation_id="create_tokens", summary="Sign in as a program", responses=SIGN_IN)
@@ -92,11 +112,11 @@ async def refresh_tokens(body: RefreshToken, held: ResourcesDep) -> Tokens:
 
 
 @router.get("/me", operation_id="get_me", summary="Who is signed in", responses=USER)
-async def get_me(user: UserDep, held: ResourcesDep, response: Response) -> Me:
+async def get_me(user: UserDep, held: ResourcesDep, client: ClientDep, response: Response) -> Me:
     """Return the account, its organisations, and the CSRF token. Renews the cookie once an hour."""
     token = await held.sessions.rotate(user)
     if token is not None:
-        _set_cookie(held, response, token)
+        set_session(held.settings, response, token)
     found = await held.accounts.me(user)
     return Me(
         id=found.id,
@@ -107,15 +127,28 @@ async def get_me(user: UserDep, held: ResourcesDep, response: Response) -> Me:
         csrf_token=held.secrets.csrf_token(user.session_id),
         organisations=[
             OrganisationOfMine(id=each.id, name=each.name, role=each.role, permissions=sorted(each.permissions))
-            for each in user.organisations.values()
+            for each in user.organisations_from(client)
         ],
     )
 
 
 @router.patch("/me", operation_id="rename_me", summary="Change one's name", responses=CHANGE, status_code=204)
-async def rename_me(body: Rename, user: UserDep, held: ResourcesDep) -> None:
+async def rename_me(body: Rename, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
     """Be called something else."""
-    await held.accounts.rename(user, body.name)
+    await held.accounts.rename(user, body.name, client)
+
+
+@router.post(
+    "/me/deletion",
+    operation_id="delete_me",
+    summary="Delete one's account",
+    responses=CHANGE | LEAVING,
+    status_code=204,
+)
+async def delete_me(body: Deletion, user: UserDep, held: ResourcesDep, client: ClientDep, response: Response) -> None:
+    """Delete the account with its memberships and sessions, for good. The audit log keeps what it says of it."""
+    await held.accounts.delete(user, body.password.get_secret_value(), body.code, client)
+    delete_session(held.settings, response)
 
 
 @router.post(
@@ -128,7 +161,7 @@ async def rename_me(body: Rename, user: UserDep, held: ResourcesDep) -> None:
 async def change_password(body: PasswordChange, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
     """Set another password; all other sessions end."""
     current, new = body.current.get_secret_value(), body.new.get_secret_value()
-    await held.accounts.change_password(user, current, new, client)
+    await held.recovery.change_password(user, current, new, client)
 
 
 @router.post(
@@ -141,7 +174,7 @@ async def change_password(body: PasswordChange, user: UserDep, held: ResourcesDe
 )
 async def request_password_reset(body: PasswordResetRequest, held: ResourcesDep, client: ClientDep) -> None:
     """Mail a link for a new password, if there is such an account; the answer is the same if not."""
-    await held.accounts.request_reset(body.email, client)
+    await held.recovery.request_reset(body.email, client)
 
 
 @router.post(
@@ -151,9 +184,10 @@ async def request_password_reset(body: PasswordResetRequest, held: ResourcesDep,
     responses=LINK,
     status_code=204,
 )
-async def reset_password(body: PasswordReset, held: ResourcesDep, client: ClientDep) -> None:
-    """Set a new password by a mailed link; all sessions end."""
-    await held.accounts.reset_password(body.token, body.password.get_secret_value(), client)
+async def reset_password(body: PasswordReset, held: ResourcesDep, client: ClientDep, response: Response) -> None:
+    """Set a new password by a mailed link; all sessions end. The browser gets through while somebody else guesses."""
+    email = await held.recovery.reset_password(body.token, body.password.get_secret_value(), client)
+    set_device(held.settings, response, held.secrets.device_token(email))
 
 
 @router.post(
@@ -166,7 +200,7 @@ async def reset_password(body: PasswordReset, held: ResourcesDep, client: Client
 )
 async def request_email_verification(user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
     """Mail the link, unless the address is proved already."""
-    await held.accounts.request_verification(user, client)
+    await held.recovery.request_verification(user, client)
 
 
 @router.post(
@@ -178,7 +212,7 @@ async def request_email_verification(user: UserDep, held: ResourcesDep, client: 
 )
 async def verify_email(body: LinkToken, held: ResourcesDep, client: ClientDep) -> None:
     """Note that the address is the account's own."""
-    await held.accounts.verify(body.token, client)
+    await held.recovery.verify(body.token, client)
 
 
 @router.get("/me/sessions", operation_id="list_sessions", summary="List one's sessions", responses=USER)
@@ -212,7 +246,7 @@ async def end_session(session_id: _SessionId, user: UserDep, held: ResourcesDep,
 )
 async def offer_second_factor(body: PasswordProof, user: UserDep, held: ResourcesDep) -> FactorOffered:
     """Return a secret for an authenticator. It counts once a code has confirmed it."""
-    offered = await held.accounts.offer_factor(user, body.password.get_secret_value())
+    offered = await held.factors.offer(user, body.password.get_secret_value())
     return FactorOffered(secret=offered.secret, uri=offered.uri)
 
 
@@ -224,7 +258,7 @@ async def offer_second_factor(body: PasswordProof, user: UserDep, held: Resource
 )
 async def enable_second_factor(body: CodeProof, user: UserDep, held: ResourcesDep, client: ClientDep) -> RecoveryCodes:
     """Make it count from now on; all other sessions end."""
-    return RecoveryCodes(codes=await held.accounts.enable_factor(user, body.code, client))
+    return RecoveryCodes(codes=await held.factors.enable(user, body.code, client))
 
 
 @router.post(
@@ -238,7 +272,7 @@ async def renew_recovery_codes(
 ) -> RecoveryCodes:
     """Replace the recovery codes: the old ones work no more."""
     password = body.password.get_secret_value()
-    return RecoveryCodes(codes=await held.accounts.renew_recovery_codes(user, password, body.code, client))
+    return RecoveryCodes(codes=await held.factors.renew_recovery_codes(user, password, body.code, client))
 
 
 @router.post(
@@ -250,7 +284,7 @@ async def renew_recovery_codes(
 )
 async def disable_second_factor(body: PasswordAndCode, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
     """Sign in with the password alone from now on."""
-    await held.accounts.disable_factor(user, body.password.get_secret_value(), body.code, client)
+    await held.factors.disable(user, body.password.get_secret_value(), body.code, client)
 
 
 def _tokens(held: Resources, opened: Opened) -> Tokens:
@@ -260,16 +294,4 @@ def _tokens(held: Resources, opened: Opened) -> Tokens:
         access_token=access_token,
         expires_at=expires_at,
         refresh_token=opened.token,
-    )
-
-
-def _set_cookie(held: Resources, response: Response, token: str) -> None:
-    response.set_cookie(
-        held.settings.cookie_name,
-        token,
-        max_age=held.settings.session_idle_days * 86_400,
-        path="/",
-        secure=held.settings.is_https,
-        httponly=True,
-        samesite="lax",
     )

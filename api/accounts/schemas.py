@@ -116,6 +116,12 @@ class PasswordAndCode(PasswordProof):
     code: Code
 
 
+class Deletion(PasswordProof):
+    """The present password, and a code where there is a second factor."""
+
+    code: Code | None = None
+
+
 class InvitationShown(BaseModel):
     """What somebody is invited to."""
 

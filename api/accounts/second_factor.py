@@ -75,7 +75,7 @@ class SecondFactors:
         if user.totp_enabled_at is not None:
             raise SecondFactorStateError("There is a second factor already: take it away first.")
         secret = random_base32()
-        user.totp_secret = self._secrets.encrypt(secret)
+        user.totp_secret = self._secrets.encrypt(secret, "second factors")
         return Offered(secret, TOTP(secret).provisioning_uri(name=user.email, issuer_name="RadixInsight"))
 
     async def enable(self, session: AsyncSession, user: User, code: str) -> list[str]:
@@ -114,7 +114,7 @@ class SecondFactors:
         return codes
 
     async def _is_totp(self, session: AsyncSession, user: User, code: str) -> bool:
-        secret = None if user.totp_secret is None else self._secrets.decrypt(user.totp_secret)
+        secret = None if user.totp_secret is None else self._secrets.decrypt(user.totp_secret, "second factors")
         if secret is None:
             _logger.error("second_factor_unreadable", user_id=user.id, remedy="Is the secret key another one?")
             return False

@@ -1,4 +1,4 @@
-"""What only this installation can make and read: access tokens, CSRF tokens, encrypted second factors."""
+"""What only this installation can make and read: access tokens, CSRF tokens, encrypted secrets."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import jwt
 from cryptography.fernet import Fernet, InvalidToken
@@ -17,12 +17,12 @@ from api.errors import SessionEndedError
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.errors import RadixError
-from core.metadata.organisations import random_token
+from core.metadata.organisations import base62, random_token
 
 _ISSUER = "radixinsight"
 _AUDIENCE = "radixinsight-api"
 _ALGORITHM = "HS256"
-
+EncryptedFor = Literal["second factors", "identity providers"]
 
 _SHORTEST = 32
 
@@ -101,23 +101,40 @@ class Secrets:
         """Return what proves that this installation wrote a text for a purpose."""
         return hmac.new(self._key(purpose), text.encode(), hashlib.sha256).hexdigest()
 
-    def encrypt(self, secret: str) -> bytes:
-        """Return a secret as it is stored."""
-        return self._fernet.encrypt(secret.encode())
+    def device_token(self, email: str) -> str:
+        """Return what tells a browser with which somebody signed in from others."""
+        number = random_token("")
+        return f"{number}.{self._device_proof(number, email)}"
 
-    def decrypt(self, stored: bytes) -> str | None:
+    def is_device_token(self, token: str, email: str) -> bool:
+        """Say whether it was given to a browser of this address's account."""
+        number, _, proof = token.partition(".")
+        return hmac.compare_digest(proof.encode(), self._device_proof(number, email).encode())
+
+    def successor(self, token: str, prefix: str) -> str:
+        """Return the token that follows another: always the same, and known to nobody who lacks our secret."""
+        digest = hmac.new(self._key("successors"), token.encode(), hashlib.sha256).digest()
+        return prefix + base62(int.from_bytes(digest, "big"))
+
+    def encrypt(self, secret: str, purpose: EncryptedFor) -> bytes:
+        """Return a secret as it is stored."""
+        return self._fernet(purpose).encrypt(secret.encode())
+
+    def decrypt(self, stored: bytes, purpose: EncryptedFor) -> str | None:
         """Return a stored secret; None where it was encrypted with another key."""
         try:
-            return self._fernet.decrypt(stored).decode()
+            return self._fernet(purpose).decrypt(stored).decode()
         except InvalidToken:
             return None
+
+    def _device_proof(self, number: str, email: str) -> str:
+        return hmac.new(self._key("devices"), f"{number} {email}".encode(), hashlib.sha256).hexdigest()
 
     def _key(self, purpose: str) -> bytes:
         return hmac.new(self._root, purpose.encode(), hashlib.sha256).digest()
 
-    @cached_property
-    def _fernet(self) -> Fernet:
-        return Fernet(base64.urlsafe_b64encode(self._key("second factors")))
+    def _fernet(self, purpose: EncryptedFor) -> Fernet:
+        return Fernet(base64.urlsafe_b64encode(self._key(purpose)))
 
     @cached_property
     def _root(self) -> bytes:

@@ -7,8 +7,9 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Client, UserPrincipal
-from api.access.service import Access, is_live_session
+from api.access.service import OVERLAP_SECONDS, Access, is_live_session
 from api.accounts.records import note
+from api.accounts.secrets import Secrets
 from api.errors import SessionEndedError
 from core.clock import utc_now
 from core.metadata.accounts import User, UserSession
@@ -19,6 +20,8 @@ from core.metadata.tenancy import Database
 _BROWSER_PREFIX = "rs_"
 _PROGRAM_PREFIX = "rf_"
 _ROTATED_AFTER_SECONDS = 3600
+# Long enough for a second try at once; whoever steals a token later than that is found out.
+_REPEATED_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,20 @@ class Opened:
 class Sessions:
     """The sessions of all users. PostgreSQL has them, so that they outlive a restart of Valkey."""
 
-    def __init__(self, database: Database, access: Access) -> None:
+    def __init__(self, database: Database, access: Access, secrets: Secrets) -> None:
         self._database = database
         self._access = access
+        self._secrets = secrets
 
-    async def open(self, session: AsyncSession, user: User, client: Client, *, is_program: bool) -> Opened:
+    async def open(
+        self,
+        session: AsyncSession,
+        user: User,
+        client: Client,
+        *,
+        is_program: bool = False,
+        provider_id: int | None = None,
+    ) -> Opened:
         """Open a session for somebody who has shown who he is, in the transaction in which he did."""
         token = random_token(_PROGRAM_PREFIX if is_program else _BROWSER_PREFIX)
         now = utc_now()
@@ -49,6 +61,7 @@ class Sessions:
             expires_at=self._access.end_of_session(now),
             address=client.address or "",
             user_agent=client.user_agent or "",
+            provider_id=provider_id,
         )
         session.add(opened)
         await session.flush()
@@ -57,32 +70,41 @@ class Sessions:
     async def rotate(self, principal: UserPrincipal) -> str | None:
         """Return a new token for a browser's session whose token is an hour old; None where it is younger.
 
-        The old one works for a minute, for the requests that are under way.
+        The old one works for a minute, for the requests that are under way. If the new one does not come back, it was
+        lost on its way: then the old one works on, and is given another new one.
         """
         async with self._database.of_all() as session:
             found = await session.get(UserSession, principal.session_id, with_for_update=True)
             if found is None or found.kind != "browser":
                 return None
-            if (utc_now() - found.rotated_at).total_seconds() < _ROTATED_AFTER_SECONDS:
+            is_lost = found.confirmed_at is None and found.previous_token_hash is not None
+            after = OVERLAP_SECONDS if is_lost else _ROTATED_AFTER_SECONDS
+            if (utc_now() - found.rotated_at).total_seconds() < after:
                 return None
-            return _renewed(found, _BROWSER_PREFIX)
+            token = random_token(_BROWSER_PREFIX)
+            _renew(found, token, found.previous_token_hash if is_lost else found.token_hash)
+            return token
 
     async def refresh(self, refresh_token: str) -> Opened:
         """Exchange a program's refresh token for a new one; raises `SessionEndedError`.
 
-        One that was exchanged before ends the session: two have it, and one of them stole it.
+        For some seconds it is exchanged for the same one again: a program may have sent it twice, or lost the answer.
+        After that it ends the session: two have it, and one of them stole it.
         """
         digest = token_hash(refresh_token)
         async with self._database.of_all() as session:
             is_known = (UserSession.token_hash == digest) | (UserSession.previous_token_hash == digest)
             statement = select(UserSession).where(is_known, UserSession.kind == "program", is_live_session())
             found = (await session.scalars(statement.with_for_update())).one_or_none()
+            token = self._secrets.successor(refresh_token, _PROGRAM_PREFIX)
             if found is not None and found.token_hash == digest:
-                token = _renewed(found, _PROGRAM_PREFIX)
+                _renew(found, token, digest)
                 found.last_seen_at = utc_now()
                 found.expires_at = self._access.end_of_session(found.created_at)
                 return Opened(found.id, found.user_id, token)
             if found is not None:
+                if (utc_now() - found.rotated_at).total_seconds() < _REPEATED_SECONDS:
+                    return Opened(found.id, found.user_id, token)
                 found.revoked_at = utc_now()
         self._access.forget()
         raise SessionEndedError
@@ -112,9 +134,8 @@ class Sessions:
         await session.execute(others.values(revoked_at=utc_now()))
 
 
-def _renewed(found: UserSession, prefix: str) -> str:
-    token = random_token(prefix)
-    found.previous_token_hash = found.token_hash
+def _renew(found: UserSession, token: str, former: str | None) -> None:
+    found.previous_token_hash = former
     found.token_hash = token_hash(token)
     found.rotated_at = utc_now()
-    return token
+    found.confirmed_at = None

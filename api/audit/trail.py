@@ -51,14 +51,23 @@ class Trail:
         self._closing = asyncio.Event()
         self._writing = asyncio.create_task(self._write_on())
 
-    def note_access(self, actor: Actor, permission: Permission, request: HTTPConnection, project: Project) -> None:
+    def note_access(
+        self,
+        actor: Actor,
+        permission: Permission,
+        request: HTTPConnection,
+        project: Project,
+        asked: dict[str, str] | None = None,
+    ) -> None:
         """Note that somebody reads data of a project by a permission; raises `UnavailableError` when too many wait."""
-        details = {
+        details: dict[str, Any] = {
             "method": request.scope.get("method", "GET"),
             "path": _text(request.url.path, _LONGEST_PATH),
             "query": _text(request.url.query, _LONGEST_QUERY),
             "permission": permission,
         }
+        if asked is not None:
+            details["asked"] = {name: _text(text, _LONGEST_QUERY) for name, text in asked.items()}
         self.note(actor, "data.read", details, organisation_id=project.organisation_id, project_id=project.id)
 
     def note(

@@ -20,6 +20,8 @@ from core.errors import RadixError
 
 _logger = structlog.get_logger()
 _SECONDS = 10
+# As aiosmtplib takes it: None upgrades where the server offers it.
+_STARTTLS = {"demanded": True, "offered": None, "never": False}
 
 
 class MailUnavailableError(RadixError):
@@ -105,6 +107,7 @@ class Outbox:
             username=unquote(parts.username) if parts.username else None,
             password=unquote(parts.password) if parts.password else None,
             use_tls=is_tls,
+            start_tls=False if is_tls else _STARTTLS[self._settings.smtp_starttls],
             tls_context=ssl.create_default_context(),
             timeout=_SECONDS,
         )

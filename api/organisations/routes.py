@@ -6,19 +6,20 @@ from fastapi import APIRouter, Depends, Path
 
 from api.access.principals import OrganisationAccess
 from api.accounts.schemas import OrganisationOfMine
-from api.dependencies import ActingDep, ResourcesDep, UserDep, organisation_for
+from api.dependencies import ActingDep, ClientDep, ResourcesDep, UserDep, organisation_for
 from api.organisations.schemas import (
     InvitationList,
     InvitationSent,
     MemberList,
     MemberShown,
+    NameProof,
     NewInvitation,
     OrganisationChange,
     OrganisationList,
     OrganisationShown,
     RoleChange,
 )
-from api.problems import CHANGE, CONFLICT, ORGANISATION, UNAVAILABLE, USER
+from api.problems import CHANGE, CONFLICT, ORGANISATION, TOO_MANY, UNAVAILABLE, USER
 
 router = APIRouter(prefix="/v1/organisations", tags=["organisations"], responses=USER | UNAVAILABLE)
 _Organisation = Annotated[OrganisationAccess, Depends(organisation_for(None))]
@@ -30,22 +31,26 @@ _Id = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 
 
 @router.get("", operation_id="list_organisations", summary="List one's organisations")
-async def list_organisations(user: UserDep) -> OrganisationList:
-    """Return the organisations that one is a member of."""
-    return OrganisationList(organisations=[_of_mine(each) for each in user.organisations.values()])
+async def list_organisations(user: UserDep, client: ClientDep) -> OrganisationList:
+    """Return the organisations that one is a member of, and that can be reached from here."""
+    return OrganisationList(organisations=[_of_mine(each) for each in user.organisations_from(client)])
 
 
 @router.get("/{organisation_id}", operation_id="get_organisation", summary="One organisation", responses=ORGANISATION)
 async def get_organisation(organisation: _Organisation) -> OrganisationShown:
     """Return its name and networks, and what one may do in it."""
     mine = _of_mine(organisation)
-    return OrganisationShown(**mine.model_dump(), allowed_networks=list(organisation.allowed_networks))
+    return OrganisationShown(
+        **mine.model_dump(),
+        allowed_networks=list(organisation.allowed_networks),
+        demands_provider=organisation.demands_provider,
+    )
 
 
 @router.patch(
     "/{organisation_id}",
     operation_id="change_organisation",
-    summary="Change its name or networks",
+    summary="Change its name, networks or sign-in",
     responses=CHANGE | ORGANISATION | CONFLICT,
     status_code=204,
 )
@@ -53,7 +58,28 @@ async def change_organisation(
     body: OrganisationChange, organisation: _Owner, by: ActingDep, held: ResourcesDep
 ) -> None:
     """Change what is given; whoever allows networks has to be in one of them."""
-    await held.organisations.change(by, organisation, name=body.name, allowed_networks=body.allowed_networks)
+    await held.organisations.change(
+        by,
+        organisation,
+        name=body.name,
+        allowed_networks=body.allowed_networks,
+        demands_provider=body.demands_provider,
+    )
+
+
+@router.post(
+    "/{organisation_id}/closing",
+    operation_id="close_organisation",
+    summary="Close an organisation",
+    responses=CHANGE | ORGANISATION,
+    status_code=204,
+)
+async def close_organisation(body: NameProof, organisation: _Owner, by: ActingDep, held: ResourcesDep) -> None:
+    """Take all members, invitations and providers from it, and revoke the keys of its projects, for good.
+
+    The audit log stays, and the projects with their events: whoever runs the installation can read both.
+    """
+    await held.closing.close(by, organisation, body.name)
 
 
 @router.get(
@@ -119,7 +145,7 @@ async def list_invitations(organisation: _Reader, held: ResourcesDep) -> Invitat
     "/{organisation_id}/invitations",
     operation_id="invite",
     summary="Invite somebody",
-    responses=CHANGE | ORGANISATION,
+    responses=CHANGE | ORGANISATION | TOO_MANY,
     status_code=201,
 )
 async def invite(body: NewInvitation, organisation: _Manager, by: ActingDep, held: ResourcesDep) -> InvitationSent:

@@ -23,6 +23,7 @@ class OrganisationShown(OrganisationOfMine):
     """One organisation."""
 
     allowed_networks: Annotated[list[str], Field(description="From where it may be reached; empty: from anywhere.")]
+    demands_provider: Annotated[bool, Field(description="Members who are no owners sign in by a provider of its own.")]
 
 
 class OrganisationChange(Body):
@@ -30,12 +31,19 @@ class OrganisationChange(Body):
 
     name: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     allowed_networks: Annotated[list[str] | None, Field(max_length=200, examples=[["192.0.2.0/24"]])] = None
+    demands_provider: bool | None = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if self.name is None and self.allowed_networks is None:
-            raise ValueError("name or allowed_networks has to be given")
+        if self.name is None and self.allowed_networks is None and self.demands_provider is None:
+            raise ValueError("name, allowed_networks or demands_provider has to be given")
         return self
+
+
+class NameProof(Body):
+    """Which organisation it is, said once more."""
+
+    name: Annotated[str, Field(max_length=200, description="Its name, as it is.", examples=["Shop"])]
 
 
 class MemberShown(BaseModel):

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
+from math import ceil
 from typing import Any, ClassVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Acting, OrganisationAccess
@@ -13,10 +15,12 @@ from api.access.service import Access
 from api.accounts import mails
 from api.errors import NotFoundError, TooPowerfulError
 from api.mail.outbox import Outbox
+from api.settings import ApiSettings
 from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata.accounts import Grant, Invitation, Membership, Organisation, Role, User
 from core.metadata.audit import Target, entry
+from core.metadata.identity import IdentityProvider
 from core.metadata.organisations import checked_name, checked_networks, invite
 from core.metadata.permissions import OWNER, Permission
 from core.metadata.tenancy import Database
@@ -44,11 +48,37 @@ class LockedOutError(RadixError):
         super().__init__(f"Your own address, {address or 'which is unknown'}, is in none of these networks.")
 
 
+class NoProviderError(RadixError):
+    """Members would have to sign in by a provider, and there is none."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "no_provider"
+    title: ClassVar[str] = "There is no identity provider"
+
+    def __init__(self) -> None:
+        super().__init__("Add an identity provider first, and sign in by it once.")
+
+
+class TooManyInvitationsError(RadixError):
+    """A member invited as many within a day as he may; the header Retry-After says when he may again."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "too_many_invitations"
+    title: ClassVar[str] = "Too many invitations"
+
+    def __init__(self, most: int, seconds: int) -> None:
+        super().__init__(
+            f"One member makes {most} invitations a day at most (RADIXINSIGHT_API_INVITATIONS_PER_DAY).",
+            headers={"Retry-After": str(max(1, seconds))},
+        )
+
+
 class Organisations:
     """Changes in one organisation by a member who may make them. Raises `UnavailableError` without PostgreSQL."""
 
-    def __init__(self, public_url: str, database: Database, access: Access, outbox: Outbox) -> None:
-        self._public_url = public_url
+    def __init__(self, settings: ApiSettings, database: Database, access: Access, outbox: Outbox) -> None:
+        self._public_url = settings.public_url
+        self._invitations_per_day = settings.invitations_per_day
         self._database = database
         self._access = access
         self._outbox = outbox
@@ -60,9 +90,13 @@ class Organisations:
         *,
         name: str | None,
         allowed_networks: Sequence[str] | None,
+        demands_provider: bool | None,
     ) -> None:
-        """Change its name or networks; raises `InvalidNameError`, `InvalidNetworkError` or `LockedOutError`."""
-        changed: dict[str, Any] = {}
+        """Change its name, its networks, or how members sign in.
+
+        Raises `InvalidNameError`, `InvalidNetworkError`, `LockedOutError` or `NoProviderError`.
+        """
+        changed: dict[str, Any] = {} if demands_provider is None else {"demands_provider": demands_provider}
         if name is not None:
             changed["name"] = checked_name(name)
         if allowed_networks is not None:
@@ -71,6 +105,8 @@ class Organisations:
                 raise LockedOutError(by.client.address)
         async with self._database.of_organisation(where.id) as session:
             organisation = await session.get_one(Organisation, where.id, with_for_update=True)
+            if demands_provider and (await session.scalars(select(IdentityProvider.id).limit(1))).first() is None:
+                raise NoProviderError
             before = {key: getattr(organisation, key) for key in changed}
             if before == changed:
                 return
@@ -142,9 +178,11 @@ class Organisations:
     async def invite(self, by: Acting, where: OrganisationAccess, email: str, role: str | None) -> Invitation:
         """Mail an invitation, in place of an open one to the same address.
 
-        Raises `NotFoundError`, `TooPowerfulError`, `InvalidEmailError`; `MailUnavailableError`, and takes it back then.
+        Raises `NotFoundError`, `TooPowerfulError`, `TooManyInvitationsError`, `InvalidEmailError`;
+        `MailUnavailableError`, and takes it back then.
         """
         async with self._database.of_organisation(where.id) as session:
+            await _demand_few(session, by.user.user_id, self._invitations_per_day)
             wanted = None if role is None else await demand_role(session, where, role)
             invitation, token = await session.run_sync(
                 lambda blocking: invite(blocking, where.id, email, wanted, invited_by=by.user.user_id, is_mailed=True)
@@ -212,6 +250,18 @@ _OPEN = (Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
 def _close(invitation: Invitation) -> None:
     """Make an invitation work no more. It keeps no role, which could not be deleted otherwise."""
     invitation.revoked_at, invitation.role_id = utc_now(), None
+
+
+async def _demand_few(session: AsyncSession, user_id: int, most: int) -> None:
+    """Raise `TooManyInvitationsError` where a member invited as many within a day as he may; two at once take turns."""
+    await session.execute(select(Membership).where(Membership.user_id == user_id).with_for_update())
+    day_ago = utc_now() - timedelta(days=1)
+    made = select(func.count(Invitation.id), func.min(Invitation.created_at))
+    count, first = (
+        await session.execute(made.where(Invitation.invited_by == user_id, Invitation.created_at > day_ago))
+    ).one()
+    if count >= most:
+        raise TooManyInvitationsError(most, ceil((first - day_ago).total_seconds()))
 
 
 async def _demand_power_over(session: AsyncSession, where: OrganisationAccess, invitation: Invitation) -> None:

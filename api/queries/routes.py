@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from api.dependencies import AskingDep
+from api.audit.questions import document_text
+from api.dependencies import Asking, asking_for
 from api.problems import (
     INVALID_DOCUMENT,
     KEPT,
@@ -55,14 +56,13 @@ _BODY: dict[str, Any] = {
     openapi_extra=_BODY,
 )
 async def query(
-    asking: AskingDep,
+    asking: Annotated[Asking, Depends(asking_for("data:query", is_noted=False))],
     read: Annotated[ReadDocument, Depends(read_document)],
     format_: FormatParameter = None,
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Answer | Response:
     """Answer one typed query document: a question of one `kind` and its range."""
-    if shows_persons(read):
-        asking.demand("persons:read")
+    asking.note("persons:read" if shows_persons(read) else "data:query", read.sent, document_text(read.sent))
     answer = partial(asking.held.queries.answer, asking.access.project, read)
     if explain:
         return await unless_left(asking.request, answer(explain=True))

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from api.audit.questions import sql_text
 from api.dependencies import Asking, ResourcesDep, asking_for, project_for
 from api.problems import (
     INVALID,
@@ -33,11 +34,12 @@ router = APIRouter(prefix="/v1/projects/{project_id}/sql", tags=["sql"], respons
     responses=AS_FILE | REFUSED_SQL | TOO_MANY_QUERIES | UNANSWERABLE | TIMED_OUT,
 )
 async def query_sql(
-    asking: Annotated[Asking, Depends(asking_for("sql:query"))],
+    asking: Annotated[Asking, Depends(asking_for("sql:query", is_noted=False))],
     query: SqlQuery,
     format_: FormatParameter = None,
 ) -> SqlAnswer | Response:
     """Run one select over the project's marts. Each table holds the project's rows and no others."""
+    asking.note("sql:query", query.model_dump(), sql_text(query.sql))
     kind = wanted_format(asking.request, format_)
     if kind != "json":
         asking.demand("data:export")

@@ -1,6 +1,6 @@
 """PostgreSQL: what exists beside the events — organisations, projects, their keys, accounts, and what is saved."""
 
-from core.metadata import accounts, exports, saved
+from core.metadata import accounts, exports, identity, saved
 from core.metadata.engine import connect, connect_async
 from core.metadata.models import ApiKey, Base, EventSchema, Project, WriteKey
 
@@ -14,5 +14,6 @@ __all__ = [
     "connect",
     "connect_async",
     "exports",
+    "identity",
     "saved",
 ]

@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     UniqueConstraint,
+    false,
     func,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -25,7 +26,8 @@ from core.metadata.models import Base, OrganisationOwned
 from core.metadata.permissions import BUILT_IN, Permission, known_permissions
 
 
-def _within(table: str, column: str, referred: str, ondelete: str | None = "CASCADE") -> ForeignKeyConstraint:
+def within(table: str, column: str, referred: str, ondelete: str | None = "CASCADE") -> ForeignKeyConstraint:
+    """Refer to a row of the same organisation."""
     key = "user_id" if referred == "memberships" else "id"
     return ForeignKeyConstraint(
         ["organisation_id", column],
@@ -44,6 +46,8 @@ class Organisation(Base):
     name: Mapped[str]
     allowed_networks: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     """Networks from which it may be reached, as `192.0.2.0/24`; empty for any."""
+    demands_provider: Mapped[bool] = mapped_column(server_default=false())
+    """Members who are no owners see it only when one of its identity providers let them in."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -93,6 +97,10 @@ class UserSession(Base):
     previous_token_hash: Mapped[str | None] = mapped_column(index=True)
     """That of the one before it, which requests under way may still carry."""
     rotated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    confirmed_at: Mapped[datetime | None]
+    """When the token that holds now came back first: from then on nobody needs the one before it."""
+    provider_id: Mapped[int | None] = mapped_column(ForeignKey("identity_providers.id", ondelete="CASCADE"), index=True)
+    """Which identity provider let him in: the session is good for its organisation alone. None: the password did."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
@@ -146,7 +154,7 @@ class Membership(OrganisationOwned, Base):
     __tablename__ = "memberships"
     __table_args__ = (
         ForeignKeyConstraint(["organisation_id"], ["organisations.id"], ondelete="CASCADE"),
-        _within("memberships", "role_id", "roles", ondelete=None),
+        within("memberships", "role_id", "roles", ondelete=None),
     )
 
     organisation_id: Mapped[int] = mapped_column(primary_key=True)
@@ -176,8 +184,8 @@ class TeamMember(OrganisationOwned, Base):
 
     __tablename__ = "team_members"
     __table_args__ = (
-        _within("team_members", "team_id", "teams"),
-        _within("team_members", "user_id", "memberships"),
+        within("team_members", "team_id", "teams"),
+        within("team_members", "user_id", "memberships"),
     )
 
     team_id: Mapped[int] = mapped_column(primary_key=True)
@@ -198,10 +206,10 @@ class Grant(OrganisationOwned, Base):
             postgresql_nulls_not_distinct=True,
         ),
         CheckConstraint("num_nonnulls(user_id, team_id) = 1", name="subject"),
-        _within("grants", "project_id", "projects"),
-        _within("grants", "user_id", "memberships"),
-        _within("grants", "team_id", "teams"),
-        _within("grants", "role_id", "roles", ondelete=None),
+        within("grants", "project_id", "projects"),
+        within("grants", "user_id", "memberships"),
+        within("grants", "team_id", "teams"),
+        within("grants", "role_id", "roles", ondelete=None),
         ForeignKeyConstraint(
             ["project_id", "dashboard_id"],
             ["saved_objects.project_id", "saved_objects.id"],
@@ -227,7 +235,7 @@ class Invitation(OrganisationOwned, Base):
     __table_args__ = (
         Index("ix_invitations_organisation_id", "organisation_id"),
         ForeignKeyConstraint(["organisation_id"], ["organisations.id"], ondelete="CASCADE"),
-        _within("invitations", "role_id", "roles", ondelete=None),
+        within("invitations", "role_id", "roles", ondelete=None),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

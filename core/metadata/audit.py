@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sqlalchemy.orm import Session
+
 from core.metadata.accounts import AuditEntry
+from core.metadata.models import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,13 @@ def entry(
 ) -> AuditEntry:
     """Return the entry that says so, to be added in the transaction of the change itself."""
     return AuditEntry(**row(actor, action, target, organisation_id=organisation_id, project_id=project_id))
+
+
+def note_operation(session: Session, project_id: int, action: str, target: Target) -> None:
+    """Add the entry of what the `radixinsight` command does to a project, in a blocking session; none of no project."""
+    project = session.get(Project, project_id)
+    if project is not None:
+        session.add(entry(OPERATOR, action, target, organisation_id=project.organisation_id, project_id=project_id))
 
 
 def row(

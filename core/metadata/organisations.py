@@ -12,16 +12,17 @@ from ipaddress import ip_network
 from typing import ClassVar
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata.accounts import Invitation, Organisation, Role
-from core.metadata.permissions import BUILT_IN
+from core.metadata.permissions import BUILT_IN, OWNER
 
 INVITATION_LIVES = timedelta(days=7)
 _BASE62 = string.digits + string.ascii_letters
+_TOKEN_CHARACTERS = 40
 _LONGEST_NAME = 200
 
 
@@ -112,6 +113,19 @@ def normal_email(text: str) -> str:
         raise InvalidEmailError(f"{text[:100]!r} is no e-mail address: {error}") from error
 
 
+def known_form(text: str) -> str:
+    """Return an address as accounts have it; one that is none is nobody's."""
+    try:
+        return normal_email(text.strip())
+    except InvalidEmailError:
+        return text.strip().lower()
+
+
+def is_owner() -> ColumnElement[bool]:
+    """Return the condition under which a role is the one of owners."""
+    return and_(Role.name == OWNER, Role.permissions.is_(None))
+
+
 def checked_name(name: str) -> str:
     """Return a name without spaces around it; raises `InvalidNameError` where nothing or too much is left."""
     stripped = name.strip()
@@ -135,7 +149,13 @@ def checked_networks(networks: Iterable[str]) -> list[str]:
 
 def random_token(prefix: str) -> str:
     """Return a new secret: the prefix that tells what it is for, and 238 random bits."""
-    return prefix + "".join(secrets.choice(_BASE62) for _ in range(40))
+    return prefix + "".join(secrets.choice(_BASE62) for _ in range(_TOKEN_CHARACTERS))
+
+
+def base62(number: int) -> str:
+    """Return the last 238 bits of a number, as the characters of a token."""
+    digits = [_BASE62[number // 62**place % 62] for place in range(_TOKEN_CHARACTERS)]
+    return "".join(digits)
 
 
 def token_hash(token: str) -> str:

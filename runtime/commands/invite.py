@@ -5,13 +5,12 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from core.metadata.accounts import Organisation
 from core.metadata.audit import OPERATOR, Target, entry
-from core.metadata.organisations import first_organisation, role_named
 from core.metadata.organisations import invite as make_invitation
+from core.metadata.organisations import role_named
 from runtime.commands.options import DataDirOption, PortBaseOption, settings_of_existing
-from runtime.errors import OperationError
 from runtime.instance import Instance
+from runtime.organisations import find_organisation
 from runtime.transactions import in_transaction
 
 
@@ -29,9 +28,7 @@ def invite(
     instance = Instance.of(settings_of_existing(data_dir, port_base))
 
     def make(session: Session) -> tuple[str, str]:
-        where = first_organisation(session) if organisation is None else session.get(Organisation, organisation)
-        if where is None:
-            raise OperationError(f"There is no organisation {organisation}.")
+        where = find_organisation(session, organisation)
         wanted = role_named(session, where.id, role)
         made, token = make_invitation(session, where.id, email, wanted, invited_by=None, is_mailed=False)
         said = Target("invitation", made.id, {"email": made.email, "role": role})

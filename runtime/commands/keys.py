@@ -26,6 +26,7 @@ from runtime.commands.options import DataDirOption, JsonOption, PortBaseOption, 
 from runtime.commands.tables import show as show_table
 from runtime.errors import OperationError
 from runtime.instance import Instance
+from runtime.project_keys import note_key
 from runtime.transactions import in_transaction
 
 keys = typer.Typer(no_args_is_help=True, help="Look at a project's keys, make, change, replace and revoke them.")
@@ -102,7 +103,7 @@ def create(
         key = find_key(session, made)
         rename_key(key, name)
         _change(key, origin, events_per_second)
-        return made
+        return note_key(session, made, "created")
 
     typer.echo(in_transaction(_database(data_dir, port_base), make))
 
@@ -119,8 +120,9 @@ def rotate(
 
     def replace(session: Session) -> tuple[str, datetime | None]:
         old = find_key(session, key)
+        note_key(session, key, "replaced")
         new = rotate_key(session, old, timedelta(days=overlap_days))
-        return new, old.revoked_at
+        return note_key(session, new, "created"), old.revoked_at
 
     new, end = in_transaction(_database(data_dir, port_base), replace)
     typer.echo(new)
@@ -130,7 +132,12 @@ def rotate(
 @keys.command()
 def revoke(*, key: _KeyArgument, data_dir: DataDirOption = None, port_base: PortBaseOption = None) -> None:
     """Have a key refused from now on, within 5 seconds, for good."""
-    in_transaction(_database(data_dir, port_base), lambda session: revoke_key(find_key(session, key)))
+
+    def end(session: Session) -> None:
+        note_key(session, key, "revoked")
+        revoke_key(find_key(session, key))
+
+    in_transaction(_database(data_dir, port_base), end)
     typer.echo("The key is refused within 5 seconds.")
 
 
@@ -154,6 +161,7 @@ def change(
         if name is not None:
             rename_key(found, name)
         _change(found, [] if any_origin else origin, events_per_second)
+        note_key(session, key, "changed")
 
     in_transaction(_database(data_dir, port_base), apply)
     typer.echo("In force within 5 seconds.")

@@ -6,6 +6,7 @@ import msgspec
 import typer
 from sqlalchemy.orm import Session
 
+from core.metadata.audit import Target, note_operation
 from core.metadata.collection_rules import CollectionRules, parse_rules, read_rules, set_rules
 from runtime.commands.options import DataDirOption, PortBaseOption, settings_of_existing
 from runtime.errors import OperationError
@@ -43,7 +44,11 @@ def put(
 
     def replace(session: Session) -> CollectionRules | None:
         before = read_rules(session, project)
-        return before if set_rules(session, project, parsed) else None
+        if not set_rules(session, project, parsed):
+            return None
+        said = Target("collection_rules", project, {"before": _document(before), "after": _document(parsed)})
+        note_operation(session, project, "collection_rules.changed", said)
+        return before
 
     before, nothing = in_transaction(instance.database_url, replace), CollectionRules()
     if before is None:
@@ -56,3 +61,7 @@ def put(
     ]
     if lapsed:
         typer.echo(f"Back to the default, because the document does not say otherwise: {', '.join(lapsed)}.")
+
+
+def _document(rules: CollectionRules | None) -> object:
+    return msgspec.to_builtins(rules)

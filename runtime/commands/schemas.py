@@ -11,11 +11,13 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from rich.console import Console
 from rich.table import Column, Table
+from sqlalchemy.orm import Session
 
 from core import warehouse
 from core.clock import utc_now
+from core.metadata.audit import Target, note_operation
 from core.metadata.collection_rules import Schemas, read_rules
-from core.metadata.event_schemas import add_schema, find_schema, list_schemas, retire_schema
+from core.metadata.event_schemas import Added, add_schema, find_schema, list_schemas, retire_schema
 from core.metadata.schema_changes import SchemaChanges, compare
 from runtime import schema_inference, schema_report
 from runtime.commands.options import DataDirOption, JsonOption, PortBaseOption, settings_of_existing
@@ -80,7 +82,15 @@ def add(
     """Make a JSON Schema the next version of an event's schema, which holds within 3 seconds."""
     instance = Instance.of(settings_of_existing(data_dir, port_base))
     read = document.read()
-    added = in_transaction(instance.database_url, lambda session: add_schema(session, project, event, read))
+
+    def put(session: Session) -> Added:
+        made = add_schema(session, project, event, read)
+        if made.is_new:
+            said = Target("event_schema", event, {"version": made.version})
+            note_operation(session, project, "event_schema.added", said)
+        return made
+
+    added = in_transaction(instance.database_url, put)
     if not added.is_new:
         typer.echo(f"Version {added.version} of the schema of {event} says the same already.")
         return
@@ -102,7 +112,13 @@ def retire(
 ) -> None:
     """Let versions hold no more; the latest that is left holds again, within 3 seconds."""
     instance = Instance.of(settings_of_existing(data_dir, port_base))
-    retired = in_transaction(instance.database_url, lambda session: retire_schema(session, project, event, version))
+
+    def end(session: Session) -> list[int]:
+        ended = retire_schema(session, project, event, version)
+        note_operation(session, project, "event_schema.retired", Target("event_schema", event, {"versions": ended}))
+        return ended
+
+    retired = in_transaction(instance.database_url, end)
     typer.echo(f"Retired of {event}: {', '.join(f'version {each}' for each in retired)}")
 
 

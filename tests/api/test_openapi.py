@@ -72,6 +72,12 @@ _OPEN = frozenset(
         "reset_password",
         "verify_email",
         "open_link",
+        "find_identity_providers",
+        "start_provider_sign_in",
+        "end_openid_sign_in",
+        "answer_saml_sign_in",
+        "end_saml_sign_in",
+        "get_saml_metadata",
     )
 )
 

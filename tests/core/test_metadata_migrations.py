@@ -131,3 +131,27 @@ def test_exports_come_and_go_without_a_trace_in_what_was_there(engine: Engine) -
         assert _rows(engine, "select state, rows_written, attempts from exports") == [("waiting", 0, 0)]
         _down(engine, "0003")
         assert _rows(engine, "select * from projects") == projects
+
+
+def test_sessions_outlive_identity_providers_unless_one_of_them_opened_them(engine: Engine) -> None:
+    migrate.migrate(engine, "0003")
+    _execute(engine, "insert into users (email, name) values ('ada@example.com', 'Ada')")
+    _execute(engine, "insert into memberships (organisation_id, user_id, role_id) values (1, 1, 1)")
+    opened = (
+        "insert into sessions (user_id, kind, expires_at, address, user_agent, token_hash) "
+        "values (1, 'browser', now(), '', '', 'a')"
+    )
+    _execute(engine, opened)
+    migrate.migrate(engine, "0005")
+    # What was replaced before still ends the session when it comes back.
+    assert _rows(engine, "select confirmed_at is not null, provider_id from sessions") == [(True, None)]
+    _execute(
+        engine,
+        "insert into identity_providers (organisation_id, kind, name, issuer, client_id) "
+        "values (1, 'oidc', 'Login', 'https://login.example.com', 'x')",
+    )
+    _execute(engine, "insert into identities values (1, 'subject', 1, 1)")
+    _execute(engine, opened.replace("token_hash)", "token_hash, provider_id)").replace("'a')", "'b', 1)"))
+    _down(engine, "0003")
+    assert _rows(engine, "select token_hash from sessions") == [("a",)]
+    assert _rows(engine, "select count(*) from memberships") == [(1,)]

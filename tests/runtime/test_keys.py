@@ -1,4 +1,4 @@
-"""`radixinsight keys`, `projects` and `rules`, as a person types them."""
+"""`radixinsight keys`, `projects`, `rules`, `organisation` and `domains`, as a person types them."""
 
 import json
 import subprocess
@@ -122,6 +122,64 @@ def test_rules_that_a_document_does_not_name_any_more_are_told(
     assert {"properties", "bots"} == {word.strip(".") for word in said[0].partition(": ")[2].split(", ")}
 
 
+def _logged(runtime: Instance, **which: object) -> list[AuditEntry]:
+    engine = metadata.connect(runtime.database_url)
+    with Session(engine) as session:
+        found = list(session.scalars(select(AuditEntry).filter_by(**which).order_by(AuditEntry.id)))
+    engine.dispose()
+    assert {each.actor_kind for each in found} <= {"operator"}
+    return found
+
+
+def test_what_commands_change_is_in_the_audit_log(
+    command: Command, runtime: Instance, project: ProjectKeys, tmp_path: Path
+) -> None:
+    number, document = str(project.id), tmp_path / "document.json"
+    key = command.say("keys", "create", number, "Web")
+    command.say("keys", "rotate", key)
+    document.write_text('{"addresses":"drop"}')
+    command.say("rules", "set", number, str(document))
+    document.write_text('{"type":"object"}')
+    for _ in range(2):
+        command.say("schemas", "add", number, "purchase", str(document))
+    command.say("schemas", "retire", number, "purchase")
+    entries = _logged(runtime, project_id=project.id)
+    assert [each.action for each in entries] == [
+        "project.created",
+        "write_key.created",
+        "api_key.created",
+        "write_key.created",
+        "write_key.replaced",
+        "write_key.created",
+        "collection_rules.changed",
+        "event_schema.added",
+        "event_schema.retired",
+    ]
+    assert entries[6].details["after"] == {"addresses": "drop"}
+    assert key not in str([each.details for each in entries])
+
+
+def test_a_further_organisation_is_made_and_given_a_domain(command: Command, runtime: Instance) -> None:
+    said = command.say("organisation", "Blog", "Bob@Example.com")
+    number = said.splitlines()[0].split()[1]
+    assert number != "1"
+    domain = f"{token_hash(number)[:12]}.example.com"
+    assert "Blog" in command.say("domains", "give", f"@{domain.upper()}", "--organisation", number)
+    assert domain in command.say("domains", "list")
+    for refused in (("give", domain), ("give", "com"), ("give", "a b.com"), ("take", "nobodys.example.com")):
+        ran = command.run("domains", *refused)
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert "Traceback" not in ran.stderr
+    command.say("domains", "take", domain)
+    assert domain not in command.say("domains", "list")
+    assert [each.action for each in _logged(runtime, organisation_id=int(number))] == [
+        "organisation.made",
+        "invitation.made",
+        "email_domain.given",
+        "email_domain.taken",
+    ]
+
+
 def test_an_invitation_makes_the_first_owner(command: Command, runtime: Instance) -> None:
     said = command.say("invite", "Ada@Example.com", "--role", "admin")
     (token,) = (line.split()[1] for line in said.splitlines() if line.startswith("Invitation"))
@@ -130,9 +188,9 @@ def test_an_invitation_makes_the_first_owner(command: Command, runtime: Instance
         found = session.scalars(select(Invitation).where(Invitation.token_hash == token_hash(token))).one()
         role = session.get_one(Role, found.role_id)
         assert (found.email, role.name, found.organisation_id) == ("ada@example.com", "admin", 1)
-        logged = select(AuditEntry).where(AuditEntry.target_id == str(found.id), AuditEntry.actor_kind == "operator")
-        assert session.scalars(logged).one().action == "invitation.made"
     engine.dispose()
+    (logged,) = _logged(runtime, target_kind="invitation", target_id=str(found.id))
+    assert logged.action == "invitation.made"
     for arguments in (("nobody",), ("ada@example.com", "--role", "king"), ("ada@example.com", "--organisation", "999")):
         refused = command.run("invite", *arguments)
         assert (refused.returncode, refused.stdout) == (1, "")

@@ -76,6 +76,8 @@ export interface paths {
         /**
          * Sign in
          * @description Open a session of a browser: a cookie is set that no script can read.
+         *
+         *     A second one tells the browser from others from then on: it gets through while somebody else guesses.
          */
         post: operations["sign_in"];
         delete?: never;
@@ -168,6 +170,26 @@ export interface paths {
         patch: operations["rename_me"];
         trace?: never;
     };
+    "/v1/me/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete one's account
+         * @description Delete the account with its memberships and sessions, for good. The audit log keeps what it says of it.
+         */
+        post: operations["delete_me"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me/password": {
         parameters: {
             query?: never;
@@ -219,7 +241,7 @@ export interface paths {
         put?: never;
         /**
          * Choose a new password
-         * @description Set a new password by a mailed link; all sessions end.
+         * @description Set a new password by a mailed link; all sessions end. The browser gets through while somebody else guesses.
          */
         post: operations["reset_password"];
         delete?: never;
@@ -388,6 +410,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sign-in/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * By whom an address signs in
+         * @description Return the identity providers that speak for the domain of an address, whether or not it has an account.
+         */
+        post: operations["find_identity_providers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/providers/{provider_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Go to an identity provider
+         * @description Send the browser to the provider. It has ten minutes to come back.
+         */
+        get: operations["start_provider_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/providers/{provider_id}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from an OpenID provider
+         * @description Open a session for whoever the provider names, and go on where the visit began.
+         */
+        get: operations["end_openid_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/providers/{provider_id}/acs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the answer of a SAML provider
+         * @description Check the answer that the provider's page posts, and send the browser on to where its cookies are sent along.
+         */
+        post: operations["answer_saml_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/providers/{provider_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from a SAML provider
+         * @description Open a session for whoever the provider named, and go on where the visit began.
+         */
+        get: operations["end_saml_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/providers/{provider_id}/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a SAML provider is given of us
+         * @description Return our metadata: the entity id, which is this address, and where answers are posted to.
+         */
+        get: operations["get_saml_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/organisations": {
         parameters: {
             query?: never;
@@ -397,7 +539,7 @@ export interface paths {
         };
         /**
          * List one's organisations
-         * @description Return the organisations that one is a member of.
+         * @description Return the organisations that one is a member of, and that can be reached from here.
          */
         get: operations["list_organisations"];
         put?: never;
@@ -426,10 +568,32 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change its name or networks
+         * Change its name, networks or sign-in
          * @description Change what is given; whoever allows networks has to be in one of them.
          */
         patch: operations["change_organisation"];
+        trace?: never;
+    };
+    "/v1/organisations/{organisation_id}/closing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close an organisation
+         * @description Take all members, invitations and providers from it, and revoke the keys of its projects, for good.
+         *
+         *     The audit log stays, and the projects with their events: whoever runs the installation can read both.
+         */
+        post: operations["close_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/organisations/{organisation_id}/members": {
@@ -534,6 +698,54 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/organisations/{organisation_id}/identity-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List its identity providers
+         * @description Return by whom members can sign in, and for the addresses of which domains.
+         */
+        get: operations["list_identity_providers"];
+        put?: never;
+        /**
+         * Add an identity provider
+         * @description Add one, after asking it who it is. It speaks for addresses of the organisation's domains alone.
+         */
+        post: operations["add_identity_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/organisations/{organisation_id}/identity-providers/{provider_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an identity provider
+         * @description Delete it, and end the sessions that it opened. Members stay.
+         */
+        delete: operations["delete_identity_provider"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an identity provider
+         * @description Change its name, its secret or metadata, or whom it lets in.
+         */
+        patch: operations["change_identity_provider"];
         trace?: never;
     };
     "/v1/organisations/{organisation_id}/roles": {
@@ -666,8 +878,8 @@ export interface paths {
         get: operations["list_grants"];
         put?: never;
         /**
-         * Grant a role in a project, or for one dashboard
-         * @description Let a member or a team do more in one project than elsewhere, or with one dashboard of it.
+         * Grant a role in a project
+         * @description Let a member or a team do more in one project than elsewhere.
          */
         post: operations["create_grant"];
         delete?: never;
@@ -1024,570 +1236,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/projects/{project_id}/saved": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List what is saved
-         * @description Return insights, dashboards, annotations and folders, of one kind, folder or tag; or what is in the trash.
-         */
-        get: operations["list_saved"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved/{object_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Put into the trash
-         * @description Put an insight, a dashboard, an annotation or an empty folder into the trash. Links to it show nothing then.
-         */
-        delete: operations["delete_saved"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/trash/{object_id}/recover": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Take out of the trash
-         * @description Put something back where it was; into no folder, if its folder is in the trash.
-         */
-        post: operations["recover_saved"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved/{object_id}/versions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List versions
-         * @description Return who changed what and when, the latest version first.
-         */
-        get: operations["list_versions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved/{object_id}/versions/{version}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One version
-         * @description Return what it held.
-         */
-        get: operations["get_version"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved/{object_id}/versions/{version}/restore": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Go back to a version
-         * @description Make a new version with the content of an earlier one. Nothing is lost by it.
-         */
-        post: operations["restore_version"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved/{object_id}/undo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Undo
-         * @description Take the latest edit back; the next time the one before it. To redo is to restore the version that was left.
-         */
-        post: operations["undo_change"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved/{object_id}/favourite": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Add to one's favourites
-         * @description Put it among one's own favourites, which nobody else sees.
-         */
-        put: operations["add_favourite"];
-        post?: never;
-        /**
-         * Remove from one's favourites
-         * @description Take it out of one's own favourites.
-         */
-        delete: operations["remove_favourite"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved-insights": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Save a question
-         * @description Save a query document under a name. It is checked as `POST …/query` checks it.
-         */
-        post: operations["create_saved_insight"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved-insights/{object_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A saved question
-         * @description Return what it asks; its answer is at `…/result`.
-         */
-        get: operations["get_saved_insight"];
-        /**
-         * Change a saved question
-         * @description Make a version of it; what is left out of the body is empty then.
-         */
-        put: operations["change_saved_insight"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved-insights/{object_id}/result": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The answer to a saved question
-         * @description Answer it now, as `POST …/query` would.
-         */
-        get: operations["get_saved_insight_result"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/dashboards": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Dashboards that were granted to oneself
-         * @description Return dashboards that one may see by a grant for them alone, whether or not one may see their project.
-         */
-        get: operations["list_granted_dashboards"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/dashboards": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a dashboard
-         * @description Make a dashboard of tiles on a grid of 12 columns: saved insights and texts, none over another.
-         */
-        post: operations["create_dashboard"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/dashboards/{object_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A dashboard
-         * @description Return its tiles and what they ask. Each tile's answer is asked for by itself.
-         */
-        get: operations["get_dashboard"];
-        /**
-         * Change a dashboard
-         * @description Make a version of it. Who may change this dashboard alone arranges what it shows, and adds texts.
-         */
-        put: operations["change_dashboard"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/dashboards/{object_id}/tiles/{tile_id}/result": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The answer of a tile
-         * @description Answer the question of one tile, as `POST …/query` would.
-         */
-        get: operations["get_tile_result"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/annotations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List annotations
-         * @description Return notes of a range of time, about the project, or about one dashboard or insight too.
-         */
-        get: operations["list_annotations"];
-        put?: never;
-        /**
-         * Annotate
-         * @description Note something on an instant or a range of time.
-         */
-        post: operations["create_annotation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/annotations/{object_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Change an annotation
-         * @description Make a version of it.
-         */
-        put: operations["change_annotation"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/folders": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a folder
-         * @description Make a folder, perhaps within another.
-         */
-        post: operations["create_folder"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/folders/{object_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Rename or move a folder
-         * @description Give it another name or place; what is in it goes with it.
-         */
-        put: operations["change_folder"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/catalogue/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List events
-         * @description Return the events that were sent, how often and when, with what is said of each.
-         */
-        get: operations["list_catalogue_events"];
-        /**
-         * Describe an event
-         * @description Say what an event means, whether or not it was sent yet. If-Match is "0" where nothing was said of it.
-         */
-        put: operations["describe_event"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/catalogue/properties": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List properties
-         * @description Return the properties of events, or traits, that were sent and of which types, with what is said of each.
-         */
-        get: operations["list_catalogue_properties"];
-        /**
-         * Describe a property
-         * @description Say what a property of events or a trait means. If-Match is "0" where nothing was said of it.
-         */
-        put: operations["describe_property"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/saved/{object_id}/links": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Share by link
-         * @description Make a link by which whoever has it sees a dashboard or an insight until it expires, and nothing else.
-         */
-        post: operations["create_link"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/links": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List links
-         * @description Return the links of the project that were not revoked.
-         */
-        get: operations["list_links"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/links/{link_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Revoke a link
-         * @description Show nothing any more to whoever has it.
-         */
-        delete: operations["revoke_link"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/shared/open": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Open a link
-         * @description Exchange the token of a link, and its password, for one to ask with.
-         */
-        post: operations["open_link"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/shared": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What a link shows
-         * @description Return the dashboard with its tiles, or the insight.
-         */
-        get: operations["get_shared"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/shared/result": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The figures of what a link shows
-         * @description Return the figures of the insight, or of one tile of the dashboard.
-         */
-        get: operations["get_shared_result"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/projects/{project_id}/sql": {
         parameters: {
             query?: never;
@@ -1764,91 +1412,6 @@ export interface components {
             status: "ok";
         };
         /**
-         * Annotation
-         * @description A note on an instant or a range of time.
-         */
-        Annotation: {
-            /** Id */
-            id: number;
-            /**
-             * Version
-             * @description Its number, from 1: the ETag.
-             */
-            version: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Created By
-             * @description E-mail address, or the beginning of an API key.
-             */
-            created_by: string;
-            /**
-             * Updated At
-             * Format: date-time
-             */
-            updated_at: string;
-            /** Updated By */
-            updated_by: string;
-            /** Text */
-            text: string;
-            /**
-             * At
-             * Format: date-time
-             * @description The instant, or the first one of the range.
-             */
-            at: string;
-            /**
-             * Until
-             * @description End of the range, not included; null: an instant.
-             */
-            until?: string | null;
-            /**
-             * About Id
-             * @description The dashboard or insight that it is about; null: all of the project.
-             */
-            about_id?: number | null;
-        };
-        /**
-         * AnnotationContent
-         * @description A note on an instant or a range of time.
-         */
-        AnnotationContent: {
-            /** Text */
-            text: string;
-            /**
-             * At
-             * Format: date-time
-             * @description The instant, or the first one of the range.
-             */
-            at: string;
-            /**
-             * Until
-             * @description End of the range, not included; null: an instant.
-             */
-            until?: string | null;
-            /**
-             * About Id
-             * @description The dashboard or insight that it is about; null: all of the project.
-             */
-            about_id?: number | null;
-        };
-        /**
-         * AnnotationPage
-         * @description Annotations, the latest made first.
-         */
-        AnnotationPage: {
-            /** Annotations */
-            annotations: components["schemas"]["Annotation"][];
-            /**
-             * Next
-             * @description `before` of the next page; null: these were the last.
-             */
-            next: number | null;
-        };
-        /**
          * ApiKeyList
          * @description The project's API keys, the oldest first; revoked ones too.
          */
@@ -1949,7 +1512,7 @@ export interface components {
              * Actor Kind
              * @enum {string}
              */
-            actor_kind: "user" | "api_key" | "operator" | "link";
+            actor_kind: "user" | "api_key" | "operator";
             /** Actor Id */
             actor_id: number | null;
             /** Actor Name */
@@ -2088,161 +1651,6 @@ export interface components {
             is_exact: boolean;
         };
         /**
-         * Dashboard
-         * @description A dashboard.
-         */
-        Dashboard: {
-            /** Id */
-            id: number;
-            /**
-             * Version
-             * @description Its number, from 1: the ETag.
-             */
-            version: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Created By
-             * @description E-mail address, or the beginning of an API key.
-             */
-            created_by: string;
-            /**
-             * Updated At
-             * Format: date-time
-             */
-            updated_at: string;
-            /** Updated By */
-            updated_by: string;
-            /**
-             * Name
-             * @example Sign-up funnel
-             */
-            name: string;
-            /**
-             * Folder Id
-             * @description The folder that it is in; null: in none.
-             */
-            folder_id?: number | null;
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Tags
-             * @default []
-             * @example [
-             *       "growth"
-             *     ]
-             */
-            tags: string[];
-            /**
-             * Tiles
-             * @default []
-             */
-            tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
-        };
-        /**
-         * DashboardContent
-         * @description Tiles on a grid of 12 columns, none over another.
-         */
-        DashboardContent: {
-            /**
-             * Name
-             * @example Sign-up funnel
-             */
-            name: string;
-            /**
-             * Folder Id
-             * @description The folder that it is in; null: in none.
-             */
-            folder_id?: number | null;
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Tags
-             * @default []
-             * @example [
-             *       "growth"
-             *     ]
-             */
-            tags: string[];
-            /**
-             * Tiles
-             * @default []
-             */
-            tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
-        };
-        /**
-         * DashboardShown
-         * @description A dashboard with what its tiles ask.
-         */
-        DashboardShown: {
-            /** Id */
-            id: number;
-            /**
-             * Version
-             * @description Its number, from 1: the ETag.
-             */
-            version: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Created By
-             * @description E-mail address, or the beginning of an API key.
-             */
-            created_by: string;
-            /**
-             * Updated At
-             * Format: date-time
-             */
-            updated_at: string;
-            /** Updated By */
-            updated_by: string;
-            /**
-             * Name
-             * @example Sign-up funnel
-             */
-            name: string;
-            /**
-             * Folder Id
-             * @description The folder that it is in; null: in none.
-             */
-            folder_id?: number | null;
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Tags
-             * @default []
-             * @example [
-             *       "growth"
-             *     ]
-             */
-            tags: string[];
-            /**
-             * Tiles
-             * @default []
-             */
-            tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
-            /**
-             * Insights
-             * @description Those of its tiles, once each; one that is in the trash is missing.
-             */
-            insights: components["schemas"]["SavedInsight"][];
-        };
-        /**
          * Defined
          * @description An insight that is defined in a file of `dbt_project/insights`.
          */
@@ -2269,61 +1677,17 @@ export interface components {
             data: components["schemas"]["Defined"][];
         };
         /**
-         * EventCatalogue
-         * @description Events by name: those that were sent, and those that are only described.
+         * Deletion
+         * @description The present password, and a code where there is a second factor.
          */
-        EventCatalogue: {
-            /** Events */
-            events: components["schemas"]["EventEntry"][];
+        Deletion: {
             /**
-             * Next
-             * @description `after` of the next page; null: these were the last.
+             * Password
+             * Format: password
              */
-            next: string | null;
-            /**
-             * Is Truncated
-             * @description There are more than can be listed: the rarest are left out.
-             */
-            is_truncated: boolean;
-            meta: components["schemas"]["Meta"];
-        };
-        /**
-         * EventContent
-         * @description What an event means.
-         */
-        EventContent: {
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Tags
-             * @default []
-             */
-            tags: string[];
-            /**
-             * Owner Id
-             * @description User id of the member whom to ask about it.
-             */
-            owner_id?: number | null;
-            /**
-             * Is Hidden
-             * @description It is not to be offered where something is chosen.
-             * @default false
-             */
-            is_hidden: boolean;
-            /**
-             * Is Verified
-             * @description Somebody saw to it that it is sent as described.
-             * @default false
-             */
-            is_verified: boolean;
-            /**
-             * Event
-             * @example purchase
-             */
-            event: string;
+            password: string;
+            /** Code */
+            code?: string | null;
         };
         /**
          * EventCount
@@ -2340,118 +1704,6 @@ export interface components {
             /**
              * Persons
              * @description Distinct persons who did it, exact.
-             */
-            persons: number;
-        };
-        /**
-         * EventDescription
-         * @description What an event means.
-         */
-        EventDescription: {
-            /** Id */
-            id: number;
-            /**
-             * Version
-             * @description Its number, from 1: the ETag.
-             */
-            version: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Created By
-             * @description E-mail address, or the beginning of an API key.
-             */
-            created_by: string;
-            /**
-             * Updated At
-             * Format: date-time
-             */
-            updated_at: string;
-            /** Updated By */
-            updated_by: string;
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Tags
-             * @default []
-             */
-            tags: string[];
-            /**
-             * Owner Id
-             * @description User id of the member whom to ask about it.
-             */
-            owner_id?: number | null;
-            /**
-             * Is Hidden
-             * @description It is not to be offered where something is chosen.
-             * @default false
-             */
-            is_hidden: boolean;
-            /**
-             * Is Verified
-             * @description Somebody saw to it that it is sent as described.
-             * @default false
-             */
-            is_verified: boolean;
-            /**
-             * Event
-             * @example purchase
-             */
-            event: string;
-        };
-        /**
-         * EventEntry
-         * @description One event.
-         */
-        EventEntry: {
-            /**
-             * Description Id
-             * @description Of what is said of it, for its versions; null: nothing.
-             */
-            description_id: number | null;
-            /**
-             * Version
-             * @description Of what is said of it: the ETag to change it; 0: nothing is.
-             */
-            version: number;
-            /** Description */
-            description: string;
-            /** Tags */
-            tags: string[];
-            /** Owner Id */
-            owner_id: number | null;
-            /** Is Hidden */
-            is_hidden: boolean;
-            /** Is Verified */
-            is_verified: boolean;
-            /** Event */
-            event: string;
-            /**
-             * First Seen Date
-             * @description In the project's zone; null: it was never sent.
-             */
-            first_seen_date: string | null;
-            /** Last Seen Date */
-            last_seen_date: string | null;
-            /**
-             * Events
-             * @description How many there are.
-             */
-            events: number;
-            /**
-             * Events In 30 Days
-             * @description Of them, of the last 30 days.
-             */
-            events_in_30_days: number;
-            /**
-             * Persons
-             * @description How many persons have one.
              */
             persons: number;
         };
@@ -2555,62 +1807,6 @@ export interface components {
              * @description The same for a QR code: `otpauth://totp/…`.
              */
             uri: string;
-        };
-        /**
-         * Folder
-         * @description A folder.
-         */
-        Folder: {
-            /** Id */
-            id: number;
-            /**
-             * Version
-             * @description Its number, from 1: the ETag.
-             */
-            version: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Created By
-             * @description E-mail address, or the beginning of an API key.
-             */
-            created_by: string;
-            /**
-             * Updated At
-             * Format: date-time
-             */
-            updated_at: string;
-            /** Updated By */
-            updated_by: string;
-            /**
-             * Name
-             * @example Sign-up funnel
-             */
-            name: string;
-            /**
-             * Folder Id
-             * @description The folder that it is in; null: in none.
-             */
-            folder_id?: number | null;
-        };
-        /**
-         * FolderContent
-         * @description A folder.
-         */
-        FolderContent: {
-            /**
-             * Name
-             * @example Sign-up funnel
-             */
-            name: string;
-            /**
-             * Folder Id
-             * @description The folder that it is in; null: in none.
-             */
-            folder_id?: number | null;
         };
         /**
          * Funnel
@@ -2816,18 +2012,13 @@ export interface components {
         };
         /**
          * GrantShown
-         * @description A role that a member or a team has in one project or dashboard, beside what the member may do anyway.
+         * @description A role that a member or a team has in one project, beside what the member may do anyway.
          */
         GrantShown: {
             /** Id */
             id: number;
             /** Project Id */
             project_id: number;
-            /**
-             * Dashboard Id
-             * @description The one dashboard that it is for; null: all the project.
-             */
-            dashboard_id: number | null;
             /** User Id */
             user_id: number | null;
             /** Team Id */
@@ -2839,102 +2030,6 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
-        };
-        /**
-         * GrantedDashboard
-         * @description A dashboard that was granted to whoever asks.
-         */
-        GrantedDashboard: {
-            /** Project Id */
-            project_id: number;
-            /** Id */
-            id: number;
-            /** Name */
-            name: string;
-            /** Description */
-            description: string;
-        };
-        /**
-         * GrantedDashboards
-         * @description Dashboards that were granted by themselves, by project.
-         */
-        GrantedDashboards: {
-            /** Dashboards */
-            dashboards: components["schemas"]["GrantedDashboard"][];
-        };
-        /**
-         * InsightContent
-         * @description A question that was saved.
-         */
-        InsightContent: {
-            /**
-             * Name
-             * @example Sign-up funnel
-             */
-            name: string;
-            /**
-             * Folder Id
-             * @description The folder that it is in; null: in none.
-             */
-            folder_id?: number | null;
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Tags
-             * @default []
-             * @example [
-             *       "growth"
-             *     ]
-             */
-            tags: string[];
-            query: components["schemas"]["QueryDocument"];
-        };
-        /**
-         * InsightTile
-         * @description A tile that shows the answer of a saved insight.
-         */
-        InsightTile: {
-            /**
-             * Id
-             * @description Its name here.
-             */
-            id: string;
-            /**
-             * X
-             * @description Its first column, from 0.
-             */
-            x: number;
-            /**
-             * Y
-             * @description Its first row, from 0.
-             */
-            y: number;
-            /**
-             * Width
-             * @description Of 12 columns.
-             */
-            width: number;
-            /**
-             * Height
-             * @description In rows.
-             */
-            height: number;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "insight";
-            /** Insight Id */
-            insight_id: number;
-            /**
-             * Title
-             * @description Instead of the insight's name; empty: that.
-             * @default
-             */
-            title: string;
         };
         /**
          * InvitationList
@@ -3081,80 +2176,6 @@ export interface components {
             timezone: string;
             /** Buckets */
             buckets: components["schemas"]["LifecycleBucket"][];
-        };
-        /**
-         * LinkOpened
-         * @description What to ask with.
-         */
-        LinkOpened: {
-            /**
-             * Token Type
-             * @default Bearer
-             * @constant
-             */
-            token_type: "Bearer";
-            /**
-             * Access Token
-             * @description For GET /v1/shared and /v1/shared/result, for an hour.
-             */
-            access_token: string;
-            /**
-             * Expires At
-             * Format: date-time
-             */
-            expires_at: string;
-        };
-        /**
-         * LinkPage
-         * @description Links that were not revoked, the latest first; those that have expired too.
-         */
-        LinkPage: {
-            /** Links */
-            links: components["schemas"]["LinkShown"][];
-            /**
-             * Next
-             * @description `before` of the next page; null: these were the last.
-             */
-            next: number | null;
-        };
-        /**
-         * LinkShown
-         * @description One link. Who may make links sees them whole: they are signed, and kept nowhere.
-         */
-        LinkShown: {
-            /** Id */
-            id: number;
-            /**
-             * Object Id
-             * @description The dashboard or insight that it shows.
-             */
-            object_id: number;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "dashboard" | "insight";
-            /** Name */
-            name: string;
-            /**
-             * Url
-             * @description What stands behind `#shared=` is the token for POST /v1/shared/open.
-             */
-            url: string;
-            /** Has Password */
-            has_password: boolean;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Created By */
-            created_by: string;
-            /**
-             * Expires At
-             * Format: date-time
-             */
-            expires_at: string;
         };
         /**
          * LinkToken
@@ -3395,6 +2416,18 @@ export interface components {
             plan?: string[] | null;
         };
         /**
+         * NameProof
+         * @description Which organisation it is, said once more.
+         */
+        NameProof: {
+            /**
+             * Name
+             * @description Its name, as it is.
+             * @example Shop
+             */
+            name: string;
+        };
+        /**
          * NewApiKey
          * @description What a key is for.
          */
@@ -3425,11 +2458,6 @@ export interface components {
         NewGrant: {
             /** Project Id */
             project_id: number;
-            /**
-             * Dashboard Id
-             * @description Of this dashboard alone; null: of all the project.
-             */
-            dashboard_id?: number | null;
             /** User Id */
             user_id?: number | null;
             /** Team Id */
@@ -3455,23 +2483,6 @@ export interface components {
              * @description What he may do in all projects; null: only what is granted for single ones.
              */
             role?: string | null;
-        };
-        /**
-         * NewLink
-         * @description How long a link works, and whether it wants a password.
-         */
-        NewLink: {
-            /**
-             * Expires At
-             * Format: date-time
-             * @description It works before this instant; within 366 days.
-             */
-            expires_at: string;
-            /**
-             * Password
-             * @description 12 to 256 characters; null: the link is enough.
-             */
-            password?: string | null;
         };
         /**
          * NewProject
@@ -3501,6 +2512,47 @@ export interface components {
              * @default 30
              */
             session_gap_minutes: number;
+        };
+        /**
+         * NewProvider
+         * @description An identity provider: of OpenID Connect an issuer and what we are to it, of SAML its metadata.
+         */
+        NewProvider: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "oidc" | "saml";
+            /**
+             * Name
+             * @example Company login
+             */
+            name: string;
+            /**
+             * Issuer
+             * @example https://login.example.com
+             */
+            issuer?: string | null;
+            /** Client Id */
+            client_id?: string | null;
+            /**
+             * Client Secret
+             * @description Kept encrypted, and never shown again.
+             */
+            client_secret?: string | null;
+            /** Metadata */
+            metadata?: string | null;
+            /**
+             * Admits Uninvited
+             * @description Make a member of whoever the provider knows; false: only of those who were invited.
+             * @default false
+             */
+            admits_uninvited: boolean;
+            /**
+             * Role
+             * @description What whoever was not invited becomes; null: nothing as yet.
+             */
+            role?: string | null;
         };
         /**
          * NewRole
@@ -3551,19 +2603,6 @@ export interface components {
             events_per_second?: number | null;
         };
         /**
-         * OpenLink
-         * @description The token of a link, and its password if it has one.
-         */
-        OpenLink: {
-            /**
-             * Token
-             * @example sl_1_0000000000000000000000000000000000000000000000000000000000000000
-             */
-            token: string;
-            /** Password */
-            password?: string | null;
-        };
-        /**
          * OrganisationChange
          * @description What is changed of an organisation; what is left out stays.
          */
@@ -3577,6 +2616,8 @@ export interface components {
              *     ]
              */
             allowed_networks?: string[] | null;
+            /** Demands Provider */
+            demands_provider?: boolean | null;
         };
         /**
          * OrganisationList
@@ -3630,6 +2671,11 @@ export interface components {
              * @description From where it may be reached; empty: from anywhere.
              */
             allowed_networks: string[];
+            /**
+             * Demands Provider
+             * @description Members who are no owners sign in by a provider of its own.
+             */
+            demands_provider: boolean;
         };
         /**
          * PasswordAndCode
@@ -3967,214 +3013,6 @@ export interface components {
             week_start: number;
         };
         /**
-         * PropertyCatalogue
-         * @description Properties by name: those that were sent, and those that are only described.
-         */
-        PropertyCatalogue: {
-            /** Properties */
-            properties: components["schemas"]["PropertyEntry"][];
-            /**
-             * Next
-             * @description `after` of the next page; null: these were the last.
-             */
-            next: string | null;
-            /**
-             * Is Truncated
-             * @description There are more than can be listed: the rarest are left out.
-             */
-            is_truncated: boolean;
-            meta: components["schemas"]["Meta"];
-        };
-        /**
-         * PropertyContent
-         * @description What a property means, of all events alike, or a trait.
-         */
-        PropertyContent: {
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Tags
-             * @default []
-             */
-            tags: string[];
-            /**
-             * Owner Id
-             * @description User id of the member whom to ask about it.
-             */
-            owner_id?: number | null;
-            /**
-             * Is Hidden
-             * @description It is not to be offered where something is chosen.
-             * @default false
-             */
-            is_hidden: boolean;
-            /**
-             * Is Verified
-             * @description Somebody saw to it that it is sent as described.
-             * @default false
-             */
-            is_verified: boolean;
-            /**
-             * Property
-             * @example total
-             */
-            property: string;
-            /**
-             * Source
-             * @description Whose: event, or person or group for a trait.
-             * @default event
-             * @enum {string}
-             */
-            source: "event" | "person" | "group";
-            /**
-             * Group Type
-             * @description Of a trait of groups: of which.
-             * @default
-             */
-            group_type: string;
-        };
-        /**
-         * PropertyDescription
-         * @description What a property means.
-         */
-        PropertyDescription: {
-            /** Id */
-            id: number;
-            /**
-             * Version
-             * @description Its number, from 1: the ETag.
-             */
-            version: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Created By
-             * @description E-mail address, or the beginning of an API key.
-             */
-            created_by: string;
-            /**
-             * Updated At
-             * Format: date-time
-             */
-            updated_at: string;
-            /** Updated By */
-            updated_by: string;
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Tags
-             * @default []
-             */
-            tags: string[];
-            /**
-             * Owner Id
-             * @description User id of the member whom to ask about it.
-             */
-            owner_id?: number | null;
-            /**
-             * Is Hidden
-             * @description It is not to be offered where something is chosen.
-             * @default false
-             */
-            is_hidden: boolean;
-            /**
-             * Is Verified
-             * @description Somebody saw to it that it is sent as described.
-             * @default false
-             */
-            is_verified: boolean;
-            /**
-             * Property
-             * @example total
-             */
-            property: string;
-            /**
-             * Source
-             * @description Whose: event, or person or group for a trait.
-             * @default event
-             * @enum {string}
-             */
-            source: "event" | "person" | "group";
-            /**
-             * Group Type
-             * @description Of a trait of groups: of which.
-             * @default
-             */
-            group_type: string;
-        };
-        /**
-         * PropertyEntry
-         * @description One property of events, or one trait.
-         */
-        PropertyEntry: {
-            /**
-             * Description Id
-             * @description Of what is said of it, for its versions; null: nothing.
-             */
-            description_id: number | null;
-            /**
-             * Version
-             * @description Of what is said of it: the ETag to change it; 0: nothing is.
-             */
-            version: number;
-            /** Description */
-            description: string;
-            /** Tags */
-            tags: string[];
-            /** Owner Id */
-            owner_id: number | null;
-            /** Is Hidden */
-            is_hidden: boolean;
-            /** Is Verified */
-            is_verified: boolean;
-            /** Property */
-            property: string;
-            /**
-             * Source
-             * @enum {string}
-             */
-            source: "event" | "person" | "group";
-            /** Group Type */
-            group_type: string;
-            /**
-             * Events
-             * @description How many events have it, with any value.
-             */
-            events: number;
-            /** Strings */
-            strings: number;
-            /** Datetimes */
-            datetimes: number;
-            /** Numbers */
-            numbers: number;
-            /** Booleans */
-            booleans: number;
-            /** Arrays */
-            arrays: number;
-            /** Objects */
-            objects: number;
-            /** Nulls */
-            nulls: number;
-            /** Distinct Values */
-            distinct_values: number;
-            /**
-             * First Seen At
-             * @description null: it was never sent.
-             */
-            first_seen_at: string | null;
-            /** Last Seen At */
-            last_seen_at: string | null;
-        };
-        /**
          * PropertyValue
          * @description A value of a property, column or trait.
          */
@@ -4214,6 +3052,121 @@ export interface components {
              * @description Whether there are more than were asked for.
              */
             is_truncated: boolean;
+        };
+        /**
+         * ProviderChange
+         * @description What is changed of a provider; what is left out stays. Who it is never changes: delete it, and add another.
+         */
+        ProviderChange: {
+            /** Name */
+            name?: string | null;
+            /**
+             * Client Secret
+             * @description Kept encrypted, and never shown again.
+             */
+            client_secret?: string | null;
+            /** Metadata */
+            metadata?: string | null;
+            /** Admits Uninvited */
+            admits_uninvited?: boolean | null;
+            /**
+             * Role
+             * @description What whoever was not invited becomes; null: nothing as yet.
+             */
+            role?: string | null;
+        };
+        /**
+         * ProviderChoice
+         * @description One provider that somebody can sign in by.
+         */
+        ProviderChoice: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "oidc" | "saml";
+            /**
+             * Start
+             * @description Where the browser goes; `?return_to=/…` says where it comes back.
+             */
+            start: string;
+        };
+        /**
+         * ProviderChoices
+         * @description The providers that speak for an address; none: it signs in with a password.
+         */
+        ProviderChoices: {
+            /** Providers */
+            providers: components["schemas"]["ProviderChoice"][];
+        };
+        /**
+         * ProviderList
+         * @description The providers of an organisation, and the domains that they speak for.
+         */
+        ProviderList: {
+            /** Providers */
+            providers: components["schemas"]["ProviderShown"][];
+            /**
+             * Domains
+             * @description Given by whoever runs the installation.
+             */
+            domains: string[];
+        };
+        /**
+         * ProviderQuestion
+         * @description Whose providers.
+         */
+        ProviderQuestion: {
+            /**
+             * Email
+             * @example ada@example.com
+             */
+            email: string;
+        };
+        /**
+         * ProviderShown
+         * @description One identity provider; its secret is not shown.
+         */
+        ProviderShown: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "oidc" | "saml";
+            /** Name */
+            name: string;
+            /**
+             * Issuer
+             * @description Of SAML the entity id.
+             */
+            issuer: string;
+            /** Client Id */
+            client_id: string | null;
+            /** Admits Uninvited */
+            admits_uninvited: boolean;
+            /** Role */
+            role: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Redirect Uri
+             * @description What the provider is told: of SAML where answers are posted to.
+             */
+            redirect_uri: string;
+            /**
+             * Metadata Url
+             * @description Of SAML: our own metadata, and our entity id.
+             */
+            metadata_url: string | null;
         };
         /**
          * QueriedFunnelData
@@ -4596,128 +3549,6 @@ export interface components {
             is_built_in: boolean;
         };
         /**
-         * SavedInsight
-         * @description A question that was saved.
-         */
-        SavedInsight: {
-            /** Id */
-            id: number;
-            /**
-             * Version
-             * @description Its number, from 1: the ETag.
-             */
-            version: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Created By
-             * @description E-mail address, or the beginning of an API key.
-             */
-            created_by: string;
-            /**
-             * Updated At
-             * Format: date-time
-             */
-            updated_at: string;
-            /** Updated By */
-            updated_by: string;
-            /**
-             * Name
-             * @example Sign-up funnel
-             */
-            name: string;
-            /**
-             * Folder Id
-             * @description The folder that it is in; null: in none.
-             */
-            folder_id?: number | null;
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Tags
-             * @default []
-             * @example [
-             *       "growth"
-             *     ]
-             */
-            tags: string[];
-            query: components["schemas"]["QueryDocument"];
-        };
-        /**
-         * SavedPage
-         * @description Saved things, the latest made first.
-         */
-        SavedPage: {
-            /** Saved */
-            saved: components["schemas"]["SavedSummary"][];
-            /**
-             * Next
-             * @description `before` of the next page; null: these were the last.
-             */
-            next: number | null;
-        };
-        /**
-         * SavedSummary
-         * @description One thing that was saved, without what it shows.
-         */
-        SavedSummary: {
-            /** Id */
-            id: number;
-            /**
-             * Version
-             * @description Its number, from 1: the ETag.
-             */
-            version: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Created By
-             * @description E-mail address, or the beginning of an API key.
-             */
-            created_by: string;
-            /**
-             * Updated At
-             * Format: date-time
-             */
-            updated_at: string;
-            /** Updated By */
-            updated_by: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "insight" | "dashboard" | "annotation" | "folder";
-            /**
-             * Name
-             * @description Of an annotation: the beginning of its text.
-             */
-            name: string;
-            /** Description */
-            description: string;
-            /** Tags */
-            tags: string[];
-            /** Folder Id */
-            folder_id: number | null;
-            /**
-             * Is Favourite
-             * @description Of whoever asks; never for an API key.
-             */
-            is_favourite: boolean;
-            /** Deleted At */
-            deleted_at: string | null;
-            /** Deleted By */
-            deleted_by: string | null;
-        };
-        /**
          * SessionList
          * @description The live sessions, the latest used first.
          */
@@ -4759,81 +3590,6 @@ export interface components {
             user_agent: string;
             /** Is Current */
             is_current: boolean;
-        };
-        /**
-         * Shared
-         * @description A dashboard, or an insight, as whoever has a link sees it.
-         */
-        Shared: {
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "dashboard" | "insight";
-            /** Name */
-            name: string;
-            /** Description */
-            description: string;
-            /**
-             * Timezone
-             * @description IANA time zone in which days, weeks and months are cut.
-             */
-            timezone: string;
-            /**
-             * Query Kind
-             * @description Of an insight: what its answer is.
-             */
-            query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
-            /** Tiles */
-            tiles: (components["schemas"]["SharedTile"] | components["schemas"]["TextTile"])[];
-        };
-        /**
-         * SharedResult
-         * @description Figures alone: neither the question nor the statement, which may name persons.
-         */
-        SharedResult: {
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue";
-            /** Data */
-            data: components["schemas"]["TrendData"] | components["schemas"]["QueriedFunnelData"] | components["schemas"]["QueriedRetentionData"] | components["schemas"]["LifecycleData"] | components["schemas"]["StickinessData"] | components["schemas"]["PathsData"] | components["schemas"]["WebData"] | components["schemas"]["RevenueData"];
-            /**
-             * Computed At
-             * Format: date-time
-             */
-            computed_at: string;
-            /** Fresh Until */
-            fresh_until: string | null;
-        };
-        /**
-         * SharedTile
-         * @description A tile that shows the answer of an insight.
-         */
-        SharedTile: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "insight";
-            /** Id */
-            id: string;
-            /** X */
-            x: number;
-            /** Y */
-            y: number;
-            /** Width */
-            width: number;
-            /** Height */
-            height: number;
-            /** Name */
-            name: string;
-            /**
-             * Query Kind
-             * @description null: its answer is not shown by link.
-             */
-            query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
         };
         /**
          * SignIn
@@ -5101,47 +3857,6 @@ export interface components {
             members: number[];
         };
         /**
-         * TextTile
-         * @description A tile that shows a text.
-         */
-        TextTile: {
-            /**
-             * Id
-             * @description Its name here.
-             */
-            id: string;
-            /**
-             * X
-             * @description Its first column, from 0.
-             */
-            x: number;
-            /**
-             * Y
-             * @description Its first row, from 0.
-             */
-            y: number;
-            /**
-             * Width
-             * @description Of 12 columns.
-             */
-            width: number;
-            /**
-             * Height
-             * @description In rows.
-             */
-            height: number;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "text";
-            /**
-             * Text
-             * @description Markdown.
-             */
-            text: string;
-        };
-        /**
          * Ticket
          * @description Opens one WebSocket of the project, once.
          */
@@ -5297,108 +4012,6 @@ export interface components {
              * @description Whether they are in the answer. Sessions are as the latest refresh made them, and so is all in the midst of several exchanges of tables.
              */
             is_counted: boolean;
-        };
-        /**
-         * VersionMade
-         * @description What came of it.
-         */
-        VersionMade: {
-            /** Id */
-            id: number;
-            /**
-             * Version
-             * @description The new version: the ETag.
-             */
-            version: number;
-            /**
-             * Restored From
-             * @description The version that it has the content of again.
-             */
-            restored_from: number | null;
-        };
-        /**
-         * VersionPage
-         * @description Versions, the latest first.
-         */
-        VersionPage: {
-            /** Versions */
-            versions: components["schemas"]["VersionSummary"][];
-            /**
-             * Next
-             * @description `before` of the next page; null: these were the last.
-             */
-            next: number | null;
-        };
-        /**
-         * VersionShown
-         * @description One version with its content.
-         */
-        VersionShown: {
-            /** Version */
-            version: number;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /**
-             * Actor Kind
-             * @enum {string}
-             */
-            actor_kind: "user" | "api_key";
-            /** Actor Id */
-            actor_id: number | null;
-            /** Actor Name */
-            actor_name: string;
-            /**
-             * Changed
-             * @description Parts that differ from the version before.
-             */
-            changed: string[];
-            /**
-             * Restored From
-             * @description The version that it has the content of again.
-             */
-            restored_from: number | null;
-            /**
-             * Content
-             * @description As it can be sent to change the thing.
-             */
-            content: {
-                [key: string]: unknown;
-            };
-        };
-        /**
-         * VersionSummary
-         * @description One version: who made it, when, and what differs.
-         */
-        VersionSummary: {
-            /** Version */
-            version: number;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /**
-             * Actor Kind
-             * @enum {string}
-             */
-            actor_kind: "user" | "api_key";
-            /** Actor Id */
-            actor_id: number | null;
-            /** Actor Name */
-            actor_name: string;
-            /**
-             * Changed
-             * @description Parts that differ from the version before.
-             */
-            changed: string[];
-            /**
-             * Restored From
-             * @description The version that it has the content of again.
-             */
-            restored_from: number | null;
         };
         /**
          * WebAnswer
@@ -7451,6 +6064,73 @@ export interface operations {
             };
         };
     };
+    delete_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Deletion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in, the password is wrong, or a code is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An organisation would have no owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change_password: {
         parameters: {
             query?: never;
@@ -8125,6 +6805,517 @@ export interface operations {
             };
         };
     };
+    find_identity_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "providers": [
+                     *         {
+                     *           "id": 1,
+                     *           "name": "Company login",
+                     *           "kind": "oidc",
+                     *           "start": "/v1/sign-in/providers/1/start"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProviderChoices"];
+                };
+            };
+            /** @description The address or the password is wrong, or a code is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_provider_sign_in: {
+        parameters: {
+            query?: {
+                /** @description Path of the page to come back to. */
+                return_to?: string;
+            };
+            header?: never;
+            path: {
+                provider_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Go on there */
+            303: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What the provider says does not count */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The organisation does not let him in */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider, or no such visit */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_openid_sign_in: {
+        parameters: {
+            query: {
+                state: string;
+                /** @description Left out: the provider did not let him in. */
+                code?: string;
+                /** @description Who answers (RFC 9207). */
+                iss?: string | null;
+            };
+            header?: never;
+            path: {
+                provider_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Go on there */
+            303: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What the provider says does not count */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The organisation does not let him in */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider, or no such visit */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_saml_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    SAMLResponse: string;
+                    RelayState: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Go on there */
+            303: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What the provider says does not count */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The organisation does not let him in */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider, or no such visit */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_saml_sign_in: {
+        parameters: {
+            query: {
+                state: string;
+            };
+            header?: never;
+            path: {
+                provider_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Go on there */
+            303: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What the provider says does not count */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The organisation does not let him in */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider, or no such visit */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_saml_metadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Metadata of SAML 2.0 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/samlmetadata+xml": string;
+                };
+            };
+            /** @description What the provider says does not count */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The organisation does not let him in */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider, or no such visit */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_organisations: {
         parameters: {
             query?: never;
@@ -8208,7 +7399,8 @@ export interface operations {
                      *       ],
                      *       "allowed_networks": [
                      *         "192.0.2.0/24"
-                     *       ]
+                     *       ],
+                     *       "demands_provider": false
                      *     }
                      */
                     "application/json": components["schemas"]["OrganisationShown"];
@@ -8312,6 +7504,75 @@ export interface operations {
             };
             /** @description It is not in a state in which this can be done */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organisation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NameProof"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One is a member of no such organisation, or there is no such thing in it */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8723,6 +7984,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The member invited too many within a day */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description An engine is away, see `missing` */
             503: {
                 headers: {
@@ -8782,6 +8052,351 @@ export interface operations {
             };
             /** @description The body or a parameter does not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_identity_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organisation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "providers": [
+                     *         {
+                     *           "id": 1,
+                     *           "kind": "oidc",
+                     *           "name": "Company login",
+                     *           "issuer": "https://login.example.com",
+                     *           "client_id": "radixinsight",
+                     *           "admits_uninvited": false,
+                     *           "role": null,
+                     *           "created_at": "2026-03-20T08:00:00Z",
+                     *           "redirect_uri": "https://insight.example.com/v1/sign-in/providers/1/callback",
+                     *           "metadata_url": null
+                     *         }
+                     *       ],
+                     *       "domains": [
+                     *         "example.com"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProviderList"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One is a member of no such organisation, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_identity_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organisation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProvider"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "kind": "oidc",
+                     *       "name": "Company login",
+                     *       "issuer": "https://login.example.com",
+                     *       "client_id": "radixinsight",
+                     *       "admits_uninvited": false,
+                     *       "role": null,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "redirect_uri": "https://insight.example.com/v1/sign-in/providers/1/callback",
+                     *       "metadata_url": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProviderShown"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One is a member of no such organisation, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not fit, or the provider cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_identity_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: number;
+                organisation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One is a member of no such organisation, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_identity_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: number;
+                organisation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One is a member of no such organisation, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not in a state in which this can be done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body does not fit, or the provider cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not answer */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9561,7 +9176,6 @@ export interface operations {
                      *         {
                      *           "id": 1,
                      *           "project_id": 1,
-                     *           "dashboard_id": null,
                      *           "user_id": null,
                      *           "team_id": 1,
                      *           "role": "analyst",
@@ -9645,7 +9259,6 @@ export interface operations {
                      * @example {
                      *       "id": 1,
                      *       "project_id": 1,
-                     *       "dashboard_id": null,
                      *       "user_id": null,
                      *       "team_id": 1,
                      *       "role": "analyst",
@@ -11530,3243 +11143,6 @@ export interface operations {
                 };
             };
             /** @description The document does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_saved: {
-        parameters: {
-            query?: {
-                kind?: ("insight" | "dashboard" | "annotation" | "folder") | null;
-                /** @description In this folder. */
-                folder_id?: number | null;
-                tag?: string | null;
-                /** @description Part of the name. */
-                search?: string | null;
-                /** @description Only one's own favourites. */
-                favourites?: boolean;
-                /** @description What is in the trash instead. */
-                trash?: boolean;
-                limit?: number;
-                /** @description `next` of the page before. */
-                before?: number | null;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "saved": [
-                     *         {
-                     *           "id": 1,
-                     *           "version": 1,
-                     *           "created_at": "2026-03-20T08:00:00Z",
-                     *           "created_by": "ada@example.com",
-                     *           "updated_at": "2026-03-20T08:00:00Z",
-                     *           "updated_by": "ada@example.com",
-                     *           "name": "Catalog to purchase",
-                     *           "description": "",
-                     *           "tags": [
-                     *             "growth"
-                     *           ],
-                     *           "folder_id": null,
-                     *           "kind": "insight",
-                     *           "is_favourite": true,
-                     *           "deleted_at": null,
-                     *           "deleted_by": null
-                     *         }
-                     *       ],
-                     *       "next": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SavedPage"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_saved: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A folder is not empty */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    recover_saved: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 1,
-                     *       "version": 1,
-                     *       "restored_from": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["VersionMade"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_versions: {
-        parameters: {
-            query?: {
-                limit?: number;
-                /** @description `next` of the page before. */
-                before?: number | null;
-            };
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "versions": [
-                     *         {
-                     *           "version": 2,
-                     *           "at": "2026-03-20T08:00:00Z",
-                     *           "actor_kind": "user",
-                     *           "actor_id": 1,
-                     *           "actor_name": "ada@example.com",
-                     *           "changed": [
-                     *             "name"
-                     *           ],
-                     *           "restored_from": null
-                     *         }
-                     *       ],
-                     *       "next": 2
-                     *     }
-                     */
-                    "application/json": components["schemas"]["VersionPage"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_version: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                version: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "version": 2,
-                     *       "at": "2026-03-20T08:00:00Z",
-                     *       "actor_kind": "user",
-                     *       "actor_id": 1,
-                     *       "actor_name": "ada@example.com",
-                     *       "changed": [
-                     *         "name"
-                     *       ],
-                     *       "restored_from": null,
-                     *       "content": {
-                     *         "name": "Monday",
-                     *         "folder_id": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["VersionShown"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    restore_version: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                version: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 1,
-                     *       "version": 3,
-                     *       "restored_from": 1
-                     *     }
-                     */
-                    "application/json": components["schemas"]["VersionMade"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match does not say which version was seen */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    undo_change: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 1,
-                     *       "version": 3,
-                     *       "restored_from": 1
-                     *     }
-                     */
-                    "application/json": components["schemas"]["VersionMade"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is as it was made */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match does not say which version was seen */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    add_favourite: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    remove_favourite: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_saved_insight: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["InsightContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 1,
-                     *       "version": 1,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "name": "Catalog to purchase",
-                     *       "description": "",
-                     *       "tags": [
-                     *         "growth"
-                     *       ],
-                     *       "folder_id": null,
-                     *       "query": {
-                     *         "kind": "funnel",
-                     *         "from": "2026-03-01",
-                     *         "to": "2026-04-01",
-                     *         "steps": [
-                     *           "catalog",
-                     *           {
-                     *             "event": "purchase",
-                     *             "where": [
-                     *               {
-                     *                 "property": "total",
-                     *                 "operator": "gte",
-                     *                 "value": 20
-                     *               }
-                     *             ],
-                     *             "name": "bought"
-                     *           }
-                     *         ],
-                     *         "window": "7d"
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SavedInsight"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The document is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_saved_insight: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 1,
-                     *       "version": 1,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "name": "Catalog to purchase",
-                     *       "description": "",
-                     *       "tags": [
-                     *         "growth"
-                     *       ],
-                     *       "folder_id": null,
-                     *       "query": {
-                     *         "kind": "funnel",
-                     *         "from": "2026-03-01",
-                     *         "to": "2026-04-01",
-                     *         "steps": [
-                     *           "catalog",
-                     *           {
-                     *             "event": "purchase",
-                     *             "where": [
-                     *               {
-                     *                 "property": "total",
-                     *                 "operator": "gte",
-                     *                 "value": 20
-                     *               }
-                     *             ],
-                     *             "name": "bought"
-                     *           }
-                     *         ],
-                     *         "window": "7d"
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SavedInsight"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_saved_insight: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["InsightContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 1,
-                     *       "version": 2,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "name": "Catalog to purchase",
-                     *       "description": "",
-                     *       "tags": [
-                     *         "growth"
-                     *       ],
-                     *       "folder_id": null,
-                     *       "query": {
-                     *         "kind": "funnel",
-                     *         "from": "2026-03-01",
-                     *         "to": "2026-04-01",
-                     *         "steps": [
-                     *           "catalog",
-                     *           {
-                     *             "event": "purchase",
-                     *             "where": [
-                     *               {
-                     *                 "property": "total",
-                     *                 "operator": "gte",
-                     *                 "value": 20
-                     *               }
-                     *             ],
-                     *             "name": "bought"
-                     *           }
-                     *         ],
-                     *         "window": "7d"
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SavedInsight"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The document is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match does not say which version was seen */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_saved_insight_result: {
-        parameters: {
-            query?: {
-                /** @description Also return ClickHouse's plan of the statement. */
-                explain?: boolean;
-            };
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_granted_dashboards: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "dashboards": [
-                     *         {
-                     *           "project_id": 1,
-                     *           "id": 2,
-                     *           "name": "Shop",
-                     *           "description": "What we look at on Mondays."
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["GrantedDashboards"];
-                };
-            };
-            /** @description Nobody is signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_dashboard: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["DashboardContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 2,
-                     *       "version": 1,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "name": "Shop",
-                     *       "description": "What we look at on Mondays.",
-                     *       "tags": [],
-                     *       "folder_id": null,
-                     *       "tiles": [
-                     *         {
-                     *           "id": "funnel",
-                     *           "x": 0,
-                     *           "y": 0,
-                     *           "width": 8,
-                     *           "height": 4,
-                     *           "kind": "insight",
-                     *           "insight_id": 1,
-                     *           "title": ""
-                     *         },
-                     *         {
-                     *           "kind": "text",
-                     *           "id": "about",
-                     *           "x": 8,
-                     *           "y": 0,
-                     *           "width": 4,
-                     *           "height": 4,
-                     *           "text": "Of the **shop** alone."
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Dashboard"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_dashboard: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 2,
-                     *       "version": 1,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "name": "Shop",
-                     *       "description": "What we look at on Mondays.",
-                     *       "tags": [],
-                     *       "folder_id": null,
-                     *       "tiles": [
-                     *         {
-                     *           "id": "funnel",
-                     *           "x": 0,
-                     *           "y": 0,
-                     *           "width": 8,
-                     *           "height": 4,
-                     *           "kind": "insight",
-                     *           "insight_id": 1,
-                     *           "title": ""
-                     *         },
-                     *         {
-                     *           "kind": "text",
-                     *           "id": "about",
-                     *           "x": 8,
-                     *           "y": 0,
-                     *           "width": 4,
-                     *           "height": 4,
-                     *           "text": "Of the **shop** alone."
-                     *         }
-                     *       ],
-                     *       "insights": [
-                     *         {
-                     *           "id": 1,
-                     *           "version": 1,
-                     *           "created_at": "2026-03-20T08:00:00Z",
-                     *           "created_by": "ada@example.com",
-                     *           "updated_at": "2026-03-20T08:00:00Z",
-                     *           "updated_by": "ada@example.com",
-                     *           "name": "Catalog to purchase",
-                     *           "description": "",
-                     *           "tags": [
-                     *             "growth"
-                     *           ],
-                     *           "folder_id": null,
-                     *           "query": {
-                     *             "kind": "funnel",
-                     *             "from": "2026-03-01",
-                     *             "to": "2026-04-01",
-                     *             "steps": [
-                     *               "catalog",
-                     *               {
-                     *                 "event": "purchase",
-                     *                 "where": [
-                     *                   {
-                     *                     "property": "total",
-                     *                     "operator": "gte",
-                     *                     "value": 20
-                     *                   }
-                     *                 ],
-                     *                 "name": "bought"
-                     *               }
-                     *             ],
-                     *             "window": "7d"
-                     *           }
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["DashboardShown"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_dashboard: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["DashboardContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 2,
-                     *       "version": 2,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "name": "Shop",
-                     *       "description": "What we look at on Mondays.",
-                     *       "tags": [],
-                     *       "folder_id": null,
-                     *       "tiles": [
-                     *         {
-                     *           "id": "funnel",
-                     *           "x": 0,
-                     *           "y": 0,
-                     *           "width": 8,
-                     *           "height": 4,
-                     *           "kind": "insight",
-                     *           "insight_id": 1,
-                     *           "title": ""
-                     *         },
-                     *         {
-                     *           "kind": "text",
-                     *           "id": "about",
-                     *           "x": 8,
-                     *           "y": 0,
-                     *           "width": 4,
-                     *           "height": 4,
-                     *           "text": "Of the **shop** alone."
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Dashboard"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match does not say which version was seen */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_tile_result: {
-        parameters: {
-            query?: {
-                /** @description Also return ClickHouse's plan of the statement. */
-                explain?: boolean;
-            };
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                tile_id: string;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_annotations: {
-        parameters: {
-            query?: {
-                /** @description That are at this instant or later, or end later. */
-                since?: string | null;
-                /** @description That begin before this instant. */
-                until?: string | null;
-                /** @description About this dashboard or insight, and about all of the project; null: any. */
-                about_id?: number | null;
-                limit?: number;
-                /** @description `next` of the page before. */
-                before?: number | null;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "annotations": [
-                     *         {
-                     *           "id": 3,
-                     *           "version": 1,
-                     *           "created_at": "2026-03-20T08:00:00Z",
-                     *           "created_by": "ada@example.com",
-                     *           "updated_at": "2026-03-20T08:00:00Z",
-                     *           "updated_by": "ada@example.com",
-                     *           "text": "New checkout",
-                     *           "at": "2026-03-20T08:00:00Z",
-                     *           "until": null,
-                     *           "about_id": null
-                     *         }
-                     *       ],
-                     *       "next": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AnnotationPage"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_annotation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AnnotationContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 3,
-                     *       "version": 1,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "text": "New checkout",
-                     *       "at": "2026-03-20T08:00:00Z",
-                     *       "until": null,
-                     *       "about_id": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Annotation"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_annotation: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AnnotationContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 3,
-                     *       "version": 2,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "text": "New checkout",
-                     *       "at": "2026-03-20T08:00:00Z",
-                     *       "until": null,
-                     *       "about_id": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Annotation"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match does not say which version was seen */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_folder: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["FolderContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 4,
-                     *       "version": 1,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "name": "Monday",
-                     *       "folder_id": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Folder"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_folder: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["FolderContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 4,
-                     *       "version": 2,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "name": "Monday",
-                     *       "folder_id": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Folder"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match does not say which version was seen */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_catalogue_events: {
-        parameters: {
-            query?: {
-                /** @description Part of the name. */
-                search?: string | null;
-                tag?: string | null;
-                owner_id?: number | null;
-                is_hidden?: boolean | null;
-                is_verified?: boolean | null;
-                limit?: number;
-                /** @description `next` of the page before. */
-                after?: string | null;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "events": [
-                     *         {
-                     *           "description": "An order was paid.",
-                     *           "tags": [
-                     *             "shop"
-                     *           ],
-                     *           "owner_id": 1,
-                     *           "is_hidden": false,
-                     *           "is_verified": true,
-                     *           "description_id": 5,
-                     *           "version": 1,
-                     *           "event": "purchase",
-                     *           "first_seen_date": "2025-03-01",
-                     *           "last_seen_date": "2026-03-20",
-                     *           "events": 1204,
-                     *           "events_in_30_days": 88,
-                     *           "persons": 391
-                     *         }
-                     *       ],
-                     *       "next": null,
-                     *       "is_truncated": false,
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select … from marts.dim_events where …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "limit": 20001
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 31,
-                     *         "read_bytes": 1488,
-                     *         "plan": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["EventCatalogue"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    describe_event: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EventContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 5,
-                     *       "version": 1,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "event": "purchase",
-                     *       "description": "An order was paid.",
-                     *       "tags": [
-                     *         "shop"
-                     *       ],
-                     *       "owner_id": 1,
-                     *       "is_hidden": false,
-                     *       "is_verified": true
-                     *     }
-                     */
-                    "application/json": components["schemas"]["EventDescription"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match does not say which version was seen */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_catalogue_properties: {
-        parameters: {
-            query?: {
-                /** @description Part of the name. */
-                search?: string | null;
-                tag?: string | null;
-                owner_id?: number | null;
-                is_hidden?: boolean | null;
-                is_verified?: boolean | null;
-                limit?: number;
-                /** @description `next` of the page before. */
-                after?: string | null;
-                source?: "event" | "person" | "group";
-                /** @description Of traits of groups: of which. */
-                group_type?: string;
-                /** @description Of this event alone; left out: of all together. */
-                event?: string;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "properties": [
-                     *         {
-                     *           "description": "An order was paid.",
-                     *           "tags": [
-                     *             "shop"
-                     *           ],
-                     *           "owner_id": 1,
-                     *           "is_hidden": false,
-                     *           "is_verified": true,
-                     *           "description_id": 5,
-                     *           "version": 1,
-                     *           "property": "total",
-                     *           "source": "event",
-                     *           "group_type": "",
-                     *           "strings": 0,
-                     *           "datetimes": 0,
-                     *           "booleans": 0,
-                     *           "arrays": 0,
-                     *           "objects": 0,
-                     *           "nulls": 0,
-                     *           "events": 1204,
-                     *           "numbers": 1204,
-                     *           "distinct_values": 412,
-                     *           "first_seen_at": "2025-03-01T08:00:00Z",
-                     *           "last_seen_at": "2026-03-20T08:00:00Z"
-                     *         }
-                     *       ],
-                     *       "next": null,
-                     *       "is_truncated": false,
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select … from marts.dim_events where …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "limit": 20001
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 31,
-                     *         "read_bytes": 1488,
-                     *         "plan": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PropertyCatalogue"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    describe_property: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PropertyContent"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 6,
-                     *       "version": 1,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "updated_at": "2026-03-20T08:00:00Z",
-                     *       "updated_by": "ada@example.com",
-                     *       "property": "total",
-                     *       "source": "event",
-                     *       "group_type": "",
-                     *       "description": "An order was paid.",
-                     *       "tags": [
-                     *         "shop"
-                     *       ],
-                     *       "owner_id": 1,
-                     *       "is_hidden": false,
-                     *       "is_verified": true
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PropertyDescription"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or names what is not there */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match does not say which version was seen */
-            428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_link: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Of something saved. */
-                object_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewLink"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 1,
-                     *       "object_id": 2,
-                     *       "kind": "dashboard",
-                     *       "name": "Shop",
-                     *       "url": "https://insight.example/#shared=sl_1_0000000000000000000000000000000000000000000000000000000000000000",
-                     *       "has_password": true,
-                     *       "created_at": "2026-03-20T08:00:00Z",
-                     *       "created_by": "ada@example.com",
-                     *       "expires_at": "2026-06-20T08:00:00Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["LinkShown"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or what would be shared is not shown by link */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_links: {
-        parameters: {
-            query?: {
-                /** @description To this dashboard or insight; null: all of the project. */
-                object_id?: number | null;
-                limit?: number;
-                /** @description `next` of the page before. */
-                before?: number | null;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "links": [
-                     *         {
-                     *           "id": 1,
-                     *           "object_id": 2,
-                     *           "kind": "dashboard",
-                     *           "name": "Shop",
-                     *           "url": "https://insight.example/#shared=sl_1_0000000000000000000000000000000000000000000000000000000000000000",
-                     *           "has_password": true,
-                     *           "created_at": "2026-03-20T08:00:00Z",
-                     *           "created_by": "ada@example.com",
-                     *           "expires_at": "2026-06-20T08:00:00Z"
-                     *         }
-                     *       ],
-                     *       "next": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["LinkPage"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or what would be shared is not shown by link */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    revoke_link: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                link_id: number;
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One may see no such project, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit, or what would be shared is not shown by link */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    open_link: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OpenLink"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "token_type": "Bearer",
-                     *       "access_token": "sv_1_1774000000_0000000000000000000000000000000000000000000000000000000000000000",
-                     *       "expires_at": "2026-03-20T09:00:00Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["LinkOpened"];
-                };
-            };
-            /** @description The password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The link does not work */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts, see the header Retry-After */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_shared: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "kind": "dashboard",
-                     *       "name": "Shop",
-                     *       "description": "What we look at on Mondays.",
-                     *       "timezone": "Europe/Berlin",
-                     *       "query_kind": null,
-                     *       "tiles": [
-                     *         {
-                     *           "id": "funnel",
-                     *           "x": 0,
-                     *           "y": 0,
-                     *           "width": 8,
-                     *           "height": 4,
-                     *           "kind": "insight",
-                     *           "name": "Catalog to purchase",
-                     *           "query_kind": "funnel"
-                     *         },
-                     *         {
-                     *           "kind": "text",
-                     *           "id": "about",
-                     *           "x": 8,
-                     *           "y": 0,
-                     *           "width": 4,
-                     *           "height": 4,
-                     *           "text": "Of the **shop** alone."
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Shared"];
-                };
-            };
-            /** @description The link has to be opened first */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_shared_result: {
-        parameters: {
-            query?: {
-                /** @description Of a dashboard: which tile. */
-                tile?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "kind": "funnel",
-                     *       "data": {
-                     *         "order": "ordered",
-                     *         "attempts": "best",
-                     *         "window_ms": 604800000,
-                     *         "lines": [
-                     *           {
-                     *             "breakdown": [],
-                     *             "conversion": 0.25,
-                     *             "steps": [
-                     *               {
-                     *                 "step": 1,
-                     *                 "name": "catalog",
-                     *                 "persons": 200,
-                     *                 "lost_persons": 150,
-                     *                 "incomplete_persons": 0,
-                     *                 "conversion_from_first": 1,
-                     *                 "conversion_from_previous": null,
-                     *                 "p25_ms": null,
-                     *                 "median_ms": null,
-                     *                 "p75_ms": null,
-                     *                 "p90_ms": null,
-                     *                 "p95_ms": null,
-                     *                 "p99_ms": null,
-                     *                 "average_ms": null,
-                     *                 "total_average_ms": null,
-                     *                 "total_median_ms": null
-                     *               },
-                     *               {
-                     *                 "step": 2,
-                     *                 "name": "bought",
-                     *                 "persons": 50,
-                     *                 "lost_persons": 0,
-                     *                 "incomplete_persons": 0,
-                     *                 "conversion_from_first": 0.25,
-                     *                 "conversion_from_previous": 0.25,
-                     *                 "p25_ms": 60000,
-                     *                 "median_ms": 184000,
-                     *                 "p75_ms": 300000,
-                     *                 "p90_ms": 600000,
-                     *                 "p95_ms": 750000,
-                     *                 "p99_ms": 900000,
-                     *                 "average_ms": 260512.5,
-                     *                 "total_average_ms": 260512.5,
-                     *                 "total_median_ms": 184000
-                     *               }
-                     *             ]
-                     *           }
-                     *         ]
-                     *       },
-                     *       "computed_at": "2026-03-20T08:00:00Z",
-                     *       "fresh_until": "2026-03-20T08:00:00Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SharedResult"];
-                };
-            };
-            /** @description The link has to be opened first */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such tile */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the answer is not shown by link */
             422: {
                 headers: {
                     [name: string]: unknown;

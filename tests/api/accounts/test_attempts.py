@@ -56,7 +56,7 @@ async def test_a_network_of_version_six_counts_as_one(installation: Installation
     seen: list[str] = []
     for number in range(3):
         try:
-            await attempts.sign_in(new_email(), Client(f"2001:db8:5:{id(attempts) % 9999}::{number}", None))
+            await attempts.sign_in(new_email(), Client(f"2001:db8:5:{id(attempts) % 9999}::{number}", None), None)
             seen.append("fine")
         except Exception as error:  # noqa: BLE001 - its name is what is compared
             seen.append(type(error).__name__)
@@ -77,3 +77,51 @@ async def test_mails_cannot_be_asked_for_without_end(owner: Person, installation
     browser = installation.browser()
     statuses = [(await browser.post("/v1/password-resets", json={"email": owner.email})).status_code for _ in range(6)]
     assert statuses == [202] * 5 + [429]
+
+
+async def test_whoever_guesses_locks_no_browser_out_with_which_the_owner_signed_in(
+    install: Callable[..., Any], installation: Installation, owner: Person
+) -> None:
+    right = {"email": owner.email, "password": PASSWORD}
+    wrong = right | {"password": "wrong" * 4}
+    async with install(installation.settings.model_copy(update={"sign_in_attempts": 2})) as strict:
+        for _ in range(10):
+            await strict.browser().post("/v1/sign-in", json=wrong)
+        assert (await strict.browser().post("/v1/sign-in", json=right)).status_code == 429
+        known = strict.browser()
+        known.cookies.set("radixinsight-device", owner.client.cookies["radixinsight-device"])
+        assert (await known.post("/v1/sign-in", json=right)).status_code == 204
+        # It is no way to guess without end either.
+        codes = [(await known.post("/v1/sign-in", json=wrong)).json()["code"] for _ in range(3)]
+    assert codes == ["sign_in_failed", "sign_in_failed", "too_many_attempts"]
+
+
+async def test_a_browser_is_known_for_the_account_that_signed_in_with_it_alone(
+    install: Callable[..., Any], installation: Installation, owner: Person, join: Callable[..., Any]
+) -> None:
+    member = await join(owner, "viewer")
+    mine = member.client.cookies["radixinsight-device"]
+    number, _, proof = mine.partition(".")
+    async with install(installation.settings.model_copy(update={"sign_in_attempts": 2})) as strict:
+        for _ in range(10):
+            await strict.browser().post("/v1/sign-in", json={"email": owner.email, "password": "wrong" * 4})
+        for device in (mine, f"{number}x.{proof}", f"{number}.", "nonsense", "."):
+            browser = strict.browser(cookie=f"radixinsight-device={device}")
+            refused = await browser.post("/v1/sign-in", json={"email": owner.email, "password": PASSWORD})
+            assert refused.status_code == 429, device
+
+
+async def test_a_mailed_link_gets_an_owner_in_whom_others_lock_out(
+    install: Callable[..., Any], installation: Installation, owner: Person
+) -> None:
+    async with install(installation.settings.model_copy(update={"sign_in_attempts": 2})) as strict:
+        for _ in range(10):
+            await strict.browser().post("/v1/sign-in", json={"email": owner.email, "password": "wrong" * 4})
+        browser = strict.browser()
+        await browser.post("/v1/password-resets", json={"email": owner.email})
+        await strict.app.state.resources.outbox.close()
+        new = "another horse battery staple"
+        body = {"token": strict.token_mailed(owner.email), "password": new}
+        assert (await browser.post("/v1/password-resets/complete", json=body)).status_code == 204
+        signed_in = await browser.post("/v1/sign-in", json={"email": owner.email, "password": new})
+    assert signed_in.status_code == 204

@@ -170,3 +170,42 @@ async def test_what_changes_nothing_is_no_entry(owner: Person, join: Join) -> No
     await owner.client.put(f"{owner.path}/members/{member.id}/role", json={"role": "viewer"})
     await owner.client.patch(f"/v1/projects/{project}", json={"name": "Shop"})
     assert len(await _entries(owner)) == before
+
+
+async def test_a_question_is_kept_without_the_values_in_it(owner: Person) -> None:
+    project = (await owner.client.post(f"{owner.path}/projects", json={"name": "Shop"})).json()["id"]
+    where = {"trait": "email", "operator": "is", "value": "grace@secret.example"}
+    asked = {"kind": "persons", "who": [{"events": "purchase", "where": [where]}], "search": "grace"}
+    await owner.client.post(f"/v1/projects/{project}/query", json={"kind": "person", "user_id": "grace-hopper"})
+    await owner.client.post(f"/v1/projects/{project}/query", json=asked)
+    statement = "select count() /* grace@secret.example */ from fct_events where user_id = 'grace-hopper' and x = 4711"
+    for _ in range(2):
+        await owner.client.post(f"/v1/projects/{project}/sql", json={"sql": statement})
+    await owner.client.post(f"/v1/projects/{project}/sql", json={"sql": "select 1, '" + "x" * 15_000})
+    entries = await _entries(owner, action="data.read")
+    details = [each["details"] for each in reversed(entries)]
+    assert "grace" not in str(details)
+    assert "4711" not in str(details)
+    assert [each["permission"] for each in details][-3:] == ["sql:query"] * 3
+    texts = [each["asked"]["text"] for each in details]
+    assert texts[0] == '{"kind":"person","user_id":"…"}'
+    assert texts[-3] == "select count ( ) from fct_events where user_id = … and x = …"
+    assert texts[-1] == ""
+    digests = [each["asked"]["digest"] for each in details]
+    assert digests[-3] == digests[-2]
+    assert len(set(digests)) == len(digests) - 1
+
+
+async def test_long_questions_are_cut(owner: Person) -> None:
+    project = (await owner.client.post(f"{owner.path}/projects", json={"name": "Shop"})).json()["id"]
+    columns = ", ".join(f"column_{number}" for number in range(1_000))
+    await owner.client.post(f"/v1/projects/{project}/sql", json={"sql": f"select {columns} from fct_events"})
+    (entry,) = await _entries(owner, action="data.read")
+    assert len(entry["details"]["asked"]["text"]) == 2_000
+
+
+async def test_a_new_name_of_ones_own_is_an_entry(owner: Person) -> None:
+    await owner.client.patch("/v1/me", json={"name": "Countess"})
+    await owner.client.patch("/v1/me", json={"name": "Countess"})
+    (entry,) = await _entries(owner, action="user.renamed")
+    assert entry["details"] == {"before": "Ada", "after": "Countess"}

@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.accounts import PASSWORD, Installation, Person
+from engine.saml_provider import saml_provider
 
 NewOwner = Callable[..., Awaitable[Person]]
 # Operations whose path names no organisation and no project: they are about whoever asks, or by a link that he has.
@@ -32,7 +34,7 @@ def _operations(document: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-async def victim(new_owner: NewOwner) -> dict[str, Any]:
+async def victim(new_owner: NewOwner, tmp_path: Path) -> dict[str, Any]:
     """Return the ids of everything that another organisation has, and keys of it."""
     owner = await new_owner("Victim")
     project = (await owner.client.post(f"{owner.path}/projects", json={"name": "Secret"})).json()["id"]
@@ -52,7 +54,10 @@ async def victim(new_owner: NewOwner) -> dict[str, Any]:
     link = (await owner.client.post(f"{path}/saved/{dashboard['id']}/links", json=expiry)).json()
     (session,) = (await owner.client.get("/v1/me/sessions")).json()["sessions"]
     export = (await owner.client.post(f"{path}/exports", json={"kind": "persons"})).json()["id"]
+    provider = {"kind": "saml", "name": "Secret", "metadata": saml_provider(tmp_path).metadata}
+    provider_id = (await owner.client.post(f"{owner.path}/identity-providers", json=provider)).json()["id"]
     ids = {
+        "provider_id": provider_id,
         "organisation_id": owner.organisation,
         "project_id": project,
         "user_id": owner.id,
@@ -114,6 +119,8 @@ async def test_ids_of_another_tenant_do_nothing_in_ones_own_organisation(owner: 
         ("PUT", f"{owner.path}/roles/secret", {"permissions": []}),
         ("DELETE", f"{owner.path}/roles/secret", {}),
         ("POST", f"{owner.path}/invitations", {"email": "y@example.com", "role": "secret"}),
+        ("PATCH", f"{owner.path}/identity-providers/{theirs['provider_id']}", {"name": "Mine"}),
+        ("DELETE", f"{owner.path}/identity-providers/{theirs['provider_id']}", {}),
         ("DELETE", f"{owner.path}/teams/{theirs['team_id']}", {}),
         ("PUT", f"{owner.path}/teams/{theirs['team_id']}/members/{owner.id}", {}),
         ("PUT", f"{owner.path}/teams/{team}/members/{theirs['user_id']}", {}),
@@ -154,7 +161,7 @@ async def test_ids_of_another_tenant_do_nothing_in_ones_own_organisation(owner: 
         f"/v1/projects/{mine}/folders", json={"name": "In it", "folder_id": victim["folder"]}
     )
     assert named.status_code == 422
-    for path in ("members", "invitations", "roles", "teams", "grants", "audit-log"):
+    for path in ("members", "invitations", "roles", "teams", "grants", "identity-providers", "audit-log"):
         assert "ecret" not in (await owner.client.get(f"{owner.path}/{path}")).text
     for path in ("saved", "saved?trash=true", "links", "annotations"):
         assert "ecret" not in (await owner.client.get(f"/v1/projects/{mine}/{path}")).text

@@ -56,7 +56,7 @@ async def test_an_invitation_is_mailed(
     install: Callable[..., Any], installation: Installation, owner: Person, inbox: tuple[_Inbox, str]
 ) -> None:
     box, url = inbox
-    update = {"smtp_url": SecretStr(url), "mail_from": "Radix <radix@example.com>"}
+    update = {"smtp_url": SecretStr(url), "smtp_starttls": "never", "mail_from": "Radix <radix@example.com>"}
     email = new_email()
     async with install(installation.settings.model_copy(update=update)) as mailing:
         client = mailing.browser()
@@ -76,6 +76,17 @@ async def test_an_invitation_is_mailed(
         # The one of before still works, and the one that nobody got is gone.
         listed = (await client.get(f"{owner.path}/invitations")).json()["invitations"]
         assert [each["id"] for each in listed] == [sent.json()["id"]]
+
+
+async def test_nothing_goes_to_a_server_in_plain_text_unless_the_settings_say_so(
+    install: Callable[..., Any], installation: Installation, owner: Person, inbox: tuple[_Inbox, str]
+) -> None:
+    box, url = inbox
+    for starttls, taken in (("demanded", 0), ("offered", 1)):
+        update = {"smtp_url": SecretStr(url), "smtp_starttls": starttls}
+        async with install(installation.settings.model_copy(update=update)) as mailing:
+            await mailing.browser().post("/v1/password-resets", json={"email": owner.email})
+        assert (len(box.mails), len(box.logins)) == (taken, taken)
 
 
 async def test_a_server_that_is_away_makes_nobody_wait_who_forgot_his_password(

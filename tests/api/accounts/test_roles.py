@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
+from core import metadata
 from core.metadata.permissions import BUILT_IN
 from engine.accounts import Installation, Person, new_email
+from runtime.instance import Instance
 
 Join = Callable[..., Awaitable[Person]]
 
@@ -213,3 +216,36 @@ async def test_a_role_that_an_invitation_had_can_be_deleted(owner: Person, join:
     member = await join(owner, "support")
     await owner.client.put(f"{owner.path}/members/{member.id}/role", json={"role": "viewer"})
     assert await _code(owner, "DELETE", f"{owner.path}/roles/support") == "fine"
+
+
+async def test_a_member_invites_so_many_a_day(
+    install: Callable[..., Any], installation: Installation, owner: Person, runtime: Instance
+) -> None:
+    async with install(installation.settings.model_copy(update={"invitations_per_day": 2})) as strict:
+        client = strict.browser()
+        client.cookies.update(owner.client.cookies)
+        client.headers["x-csrf-token"] = owner.client.headers["x-csrf-token"]
+        sent = [{"email": new_email(), "role": "viewer"} for _ in range(4)]
+        asked = [client.post(f"{owner.path}/invitations", json=body) for body in sent]
+        statuses = [response.status_code for response in await asyncio.gather(*asked)]
+        assert sorted(statuses) == [201, 201, 429, 429]
+        refused = await client.post(f"{owner.path}/invitations", json=sent[0])
+        assert refused.json()["code"] == "too_many_invitations"
+        assert 86_000 < int(refused.headers["retry-after"]) <= 86_401
+        engine = metadata.connect(runtime.database_url)
+        with engine.begin() as connection:
+            yesterday = "update invitations set created_at = now() - interval '25 hours' where invited_by = %s"
+            connection.exec_driver_sql(yesterday, (owner.id,))
+        engine.dispose()
+        assert (await client.post(f"{owner.path}/invitations", json=sent[0])).status_code == 201
+
+
+async def test_organisations_that_cannot_be_reached_from_somewhere_are_not_named_there(
+    owner: Person, installation: Installation
+) -> None:
+    assert (await owner.client.patch(owner.path, json={"allowed_networks": [f"{owner.address}/32"]})).status_code == 204
+    elsewhere = installation.browser()
+    elsewhere.cookies.update(owner.client.cookies)
+    assert (await elsewhere.get("/v1/me")).json()["organisations"] == []
+    assert (await elsewhere.get("/v1/organisations")).json()["organisations"] == []
+    assert len((await owner.client.get("/v1/me")).json()["organisations"]) == 1

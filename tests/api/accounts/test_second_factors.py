@@ -99,10 +99,29 @@ async def test_a_program_gets_an_access_token_and_renews_it(owner: Person, insta
     assert (await program.get("/v1/me", headers=headers)).status_code == 200
 
 
-async def test_a_refresh_token_that_is_used_twice_ends_the_session(owner: Person, installation: Installation) -> None:
+async def test_a_refresh_token_that_is_sent_twice_at_once_is_exchanged_for_the_same_one(
+    owner: Person, installation: Installation
+) -> None:
+    program = installation.browser()
+    first = (await program.post("/v1/tokens", json={"email": owner.email, "password": PASSWORD})).json()
+    body = {"refresh_token": first["refresh_token"]}
+    both = await asyncio.gather(*(program.post("/v1/tokens/refresh", json=body) for _ in range(2)))
+    (token,) = {response.json()["refresh_token"] for response in both}
+    third = await program.post("/v1/tokens/refresh", json={"refresh_token": token})
+    assert third.json()["refresh_token"] not in {token, first["refresh_token"]}
+
+
+async def test_a_refresh_token_that_is_used_again_later_ends_the_session(
+    owner: Person, installation: Installation, runtime: Instance
+) -> None:
     program = installation.browser()
     first = (await program.post("/v1/tokens", json={"email": owner.email, "password": PASSWORD})).json()
     second = (await program.post("/v1/tokens/refresh", json={"refresh_token": first["refresh_token"]})).json()
+    engine = metadata.connect(runtime.database_url)
+    with engine.begin() as connection:
+        set_back = "update sessions set rotated_at = now() - interval '31 seconds' where user_id = %s"
+        connection.exec_driver_sql(set_back, (owner.id,))
+    engine.dispose()
     for token in (first["refresh_token"], second["refresh_token"]):
         refused = await program.post("/v1/tokens/refresh", json={"refresh_token": token})
         assert refused.json()["code"] == "session_ended"

@@ -26,8 +26,11 @@ def test_without_one_it_is_drawn_once_and_kept_for_its_owner_alone(
 
 def test_what_another_secret_encrypted_cannot_be_read(account_settings: ApiSettings) -> None:
     other = account_settings.model_copy(update={"secret_key": type(account_settings.redis_url)("t" * 40)})
-    stored = Secrets(account_settings).encrypt("JBSWY3DP")
-    assert (Secrets(account_settings).decrypt(stored), Secrets(other).decrypt(stored)) == ("JBSWY3DP", None)
+    stored = Secrets(account_settings).encrypt("JBSWY3DP", "second factors")
+    assert (
+        Secrets(account_settings).decrypt(stored, "second factors"),
+        Secrets(other).decrypt(stored, "second factors"),
+    ) == ("JBSWY3DP", None)
 
 
 @pytest.mark.parametrize("kept", [b"", b"short"])

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 _STATES = "'waiting', 'running', 'done', 'failed', 'cancelled', 'expired'"
 # As in 0003: where a session says which tenant it is of, it sees and takes no other rows.

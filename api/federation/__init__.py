@@ -1,0 +1,1 @@
+"""Signing in by an organisation's identity provider: OpenID Connect and SAML 2.0."""

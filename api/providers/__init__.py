@@ -1,0 +1,1 @@
+"""The identity providers of an organisation, and who manages them."""

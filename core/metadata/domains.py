@@ -1,0 +1,57 @@
+"""Domains of e-mail addresses for which an organisation's identity providers speak.
+
+They are given by whoever runs the installation: an owner who could take a domain himself could let his own provider
+sign in as everybody who has an address there. The functions take a blocking `Session` and do not commit.
+"""
+
+import re
+from typing import ClassVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import RadixError
+from core.metadata.accounts import Organisation
+from core.metadata.audit import OPERATOR, Target, entry
+from core.metadata.identity import EmailDomain
+
+_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+
+
+class InvalidDomainError(RadixError):
+    """A text is no domain, or not one that can be given or taken."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "invalid_domain"
+    title: ClassVar[str] = "The domain is not valid"
+
+
+def give_domain(session: Session, organisation: Organisation, text: str) -> str:
+    """Give a domain to an organisation, and return it as it is kept; raises `InvalidDomainError`."""
+    domain = text.strip().lower().removeprefix("@")
+    if not _DOMAIN.fullmatch(domain):
+        raise InvalidDomainError(f"{text[:100]!r} is no domain such as example.com.")
+    found = session.get(EmailDomain, domain)
+    if found is not None:
+        raise InvalidDomainError(f"Organisation {found.organisation_id} has the domain {domain} already.")
+    session.add(EmailDomain(organisation_id=organisation.id, domain=domain))
+    said = Target("email_domain", domain)
+    session.add(entry(OPERATOR, "email_domain.given", said, organisation_id=organisation.id))
+    session.flush()
+    return domain
+
+
+def take_domain(session: Session, text: str) -> None:
+    """Take a domain from whoever has it: nobody signs in by a provider with it any more."""
+    found = session.get(EmailDomain, text.strip().lower().removeprefix("@"))
+    if found is None:
+        raise InvalidDomainError(f"No organisation has the domain {text[:100]!r}.")
+    said = Target("email_domain", found.domain)
+    session.add(entry(OPERATOR, "email_domain.taken", said, organisation_id=found.organisation_id))
+    session.delete(found)
+    session.flush()
+
+
+def list_domains(session: Session) -> list[EmailDomain]:
+    """Return all domains, by name."""
+    return list(session.scalars(select(EmailDomain).order_by(EmailDomain.domain)))
