@@ -22,6 +22,7 @@ from core.errors import RadixError
 _logger = structlog.get_logger()
 _Result = TypeVar("_Result")
 _PREFIX = "radixinsight:api:attempts"
+_VISITS = 3_000
 
 
 class TooManyAttemptsError(RadixError):
@@ -96,6 +97,13 @@ class Attempts:
     async def link(self, client: Client) -> None:
         """Count an attempt to use a link; raises `TooManyAttemptsError`."""
         await self._count([_Bound(RateLimitItemPerMinute(50, 15), ("link", _network(client)))])
+
+    async def visit(self, client: Client) -> None:
+        """Count a step of a visit to an identity provider; raises `TooManyAttemptsError`.
+
+        There is nothing to guess: many people of one network sign in on a Monday, and each takes three steps.
+        """
+        await self._count([_Bound(RateLimitItemPerMinute(_VISITS, 15), ("visit", _network(client)))])
 
     async def close(self) -> None:
         """Close the connections."""

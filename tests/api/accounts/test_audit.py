@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from pyotp.totp import TOTP
@@ -19,7 +20,7 @@ from runtime.instance import Instance
 Join = Callable[..., Awaitable[Person]]
 
 
-async def _entries(owner: Person, **query: str | int) -> list[dict[str, object]]:
+async def _entries(owner: Person, **query: str | int) -> list[dict[str, Any]]:
     response = await owner.client.get(f"{owner.path}/audit-log", params=query)
     assert response.status_code == 200, response.text
     return response.json()["entries"]
