@@ -22,6 +22,7 @@ from core.errors import RadixError
 _logger = structlog.get_logger()
 _Result = TypeVar("_Result")
 _PREFIX = "radixinsight:api:attempts"
+_VISITS = 3_000
 
 
 class TooManyAttemptsError(RadixError):
@@ -104,6 +105,13 @@ class Attempts:
     async def opened_link(self, link_id: int, client: Client) -> None:
         """Forget the attempts at it from this network, of which the last was right."""
         await self._ask(self._of_link(link_id, client)[0].clear)
+
+    async def visit(self, client: Client) -> None:
+        """Count a step of a visit to an identity provider; raises `TooManyAttemptsError`.
+
+        There is nothing to guess: many people of one network sign in on a Monday, and each takes three steps.
+        """
+        await self._count([_Bound(RateLimitItemPerMinute(_VISITS, 15), ("visit", _network(client)))])
 
     async def close(self) -> None:
         """Close the connections."""

@@ -18,7 +18,7 @@ from core.clock import utc_now
 from core.metadata.accounts import Invitation, Membership, RecoveryCode, User, UserSession
 from core.metadata.audit import Target, entry
 from core.metadata.identity import EmailDomain, Identity, IdentityProvider
-from core.metadata.organisations import InvalidNameError, checked_name, known_form
+from core.metadata.organisations import InvalidEmailError, InvalidNameError, checked_name, normal_email
 
 
 async def admit(session: AsyncSession, provider: IdentityProvider, claims: Claims, client: Client) -> User:
@@ -51,7 +51,10 @@ async def admit(session: AsyncSession, provider: IdentityProvider, claims: Claim
 async def _proven_email(session: AsyncSession, provider: IdentityProvider, claims: Claims) -> str:
     if claims.email is None:
         raise NotAdmittedError("The provider does not tell your e-mail address: it has to send the claim or attribute.")
-    email = known_form(claims.email)
+    try:
+        email = normal_email(claims.email)
+    except InvalidEmailError as error:
+        raise NotAdmittedError(f"What the provider tells is no e-mail address: {claims.email[:100]!r}.") from error
     if not claims.is_email_proven:
         raise NotAdmittedError(
             f"The provider does not say that {email[:320]} is yours: it has to send `email_verified` as true."
@@ -112,6 +115,10 @@ async def _link(session: AsyncSession, provider: IdentityProvider, claims: Claim
     )
     made = linked.on_conflict_do_nothing().returning(Identity.user_id)
     if (await session.execute(made)).first() is None:
+        known = await session.get(Identity, (provider.id, claims.subject))
+        if known is not None and known.user_id == user.id:
+            # His other visit, at the same time, was first.
+            return
         raise NotAdmittedError(
             f"{user.email} is somebody else at the provider. If the address has another owner now, remove the member "
             "and invite him anew."

@@ -2,7 +2,6 @@
 
 import json
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -69,6 +68,7 @@ class OpenIdConnect:
         """Return where a browser is sent to sign in; raises `ProviderUnavailableError`."""
         async with _session() as session:
             found = await self._discover(session, client.issuer)
+        self._demand_https(found.authorization_endpoint)
         return prepare_grant_uri(
             found.authorization_endpoint,
             client_id=client.client_id,
@@ -127,11 +127,13 @@ class OpenIdConnect:
         except ValidationError as error:
             raise ProviderAnswerInvalidError("The provider gave no token for the code.") from error
 
+    def _demand_https(self, address: str) -> None:
+        if not address.startswith(("https://", "http://") if self._is_http_allowed else "https://"):
+            raise ProviderUnavailableError(f"The provider's address {address[:200]} does not begin with https://.")
+
     async def _read(self, session: aiohttp.ClientSession, method: str, address: str, **options: Any) -> dict[str, Any]:
         """Return a JSON object from an address that the provider named; redirects could lead anywhere."""
-        scheme = urlsplit(address).scheme
-        if scheme != "https" and not (scheme == "http" and self._is_http_allowed):
-            raise ProviderUnavailableError(f"The provider's address {address[:200]} does not begin with https://.")
+        self._demand_https(address)
         try:
             async with session.request(method, address, allow_redirects=False, **options) as response:
                 text = await response.content.read(_MOST_BYTES)

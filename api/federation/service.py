@@ -67,7 +67,7 @@ class FederatedSignIn:
 
     async def of_email(self, email: str, client: Client) -> list[IdentityProvider]:
         """Return the providers that speak for an address, by its domain: whether it has an account is not told."""
-        await self._attempts.link(client)
+        await self._attempts.visit(client)
         domain = known_form(email).rpartition("@")[2]
         async with self._database.of_all() as session:
             trusting = select(EmailDomain.organisation_id).where(EmailDomain.domain == domain)
@@ -76,7 +76,7 @@ class FederatedSignIn:
 
     async def start(self, provider_id: int, return_to: str, client: Client) -> Departure:
         """Begin a visit; raises `ProviderNotFoundError`, `ReturnPathInvalidError` or `ProviderUnavailableError`."""
-        await self._attempts.link(client)
+        await self._attempts.visit(client)
         return_to = visits.own_path(return_to)
         async with self._database.of_all() as session:
             provider = await _found(session, provider_id)
@@ -100,7 +100,7 @@ class FederatedSignIn:
 
         Raises `VisitUnknownError`, `ProviderAnswerInvalidError`, `ProviderUnavailableError` or `NotAdmittedError`.
         """
-        await self._attempts.link(client)
+        await self._attempts.visit(client)
         async with self._database.of_all() as session:
             provider = await _found(session, provider_id)
             visit = await visits.end(session, provider_id, answer.state, cookie)
@@ -122,7 +122,7 @@ class FederatedSignIn:
         The post comes from the provider's page, and the browser sends no cookies with it.
         Raises `VisitUnknownError` or `ProviderAnswerInvalidError`.
         """
-        await self._attempts.link(client)
+        await self._attempts.visit(client)
         async with self._database.of_all() as session:
             provider = await _found(session, provider_id)
             visit = await visits.waiting(session, provider_id, relay_state)
@@ -135,7 +135,7 @@ class FederatedSignIn:
 
     async def saml_end(self, provider_id: int, relay_state: str, cookie: str | None, client: Client) -> Arrival:
         """Open a session for the browser that began; raises `VisitUnknownError` or `NotAdmittedError`."""
-        await self._attempts.link(client)
+        await self._attempts.visit(client)
         async with self._database.of_all() as session:
             visit = await visits.end(session, provider_id, relay_state, cookie)
         if visit.subject is None:

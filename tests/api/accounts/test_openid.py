@@ -1,5 +1,6 @@
 """Signing in by a real OpenID provider, and every way to get in without it."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Iterator
@@ -154,6 +155,9 @@ async def test_nobody_gets_in_uninvited_unless_the_organisation_says_so(
         {"email_verified": False},
         {"email_verified": None},
         {"email": "ceo@other.example.com"},
+        {"email": "ceo@other.example.com x@DOMAIN"},
+        {"email": "x@other.example.com@DOMAIN"},
+        {"email": "x@sub.DOMAIN"},
         {"email": None},
     ],
 )
@@ -162,7 +166,10 @@ async def test_an_address_that_is_not_proved_or_not_of_the_domain_opens_nothing(
 ) -> None:
     number = await added(owner, provider, admits_uninvited=True)
     said = {"email": f"x@{domain}"} | claims
-    provider.add("odd", **{name: value for name, value in said.items() if value is not None})
+    told = {
+        name: value.replace("DOMAIN", domain) if name == "email" and value else value for name, value in said.items()
+    }
+    provider.add("odd", **{name: value for name, value in told.items() if value is not None})
     if "email_verified" in claims and claims["email_verified"] is None:
         del provider.people["odd"]["email_verified"]
     assert code_of(await visited(installation.browser(), provider, number, "odd")) == "not_admitted"
@@ -217,6 +224,27 @@ async def test_an_account_that_somebody_made_with_an_unproved_address_becomes_it
     assert code_of(await squatter.client.get("/v1/me")) == "session_ended"
     again = await installation.browser().post("/v1/sign-in", json={"email": email, "password": PASSWORD})
     assert code_of(again) == "sign_in_failed"
+
+
+async def test_two_first_visits_at_once_make_one_account(
+    owner: Person, installation: Installation, provider: OpenIdProvider, domain: str
+) -> None:
+    number = await added(owner, provider, admits_uninvited=True)
+    provider.add("twice", email=f"twice@{domain}")
+    browsers = [installation.browser() for _ in range(3)]
+    backs = [await provider.sign_in(await begun(browser, number), "twice") for browser in browsers]
+    arrived = await asyncio.gather(*(browser.get(back) for browser, back in zip(browsers, backs, strict=True)))
+    assert [code_of(each) for each in arrived] == ["fine"] * 3
+    assert len({(await browser.get("/v1/me")).json()["id"] for browser in browsers}) == 1
+
+
+async def test_an_office_behind_one_address_can_sign_in(
+    owner: Person, installation: Installation, provider: OpenIdProvider
+) -> None:
+    number = await added(owner, provider)
+    office = installation.browser()
+    statuses = {(await office.get(f"/v1/sign-in/providers/{number}/start")).status_code for _ in range(60)}
+    assert statuses == {303}
 
 
 async def test_an_address_that_went_to_somebody_else_at_the_provider_does_not_open_the_account(
