@@ -258,11 +258,17 @@ ProjectDep = Annotated[Project, Depends(project_for("data:query"))]
 
 
 def _demanded(
-    found: Principal, access: ProjectAccess, permission: Permission, request: HTTPConnection, held: Resources
+    found: Principal,
+    access: ProjectAccess,
+    permission: Permission,
+    request: HTTPConnection,
+    held: Resources,
+    *,
+    is_noted: bool = True,
 ) -> ProjectAccess:
     where = client_of(request)
     _demand(permission, access, where)
-    if permission in _TRACED:
+    if is_noted and permission in _TRACED:
         held.trail.note_access(found.actor(where), permission, request, access.project)
     return access
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from api.access.principals import Acting, ProjectAccess
-from api.accounts.passwords import Passwords, check_password
+from api.accounts.passwords import Passwords
 from api.errors import NotFoundError, PermissionMissingError
 from api.saved.contents import DashboardContent, InsightContent
 from api.saved.objects import content_of, find
@@ -57,7 +57,7 @@ class SharedLinks:
             raise LinkExpiryError(expires_at)
         project, hashed = access.project, None
         if password is not None:
-            check_password(password.get_secret_value())
+            await self._passwords.check(password.get_secret_value())
             hashed = await self._passwords.hashed(password.get_secret_value())
         async with self._database.of_project(project) as session:
             shared = await find(session, object_id, SHARED)
