@@ -4,6 +4,374 @@
  */
 
 export interface paths {
+    "/v1/projects/{project_id}/event-names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Event names with their counts
+         * @description Return the names of the events in the range, the most frequent first.
+         */
+        get: operations["list_event_names"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One measure over time
+         * @description Count events, persons or sessions per hour, day, week or month; empty buckets are 0.
+         */
+        get: operations["query_timeseries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An ordered funnel
+         * @description Count the persons who reached each step, with the time that it took them.
+         */
+        get: operations["query_funnel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retention of first-time cohorts
+         * @description Count, for those who started in each period, how many came back in each later one.
+         */
+        get: operations["query_retention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/defined": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Insights that are defined in files
+         * @description List the insights of `dbt_project/insights` that hold for the project.
+         */
+        get: operations["list_defined_insights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/defined/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The figures of a defined insight
+         * @description Return the rows of its table, as the latest refresh made them.
+         */
+        get: operations["get_defined_insight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The answer to a query document
+         * @description Answer one typed query document: a question of one `kind` and its range.
+         */
+        post: operations["query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/sql": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a select
+         * @description Run one select over the project's marts. Each table holds the project's rows and no others.
+         */
+        post: operations["query_sql"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/sql/tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tables that a select may read
+         * @description List the tables with their columns, types and descriptions.
+         */
+        get: operations["list_sql_tables"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List exports
+         * @description Return the newest hundred with how far each of them is.
+         */
+        get: operations["list_exports"];
+        put?: never;
+        /**
+         * Export events or persons
+         * @description Ask for a file of all events of a range or of all persons; it is made in the background.
+         */
+        post: operations["create_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an export is
+         * @description Return its progress in rows and, when it is done, a link to its file.
+         */
+        get: operations["get_export"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel an export
+         * @description End it; of one that is done, remove the file.
+         */
+        delete: operations["cancel_export"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The file of an export
+         * @description Return the file to whoever has the link.
+         */
+        get: operations["get_export_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List projects
+         * @description Return the projects that whoever asks may see: an API key its own.
+         */
+        get: operations["list_projects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/organisations/{organisation_id}/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a project
+         * @description Make a project of the organisation; its keys are made apart.
+         */
+        post: operations["create_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a project's settings
+         * @description Change what is given. Another zone or week is in the figures after the next refresh.
+         */
+        patch: operations["change_project"];
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/live/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A project's events while they come in
+         * @description Stream events within two seconds of their acknowledgement, live counters and alerts.
+         */
+        get: operations["stream_live_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/live/counters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened in the last minutes
+         * @description Count active ids of the last 5 and 30 minutes, and events per minute, a few seconds old at most.
+         */
+        get: operations["get_live_counters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/live/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket for a WebSocket
+         * @description Make what opens one WebSocket of the project, once and within seconds: browsers cannot send the key there.
+         */
+        post: operations["create_live_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/invitations/look-up": {
         parameters: {
             query?: never;
@@ -878,8 +1246,8 @@ export interface paths {
         get: operations["list_grants"];
         put?: never;
         /**
-         * Grant a role in a project
-         * @description Let a member or a team do more in one project than elsewhere.
+         * Grant a role in a project, or for one dashboard
+         * @description Let a member or a team do more in one project than elsewhere, or with one dashboard of it.
          */
         post: operations["create_grant"];
         delete?: never;
@@ -946,66 +1314,6 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
-        trace?: never;
-    };
-    "/v1/projects": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List projects
-         * @description Return the projects that whoever asks may see: an API key its own.
-         */
-        get: operations["list_projects"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/organisations/{organisation_id}/projects": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a project
-         * @description Make a project of the organisation; its keys are made apart.
-         */
-        post: operations["create_project"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Change a project's settings
-         * @description Change what is given. Another zone or week is in the figures after the next refresh.
-         */
-        patch: operations["change_project"];
         trace?: never;
     };
     "/v1/projects/{project_id}/api-keys": {
@@ -1096,7 +1404,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/projects/{project_id}/event-names": {
+    "/v1/projects/{project_id}/saved": {
         parameters: {
             query?: never;
             header?: never;
@@ -1104,10 +1412,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Event names with their counts
-         * @description Return the names of the events in the range, the most frequent first.
+         * List what is saved
+         * @description Return insights, dashboards, annotations and folders, of one kind, folder or tag; or what is in the trash.
          */
-        get: operations["list_event_names"];
+        get: operations["list_saved"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1116,107 +1424,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/projects/{project_id}/insights/timeseries": {
+    "/v1/projects/{project_id}/saved/{object_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * One measure over time
-         * @description Count events, persons or sessions per hour, day, week or month; empty buckets are 0.
-         */
-        get: operations["query_timeseries"];
+        get?: never;
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Put into the trash
+         * @description Put an insight, a dashboard, an annotation or an empty folder into the trash. Links to it show nothing then.
+         */
+        delete: operations["delete_saved"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/projects/{project_id}/insights/funnel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * An ordered funnel
-         * @description Count the persons who reached each step, with the time that it took them.
-         */
-        get: operations["query_funnel"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/insights/retention": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Retention of first-time cohorts
-         * @description Count, for those who started in each period, how many came back in each later one.
-         */
-        get: operations["query_retention"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/insights/defined": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Insights that are defined in files
-         * @description List the insights of `dbt_project/insights` that hold for the project.
-         */
-        get: operations["list_defined_insights"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/insights/defined/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The figures of a defined insight
-         * @description Return the rows of its table, as the latest refresh made them.
-         */
-        get: operations["get_defined_insight"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/query": {
+    "/v1/projects/{project_id}/trash/{object_id}/recover": {
         parameters: {
             query?: never;
             header?: never;
@@ -1226,17 +1454,57 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * The answer to a query document
-         * @description Answer one typed query document: a question of one `kind` and its range.
+         * Take out of the trash
+         * @description Put something back where it was; into no folder, if its folder is in the trash.
          */
-        post: operations["query"];
+        post: operations["recover_saved"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/projects/{project_id}/sql": {
+    "/v1/projects/{project_id}/saved/{object_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List versions
+         * @description Return who changed what and when, the latest version first.
+         */
+        get: operations["list_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One version
+         * @description Return what it held.
+         */
+        get: operations["get_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/versions/{version}/restore": {
         parameters: {
             query?: never;
             header?: never;
@@ -1246,77 +1514,17 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Run a select
-         * @description Run one select over the project's marts. Each table holds the project's rows and no others.
+         * Go back to a version
+         * @description Make a new version with the content of an earlier one. Nothing is lost by it.
          */
-        post: operations["query_sql"];
+        post: operations["restore_version"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/projects/{project_id}/sql/tables": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Tables that a select may read
-         * @description List the tables with their columns, types and descriptions.
-         */
-        get: operations["list_sql_tables"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/live/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A project's events while they come in
-         * @description Stream events within two seconds of their acknowledgement, live counters and alerts.
-         */
-        get: operations["stream_live_events"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/live/counters": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What happened in the last minutes
-         * @description Count active ids of the last 5 and 30 minutes, and events per minute, a few seconds old at most.
-         */
-        get: operations["get_live_counters"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}/live/tickets": {
+    "/v1/projects/{project_id}/saved/{object_id}/undo": {
         parameters: {
             query?: never;
             header?: never;
@@ -1326,10 +1534,434 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a ticket for a WebSocket
-         * @description Make what opens one WebSocket of the project, once and within seconds: browsers cannot send the key there.
+         * Undo
+         * @description Take the latest edit back; the next time the one before it. To redo is to restore the version that was left.
          */
-        post: operations["create_live_ticket"];
+        post: operations["undo_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/favourite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add to one's favourites
+         * @description Put it among one's own favourites, which nobody else sees.
+         */
+        put: operations["add_favourite"];
+        post?: never;
+        /**
+         * Remove from one's favourites
+         * @description Take it out of one's own favourites.
+         */
+        delete: operations["remove_favourite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Save a question
+         * @description Save a query document under a name. It is checked as `POST …/query` checks it.
+         */
+        post: operations["create_saved_insight"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A saved question
+         * @description Return what it asks; its answer is at `…/result`.
+         */
+        get: operations["get_saved_insight"];
+        /**
+         * Change a saved question
+         * @description Make a version of it; what is left out of the body is empty then.
+         */
+        put: operations["change_saved_insight"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights/{object_id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The answer to a saved question
+         * @description Answer it now, as `POST …/query` would.
+         */
+        get: operations["get_saved_insight_result"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Dashboards that were granted to oneself
+         * @description Return dashboards that one may see by a grant for them alone, whether or not one may see their project.
+         */
+        get: operations["list_granted_dashboards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a dashboard
+         * @description Make a dashboard of tiles on a grid of 12 columns: saved insights and texts, none over another.
+         */
+        post: operations["create_dashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/dashboards/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A dashboard
+         * @description Return its tiles and what they ask. Each tile's answer is asked for by itself.
+         */
+        get: operations["get_dashboard"];
+        /**
+         * Change a dashboard
+         * @description Make a version of it. Who may change this dashboard alone arranges what it shows, and adds texts.
+         */
+        put: operations["change_dashboard"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/dashboards/{object_id}/tiles/{tile_id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The answer of a tile
+         * @description Answer the question of one tile, as `POST …/query` would.
+         */
+        get: operations["get_tile_result"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List annotations
+         * @description Return notes of a range of time, about the project, or about one dashboard or insight too.
+         */
+        get: operations["list_annotations"];
+        put?: never;
+        /**
+         * Annotate
+         * @description Note something on an instant or a range of time.
+         */
+        post: operations["create_annotation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/annotations/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change an annotation
+         * @description Make a version of it.
+         */
+        put: operations["change_annotation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a folder
+         * @description Make a folder, perhaps within another.
+         */
+        post: operations["create_folder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/folders/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Rename or move a folder
+         * @description Give it another name or place; what is in it goes with it.
+         */
+        put: operations["change_folder"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/catalogue/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List events
+         * @description Return the events that were sent, how often and when, with what is said of each.
+         */
+        get: operations["list_catalogue_events"];
+        /**
+         * Describe an event
+         * @description Say what an event means, whether or not it was sent yet. If-Match is "0" where nothing was said of it.
+         */
+        put: operations["describe_event"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/catalogue/properties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List properties
+         * @description Return the properties of events, or traits, that were sent and of which types, with what is said of each.
+         */
+        get: operations["list_catalogue_properties"];
+        /**
+         * Describe a property
+         * @description Say what a property of events or a trait means. If-Match is "0" where nothing was said of it.
+         */
+        put: operations["describe_property"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved/{object_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Share by link
+         * @description Make a link by which whoever has it sees a dashboard or an insight until it expires, and nothing else.
+         */
+        post: operations["create_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List links
+         * @description Return the links of the project that were not revoked.
+         */
+        get: operations["list_links"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/links/{link_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a link
+         * @description Show nothing any more to whoever has it.
+         */
+        delete: operations["revoke_link"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a link
+         * @description Exchange the token of a link, and its password, for one to ask with.
+         */
+        post: operations["open_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a link shows
+         * @description Return the dashboard with its tiles, or the insight.
+         */
+        get: operations["get_shared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shared/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The figures of what a link shows
+         * @description Return the figures of the insight, or of one tile of the dashboard.
+         */
+        get: operations["get_shared_result"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1410,6 +2042,91 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /**
+         * Annotation
+         * @description A note on an instant or a range of time.
+         */
+        Annotation: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /** Text */
+            text: string;
+            /**
+             * At
+             * Format: date-time
+             * @description The instant, or the first one of the range.
+             */
+            at: string;
+            /**
+             * Until
+             * @description End of the range, not included; null: an instant.
+             */
+            until?: string | null;
+            /**
+             * About Id
+             * @description The dashboard or insight that it is about; null: all of the project.
+             */
+            about_id?: number | null;
+        };
+        /**
+         * AnnotationContent
+         * @description A note on an instant or a range of time.
+         */
+        AnnotationContent: {
+            /** Text */
+            text: string;
+            /**
+             * At
+             * Format: date-time
+             * @description The instant, or the first one of the range.
+             */
+            at: string;
+            /**
+             * Until
+             * @description End of the range, not included; null: an instant.
+             */
+            until?: string | null;
+            /**
+             * About Id
+             * @description The dashboard or insight that it is about; null: all of the project.
+             */
+            about_id?: number | null;
+        };
+        /**
+         * AnnotationPage
+         * @description Annotations, the latest made first.
+         */
+        AnnotationPage: {
+            /** Annotations */
+            annotations: components["schemas"]["Annotation"][];
+            /**
+             * Next
+             * @description `before` of the next page; null: these were the last.
+             */
+            next: number | null;
         };
         /**
          * ApiKeyList
@@ -1512,7 +2229,7 @@ export interface components {
              * Actor Kind
              * @enum {string}
              */
-            actor_kind: "user" | "api_key" | "operator";
+            actor_kind: "user" | "api_key" | "operator" | "link";
             /** Actor Id */
             actor_id: number | null;
             /** Actor Name */
@@ -1651,6 +2368,161 @@ export interface components {
             is_exact: boolean;
         };
         /**
+         * Dashboard
+         * @description A dashboard.
+         */
+        Dashboard: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * Tiles
+             * @default []
+             */
+            tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
+        };
+        /**
+         * DashboardContent
+         * @description Tiles on a grid of 12 columns, none over another.
+         */
+        DashboardContent: {
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * Tiles
+             * @default []
+             */
+            tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
+        };
+        /**
+         * DashboardShown
+         * @description A dashboard with what its tiles ask.
+         */
+        DashboardShown: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * Tiles
+             * @default []
+             */
+            tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
+            /**
+             * Insights
+             * @description Those of its tiles, once each; one that is in the trash is missing.
+             */
+            insights: components["schemas"]["SavedInsight"][];
+        };
+        /**
          * Defined
          * @description An insight that is defined in a file of `dbt_project/insights`.
          */
@@ -1690,6 +2562,63 @@ export interface components {
             code?: string | null;
         };
         /**
+         * EventCatalogue
+         * @description Events by name: those that were sent, and those that are only described.
+         */
+        EventCatalogue: {
+            /** Events */
+            events: components["schemas"]["EventEntry"][];
+            /**
+             * Next
+             * @description `after` of the next page; null: these were the last.
+             */
+            next: string | null;
+            /**
+             * Is Truncated
+             * @description There are more than can be listed: the rarest are left out.
+             */
+            is_truncated: boolean;
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * EventContent
+         * @description What an event means.
+         */
+        EventContent: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Owner Id
+             * @description User id of the member whom to ask about it.
+             */
+            owner_id?: number | null;
+            /**
+             * Is Hidden
+             * @description It is not to be offered where something is chosen.
+             * @default false
+             */
+            is_hidden: boolean;
+            /**
+             * Is Verified
+             * @description Somebody saw to it that it is sent as described.
+             * @default false
+             */
+            is_verified: boolean;
+            /**
+             * Event
+             * @example purchase
+             */
+            event: string;
+        };
+        /**
          * EventCount
          * @description One event name in the range.
          */
@@ -1704,6 +2633,118 @@ export interface components {
             /**
              * Persons
              * @description Distinct persons who did it, exact.
+             */
+            persons: number;
+        };
+        /**
+         * EventDescription
+         * @description What an event means.
+         */
+        EventDescription: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Owner Id
+             * @description User id of the member whom to ask about it.
+             */
+            owner_id?: number | null;
+            /**
+             * Is Hidden
+             * @description It is not to be offered where something is chosen.
+             * @default false
+             */
+            is_hidden: boolean;
+            /**
+             * Is Verified
+             * @description Somebody saw to it that it is sent as described.
+             * @default false
+             */
+            is_verified: boolean;
+            /**
+             * Event
+             * @example purchase
+             */
+            event: string;
+        };
+        /**
+         * EventEntry
+         * @description One event.
+         */
+        EventEntry: {
+            /**
+             * Description Id
+             * @description Of what is said of it, for its versions; null: nothing.
+             */
+            description_id: number | null;
+            /**
+             * Version
+             * @description Of what is said of it: the ETag to change it; 0: nothing is.
+             */
+            version: number;
+            /** Description */
+            description: string;
+            /** Tags */
+            tags: string[];
+            /** Owner Id */
+            owner_id: number | null;
+            /** Is Hidden */
+            is_hidden: boolean;
+            /** Is Verified */
+            is_verified: boolean;
+            /** Event */
+            event: string;
+            /**
+             * First Seen Date
+             * @description In the project's zone; null: it was never sent.
+             */
+            first_seen_date: string | null;
+            /** Last Seen Date */
+            last_seen_date: string | null;
+            /**
+             * Events
+             * @description How many there are.
+             */
+            events: number;
+            /**
+             * Events In 30 Days
+             * @description Of them, of the last 30 days.
+             */
+            events_in_30_days: number;
+            /**
+             * Persons
+             * @description How many persons have one.
              */
             persons: number;
         };
@@ -1793,6 +2834,82 @@ export interface components {
             next: string | null;
         };
         /**
+         * ExportList
+         * @description The project's exports, the newest first.
+         */
+        ExportList: {
+            /** Exports */
+            exports: components["schemas"]["ExportShown"][];
+        };
+        /**
+         * ExportShown
+         * @description An export and how far it is.
+         */
+        ExportShown: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "events" | "persons";
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "csv" | "ndjson" | "parquet";
+            /** Range Start */
+            range_start: string | null;
+            /** Range End */
+            range_end: string | null;
+            /** Event */
+            event: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "expired";
+            /**
+             * Rows Total
+             * @description How many there were when it began; null before.
+             */
+            rows_total: number | null;
+            /** Rows Written */
+            rows_written: number;
+            /**
+             * Size Bytes
+             * @description Size of the file.
+             */
+            size_bytes: number | null;
+            /**
+             * Error
+             * @description Why it failed.
+             */
+            error: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Expires At
+             * @description When the file is removed.
+             */
+            expires_at: string | null;
+            /**
+             * Actor Name
+             * @description Who asked for it.
+             */
+            actor_name: string;
+            /**
+             * Link
+             * @description Where whoever has it fetches the file without signing in, for an hour; null unless done.
+             */
+            link: string | null;
+        };
+        /**
          * FactorOffered
          * @description A second factor that waits for its first code.
          */
@@ -1807,6 +2924,62 @@ export interface components {
              * @description The same for a QR code: `otpauth://totp/…`.
              */
             uri: string;
+        };
+        /**
+         * Folder
+         * @description A folder.
+         */
+        Folder: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+        };
+        /**
+         * FolderContent
+         * @description A folder.
+         */
+        FolderContent: {
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
         };
         /**
          * Funnel
@@ -2012,13 +3185,18 @@ export interface components {
         };
         /**
          * GrantShown
-         * @description A role that a member or a team has in one project, beside what the member may do anyway.
+         * @description A role that a member or a team has in one project or dashboard, beside what the member may do anyway.
          */
         GrantShown: {
             /** Id */
             id: number;
             /** Project Id */
             project_id: number;
+            /**
+             * Dashboard Id
+             * @description The one dashboard that it is for; null: all the project.
+             */
+            dashboard_id: number | null;
             /** User Id */
             user_id: number | null;
             /** Team Id */
@@ -2030,6 +3208,102 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+        };
+        /**
+         * GrantedDashboard
+         * @description A dashboard that was granted to whoever asks.
+         */
+        GrantedDashboard: {
+            /** Project Id */
+            project_id: number;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+        };
+        /**
+         * GrantedDashboards
+         * @description Dashboards that were granted by themselves, by project.
+         */
+        GrantedDashboards: {
+            /** Dashboards */
+            dashboards: components["schemas"]["GrantedDashboard"][];
+        };
+        /**
+         * InsightContent
+         * @description A question that was saved.
+         */
+        InsightContent: {
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            query: components["schemas"]["QueryDocument"];
+        };
+        /**
+         * InsightTile
+         * @description A tile that shows the answer of a saved insight.
+         */
+        InsightTile: {
+            /**
+             * Id
+             * @description Its name here.
+             */
+            id: string;
+            /**
+             * X
+             * @description Its first column, from 0.
+             */
+            x: number;
+            /**
+             * Y
+             * @description Its first row, from 0.
+             */
+            y: number;
+            /**
+             * Width
+             * @description Of 12 columns.
+             */
+            width: number;
+            /**
+             * Height
+             * @description In rows.
+             */
+            height: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "insight";
+            /** Insight Id */
+            insight_id: number;
+            /**
+             * Title
+             * @description Instead of the insight's name; empty: that.
+             * @default
+             */
+            title: string;
         };
         /**
          * InvitationList
@@ -2176,6 +3450,80 @@ export interface components {
             timezone: string;
             /** Buckets */
             buckets: components["schemas"]["LifecycleBucket"][];
+        };
+        /**
+         * LinkOpened
+         * @description What to ask with.
+         */
+        LinkOpened: {
+            /**
+             * Token Type
+             * @default Bearer
+             * @constant
+             */
+            token_type: "Bearer";
+            /**
+             * Access Token
+             * @description For GET /v1/shared and /v1/shared/result, for an hour.
+             */
+            access_token: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
+         * LinkPage
+         * @description Links that were not revoked, the latest first; those that have expired too.
+         */
+        LinkPage: {
+            /** Links */
+            links: components["schemas"]["LinkShown"][];
+            /**
+             * Next
+             * @description `before` of the next page; null: these were the last.
+             */
+            next: number | null;
+        };
+        /**
+         * LinkShown
+         * @description One link. Who may make links sees them whole: they are signed, and kept nowhere.
+         */
+        LinkShown: {
+            /** Id */
+            id: number;
+            /**
+             * Object Id
+             * @description The dashboard or insight that it shows.
+             */
+            object_id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "dashboard" | "insight";
+            /** Name */
+            name: string;
+            /**
+             * Url
+             * @description What stands behind `#shared=` is the token for POST /v1/shared/open.
+             */
+            url: string;
+            /** Has Password */
+            has_password: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
         };
         /**
          * LinkToken
@@ -2452,12 +3800,51 @@ export interface components {
             expires_at?: string | null;
         };
         /**
+         * NewExport
+         * @description What is to be in a file.
+         */
+        NewExport: {
+            /**
+             * Kind
+             * @description Modelled events of a range, or all persons.
+             * @enum {string}
+             */
+            kind: "events" | "persons";
+            /**
+             * Format
+             * @description CSV and NDJSON are packed with gzip.
+             * @default csv
+             * @enum {string}
+             */
+            format: "csv" | "ndjson" | "parquet";
+            /**
+             * From
+             * @description Of events: first instant or day in the project's zone, included.
+             */
+            from?: string | null;
+            /**
+             * To
+             * @description Last instant or day, not included.
+             */
+            to?: string | null;
+            /**
+             * Event
+             * @description Events of this name alone; left out: all.
+             */
+            event?: string | null;
+        };
+        /**
          * NewGrant
          * @description What is granted: to a member or to a team.
          */
         NewGrant: {
             /** Project Id */
             project_id: number;
+            /**
+             * Dashboard Id
+             * @description Of this dashboard alone; null: of all the project.
+             */
+            dashboard_id?: number | null;
             /** User Id */
             user_id?: number | null;
             /** Team Id */
@@ -2483,6 +3870,23 @@ export interface components {
              * @description What he may do in all projects; null: only what is granted for single ones.
              */
             role?: string | null;
+        };
+        /**
+         * NewLink
+         * @description How long a link works, and whether it wants a password.
+         */
+        NewLink: {
+            /**
+             * Expires At
+             * Format: date-time
+             * @description It works before this instant; within 366 days.
+             */
+            expires_at: string;
+            /**
+             * Password
+             * @description 12 to 256 characters; null: the link is enough.
+             */
+            password?: string | null;
         };
         /**
          * NewProject
@@ -2601,6 +4005,19 @@ export interface components {
             allowed_origins: string[];
             /** Events Per Second */
             events_per_second?: number | null;
+        };
+        /**
+         * OpenLink
+         * @description The token of a link, and its password if it has one.
+         */
+        OpenLink: {
+            /**
+             * Token
+             * @example sl_1_0000000000000000000000000000000000000000000000000000000000000000
+             */
+            token: string;
+            /** Password */
+            password?: string | null;
         };
         /**
          * OrganisationChange
@@ -3011,6 +4428,214 @@ export interface components {
              * @description First day of the week, ISO: 1 is Monday, 7 is Sunday.
              */
             week_start: number;
+        };
+        /**
+         * PropertyCatalogue
+         * @description Properties by name: those that were sent, and those that are only described.
+         */
+        PropertyCatalogue: {
+            /** Properties */
+            properties: components["schemas"]["PropertyEntry"][];
+            /**
+             * Next
+             * @description `after` of the next page; null: these were the last.
+             */
+            next: string | null;
+            /**
+             * Is Truncated
+             * @description There are more than can be listed: the rarest are left out.
+             */
+            is_truncated: boolean;
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * PropertyContent
+         * @description What a property means, of all events alike, or a trait.
+         */
+        PropertyContent: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Owner Id
+             * @description User id of the member whom to ask about it.
+             */
+            owner_id?: number | null;
+            /**
+             * Is Hidden
+             * @description It is not to be offered where something is chosen.
+             * @default false
+             */
+            is_hidden: boolean;
+            /**
+             * Is Verified
+             * @description Somebody saw to it that it is sent as described.
+             * @default false
+             */
+            is_verified: boolean;
+            /**
+             * Property
+             * @example total
+             */
+            property: string;
+            /**
+             * Source
+             * @description Whose: event, or person or group for a trait.
+             * @default event
+             * @enum {string}
+             */
+            source: "event" | "person" | "group";
+            /**
+             * Group Type
+             * @description Of a trait of groups: of which.
+             * @default
+             */
+            group_type: string;
+        };
+        /**
+         * PropertyDescription
+         * @description What a property means.
+         */
+        PropertyDescription: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Owner Id
+             * @description User id of the member whom to ask about it.
+             */
+            owner_id?: number | null;
+            /**
+             * Is Hidden
+             * @description It is not to be offered where something is chosen.
+             * @default false
+             */
+            is_hidden: boolean;
+            /**
+             * Is Verified
+             * @description Somebody saw to it that it is sent as described.
+             * @default false
+             */
+            is_verified: boolean;
+            /**
+             * Property
+             * @example total
+             */
+            property: string;
+            /**
+             * Source
+             * @description Whose: event, or person or group for a trait.
+             * @default event
+             * @enum {string}
+             */
+            source: "event" | "person" | "group";
+            /**
+             * Group Type
+             * @description Of a trait of groups: of which.
+             * @default
+             */
+            group_type: string;
+        };
+        /**
+         * PropertyEntry
+         * @description One property of events, or one trait.
+         */
+        PropertyEntry: {
+            /**
+             * Description Id
+             * @description Of what is said of it, for its versions; null: nothing.
+             */
+            description_id: number | null;
+            /**
+             * Version
+             * @description Of what is said of it: the ETag to change it; 0: nothing is.
+             */
+            version: number;
+            /** Description */
+            description: string;
+            /** Tags */
+            tags: string[];
+            /** Owner Id */
+            owner_id: number | null;
+            /** Is Hidden */
+            is_hidden: boolean;
+            /** Is Verified */
+            is_verified: boolean;
+            /** Property */
+            property: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "event" | "person" | "group";
+            /** Group Type */
+            group_type: string;
+            /**
+             * Events
+             * @description How many events have it, with any value.
+             */
+            events: number;
+            /** Strings */
+            strings: number;
+            /** Datetimes */
+            datetimes: number;
+            /** Numbers */
+            numbers: number;
+            /** Booleans */
+            booleans: number;
+            /** Arrays */
+            arrays: number;
+            /** Objects */
+            objects: number;
+            /** Nulls */
+            nulls: number;
+            /** Distinct Values */
+            distinct_values: number;
+            /**
+             * First Seen At
+             * @description null: it was never sent.
+             */
+            first_seen_at: string | null;
+            /** Last Seen At */
+            last_seen_at: string | null;
         };
         /**
          * PropertyValue
@@ -3549,6 +5174,128 @@ export interface components {
             is_built_in: boolean;
         };
         /**
+         * SavedInsight
+         * @description A question that was saved.
+         */
+        SavedInsight: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            query: components["schemas"]["QueryDocument"];
+        };
+        /**
+         * SavedPage
+         * @description Saved things, the latest made first.
+         */
+        SavedPage: {
+            /** Saved */
+            saved: components["schemas"]["SavedSummary"][];
+            /**
+             * Next
+             * @description `before` of the next page; null: these were the last.
+             */
+            next: number | null;
+        };
+        /**
+         * SavedSummary
+         * @description One thing that was saved, without what it shows.
+         */
+        SavedSummary: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "insight" | "dashboard" | "annotation" | "folder";
+            /**
+             * Name
+             * @description Of an annotation: the beginning of its text.
+             */
+            name: string;
+            /** Description */
+            description: string;
+            /** Tags */
+            tags: string[];
+            /** Folder Id */
+            folder_id: number | null;
+            /**
+             * Is Favourite
+             * @description Of whoever asks; never for an API key.
+             */
+            is_favourite: boolean;
+            /** Deleted At */
+            deleted_at: string | null;
+            /** Deleted By */
+            deleted_by: string | null;
+        };
+        /**
          * SessionList
          * @description The live sessions, the latest used first.
          */
@@ -3590,6 +5337,81 @@ export interface components {
             user_agent: string;
             /** Is Current */
             is_current: boolean;
+        };
+        /**
+         * Shared
+         * @description A dashboard, or an insight, as whoever has a link sees it.
+         */
+        Shared: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "dashboard" | "insight";
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+            /**
+             * Timezone
+             * @description IANA time zone in which days, weeks and months are cut.
+             */
+            timezone: string;
+            /**
+             * Query Kind
+             * @description Of an insight: what its answer is.
+             */
+            query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
+            /** Tiles */
+            tiles: (components["schemas"]["SharedTile"] | components["schemas"]["TextTile"])[];
+        };
+        /**
+         * SharedResult
+         * @description Figures alone: neither the question nor the statement, which may name persons.
+         */
+        SharedResult: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue";
+            /** Data */
+            data: components["schemas"]["TrendData"] | components["schemas"]["QueriedFunnelData"] | components["schemas"]["QueriedRetentionData"] | components["schemas"]["LifecycleData"] | components["schemas"]["StickinessData"] | components["schemas"]["PathsData"] | components["schemas"]["WebData"] | components["schemas"]["RevenueData"];
+            /**
+             * Computed At
+             * Format: date-time
+             */
+            computed_at: string;
+            /** Fresh Until */
+            fresh_until: string | null;
+        };
+        /**
+         * SharedTile
+         * @description A tile that shows the answer of an insight.
+         */
+        SharedTile: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "insight";
+            /** Id */
+            id: string;
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Name */
+            name: string;
+            /**
+             * Query Kind
+             * @description null: its answer is not shown by link.
+             */
+            query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
         };
         /**
          * SignIn
@@ -3857,6 +5679,47 @@ export interface components {
             members: number[];
         };
         /**
+         * TextTile
+         * @description A tile that shows a text.
+         */
+        TextTile: {
+            /**
+             * Id
+             * @description Its name here.
+             */
+            id: string;
+            /**
+             * X
+             * @description Its first column, from 0.
+             */
+            x: number;
+            /**
+             * Y
+             * @description Its first row, from 0.
+             */
+            y: number;
+            /**
+             * Width
+             * @description Of 12 columns.
+             */
+            width: number;
+            /**
+             * Height
+             * @description In rows.
+             */
+            height: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "text";
+            /**
+             * Text
+             * @description Markdown.
+             */
+            text: string;
+        };
+        /**
          * Ticket
          * @description Opens one WebSocket of the project, once.
          */
@@ -4012,6 +5875,108 @@ export interface components {
              * @description Whether they are in the answer. Sessions are as the latest refresh made them, and so is all in the midst of several exchanges of tables.
              */
             is_counted: boolean;
+        };
+        /**
+         * VersionMade
+         * @description What came of it.
+         */
+        VersionMade: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description The new version: the ETag.
+             */
+            version: number;
+            /**
+             * Restored From
+             * @description The version that it has the content of again.
+             */
+            restored_from: number | null;
+        };
+        /**
+         * VersionPage
+         * @description Versions, the latest first.
+         */
+        VersionPage: {
+            /** Versions */
+            versions: components["schemas"]["VersionSummary"][];
+            /**
+             * Next
+             * @description `before` of the next page; null: these were the last.
+             */
+            next: number | null;
+        };
+        /**
+         * VersionShown
+         * @description One version with its content.
+         */
+        VersionShown: {
+            /** Version */
+            version: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Actor Kind
+             * @enum {string}
+             */
+            actor_kind: "user" | "api_key";
+            /** Actor Id */
+            actor_id: number | null;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Changed
+             * @description Parts that differ from the version before.
+             */
+            changed: string[];
+            /**
+             * Restored From
+             * @description The version that it has the content of again.
+             */
+            restored_from: number | null;
+            /**
+             * Content
+             * @description As it can be sent to change the thing.
+             */
+            content: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * VersionSummary
+         * @description One version: who made it, when, and what differs.
+         */
+        VersionSummary: {
+            /** Version */
+            version: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Actor Kind
+             * @enum {string}
+             */
+            actor_kind: "user" | "api_key";
+            /** Actor Id */
+            actor_id: number | null;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Changed
+             * @description Parts that differ from the version before.
+             */
+            changed: string[];
+            /**
+             * Restored From
+             * @description The version that it has the content of again.
+             */
+            restored_from: number | null;
         };
         /**
          * WebAnswer
@@ -5463,6 +7428,2242 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_event_names: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "event": "catalog",
+                     *           "events": 9146,
+                     *           "persons": 518
+                     *         },
+                     *         {
+                     *           "event": "product_view",
+                     *           "events": 4402,
+                     *           "persons": 471
+                     *         }
+                     *       ],
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select event, count() as events, … from marts.fct_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000"
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventNames"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_timeseries: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+                /** @description Name of the event; left out: any event. */
+                event?: string | null;
+                /** @description Length of a bucket, cut in the project's zone. */
+                interval?: "hour" | "day" | "week" | "month";
+                /** @description What is counted: events, distinct persons or distinct sessions (exact). */
+                measure?: "events" | "persons" | "sessions";
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "event": "catalog",
+                     *         "interval": "day",
+                     *         "measure": "persons",
+                     *         "timezone": "Europe/Berlin",
+                     *         "buckets": [
+                     *           {
+                     *             "start": "2026-03-28T00:00:00+01:00",
+                     *             "value": 41,
+                     *             "is_complete": true
+                     *           },
+                     *           {
+                     *             "start": "2026-03-29T00:00:00+01:00",
+                     *             "value": 38,
+                     *             "is_complete": true
+                     *           },
+                     *           {
+                     *             "start": "2026-03-30T00:00:00+02:00",
+                     *             "value": 44,
+                     *             "is_complete": false
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select … as bucket, … as value from marts.fct_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "event": "catalog",
+                     *           "timezone": "Europe/Berlin"
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 9146,
+                     *         "read_bytes": 439008,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Timeseries"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_funnel: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+                /** @description Names of the events, in order; repeat it. */
+                step: string[];
+                /** @description Conversion window from the entry, end included: a number and s, min, h, d, w or mo. */
+                window?: string;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "order": "ordered",
+                     *         "attempts": "best",
+                     *         "window_ms": 1209600000,
+                     *         "conversion": 0.25,
+                     *         "is_complete": true,
+                     *         "steps": [
+                     *           {
+                     *             "step": 1,
+                     *             "event": "catalog",
+                     *             "persons": 200,
+                     *             "dropped_off": 0,
+                     *             "conversion_from_first": 1,
+                     *             "conversion_from_previous": null,
+                     *             "median_ms": null,
+                     *             "average_ms": null
+                     *           },
+                     *           {
+                     *             "step": 2,
+                     *             "event": "purchase",
+                     *             "persons": 50,
+                     *             "dropped_off": 150,
+                     *             "conversion_from_first": 0.25,
+                     *             "conversion_from_previous": 0.25,
+                     *             "median_ms": 184000,
+                     *             "average_ms": 260512.5
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "with … select step, persons, … from …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "step_1": "catalog",
+                     *           "step_2": "purchase",
+                     *           "window_ms": 1209600000
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Funnel"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_retention: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+                /** @description A person's first event ever of this name enters; left out: any event. */
+                start_event?: string | null;
+                /** @description What counts as coming back; left out: any. */
+                return_event?: string | null;
+                /** @description Calendar period in the project's zone. */
+                period?: "day" | "week" | "month";
+                /** @description Periods to follow after the first one, number 0. */
+                periods?: number;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "start_event": null,
+                     *         "return_event": null,
+                     *         "period": "week",
+                     *         "timezone": "Europe/Berlin",
+                     *         "cohort": "first_time",
+                     *         "clock": "calendar",
+                     *         "return_rule": "on",
+                     *         "cohorts": [
+                     *           {
+                     *             "start": "2026-03-02T00:00:00+01:00",
+                     *             "size": 40,
+                     *             "cells": [
+                     *               {
+                     *                 "period_index": 0,
+                     *                 "persons": 40,
+                     *                 "rate": 1,
+                     *                 "is_complete": true
+                     *               },
+                     *               {
+                     *                 "period_index": 1,
+                     *                 "persons": 10,
+                     *                 "rate": 0.25,
+                     *                 "is_complete": true
+                     *               }
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "averages": [
+                     *           {
+                     *             "period_index": 0,
+                     *             "size": 40,
+                     *             "persons": 40,
+                     *             "rate": 1
+                     *           },
+                     *           {
+                     *             "period_index": 1,
+                     *             "size": 40,
+                     *             "persons": 10,
+                     *             "rate": 0.25
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "with … select cohort, period_index, … from …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "timezone": "Europe/Berlin",
+                     *           "periods": 1
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Retention"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_defined_insights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "funnel_checkout",
+                     *           "kind": "funnel",
+                     *           "description": "From the catalogue to the purchase."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DefinedList"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_defined_insight: {
+        parameters: {
+            query?: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Most rows to return. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "name": "funnel_checkout",
+                     *         "kind": "funnel",
+                     *         "description": "From the catalogue to the purchase.",
+                     *         "definition": {
+                     *           "description": "From the catalogue to the purchase.",
+                     *           "kind": "funnel",
+                     *           "steps": [
+                     *             {
+                     *               "event": "catalog"
+                     *             },
+                     *             {
+                     *               "event": "purchase"
+                     *             }
+                     *           ],
+                     *           "window": "14d",
+                     *           "order": "ordered",
+                     *           "attempts": "best"
+                     *         },
+                     *         "columns": [
+                     *           {
+                     *             "name": "step",
+                     *             "type": "UInt32",
+                     *             "description": "Number of the step, from 1."
+                     *           },
+                     *           {
+                     *             "name": "persons",
+                     *             "type": "UInt64",
+                     *             "description": "How many persons reached the step."
+                     *           }
+                     *         ],
+                     *         "rows": [
+                     *           {
+                     *             "step": 1,
+                     *             "persons": 200
+                     *           },
+                     *           {
+                     *             "step": 2,
+                     *             "persons": 50
+                     *           }
+                     *         ],
+                     *         "is_truncated": false
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select step, persons, … from marts.funnel_checkout …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "limit": 10000
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 2,
+                     *         "read_bytes": 96,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Mart"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or no such insight is defined */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query: {
+        parameters: {
+            query?: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement. */
+                explain?: boolean;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryDocument"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_sql: {
+        parameters: {
+            query?: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SqlQuery"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "columns": [
+                     *           {
+                     *             "name": "country",
+                     *             "type": "LowCardinality(String)"
+                     *           },
+                     *           {
+                     *             "name": "persons",
+                     *             "type": "UInt64"
+                     *           }
+                     *         ],
+                     *         "rows": [
+                     *           [
+                     *             "DE",
+                     *             211
+                     *           ],
+                     *           [
+                     *             "AT",
+                     *             42
+                     *           ]
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select `country`, uniqExact(`person_number`) as `persons`\nfrom (select * from …",
+                     *         "parameters": {
+                     *           "event": "purchase",
+                     *           "project_id": 1
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 21.7,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "truncated": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SqlAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The statement is not allowed or not valid, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sql_tables: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "dim_events",
+                     *           "description": "One row per project and event name.",
+                     *           "columns": [
+                     *             {
+                     *               "name": "event",
+                     *               "type": "LowCardinality(String)",
+                     *               "description": "Name of the event."
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SqlTables"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_exports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "exports": [
+                     *         {
+                     *           "id": 12,
+                     *           "kind": "events",
+                     *           "format": "csv",
+                     *           "range_start": "2026-03-01T00:00:00Z",
+                     *           "range_end": "2026-04-01T00:00:00Z",
+                     *           "event": null,
+                     *           "state": "done",
+                     *           "rows_total": 412000,
+                     *           "rows_written": 412000,
+                     *           "size_bytes": 18350112,
+                     *           "error": null,
+                     *           "created_at": "2026-04-02T08:00:00Z",
+                     *           "finished_at": "2026-04-02T08:00:21Z",
+                     *           "expires_at": "2026-04-03T08:00:21Z",
+                     *           "actor_name": "ada@example.com",
+                     *           "link": "https://analytics.example/v1/exports/12.1775120421.0000000000000000000000000000000000000000000000000000000000000000"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportList"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or there is no such export in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 12,
+                     *       "kind": "events",
+                     *       "format": "csv",
+                     *       "range_start": "2026-03-01T00:00:00Z",
+                     *       "range_end": "2026-04-01T00:00:00Z",
+                     *       "event": null,
+                     *       "state": "waiting",
+                     *       "rows_total": null,
+                     *       "rows_written": 0,
+                     *       "size_bytes": null,
+                     *       "error": null,
+                     *       "created_at": "2026-04-02T08:00:00Z",
+                     *       "finished_at": null,
+                     *       "expires_at": null,
+                     *       "actor_name": "ada@example.com",
+                     *       "link": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportShown"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or there is no such export in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many exports of the project wait or run as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 12,
+                     *       "kind": "events",
+                     *       "format": "csv",
+                     *       "range_start": "2026-03-01T00:00:00Z",
+                     *       "range_end": "2026-04-01T00:00:00Z",
+                     *       "event": null,
+                     *       "state": "done",
+                     *       "rows_total": 412000,
+                     *       "rows_written": 412000,
+                     *       "size_bytes": 18350112,
+                     *       "error": null,
+                     *       "created_at": "2026-04-02T08:00:00Z",
+                     *       "finished_at": "2026-04-02T08:00:21Z",
+                     *       "expires_at": "2026-04-03T08:00:21Z",
+                     *       "actor_name": "ada@example.com",
+                     *       "link": "https://analytics.example/v1/exports/12.1775120421.0000000000000000000000000000000000000000000000000000000000000000"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportShown"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or there is no such export in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project, or there is no such export in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_export_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in `link`. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The link is not valid */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token has not the form of one */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_projects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "projects": [
+                     *         {
+                     *           "id": 1,
+                     *           "name": "Demo shop",
+                     *           "timezone": "Europe/Berlin",
+                     *           "week_start": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProjectList"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organisation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProject"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "name": "Shop",
+                     *       "timezone": "Europe/Berlin",
+                     *       "week_start": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProjectSummary"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One is a member of no such organisation, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "name": "Shop",
+                     *       "timezone": "Europe/Berlin",
+                     *       "week_start": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProjectSummary"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stream_live_events: {
+        parameters: {
+            query?: {
+                /** @description What comes on the stream: events, counters, alerts; repeat it. Left out: all of them. */
+                include?: ("events" | "counters" | "alerts")[];
+                /** @description Names of the events to show; repeat it. Left out: any. */
+                event?: string[];
+                /** @description Show the events of this user only. */
+                user_id?: string | null;
+                /** @description Show the events of this device or browser only. */
+                anonymous_id?: string | null;
+                /** @description A condition as in insights, as JSON: `property` (a name, or the way to a nested one) or `column` (type, country, library, group_type, group_id), `operator` (is, is_not, is_set, is_not_set) and `value`. Repeat it; all have to hold. */
+                filter?: string[];
+                /** @description Most events a second; how many are left out is told. */
+                max_per_second?: number;
+            };
+            header?: {
+                /** @description Id of the last event that was seen: those since come again. */
+                "last-event-id"?: string | null;
+            };
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Messages, until either side ends the stream; each is a kind and a JSON object (docs/live.md) */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example event: hello
+                     *     data: {"project_id":1,"resumed":null}
+                     *
+                     *     event: event
+                     *     id: 5f0c1d2e-1764182450123456
+                     *     data: {"message_id":"m-1","type":"track","event":"purchase","user_id":"ada", … }
+                     *
+                     *     event: dropped
+                     *     data: {"over_rate":12,"over_memory":0,"missed":0}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many streams are open as may be */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_live_counters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "until": "2026-03-20T08:00:00.000Z",
+                     *       "active_5_minutes": 41,
+                     *       "active_30_minutes": 167,
+                     *       "events_last_minute": 96,
+                     *       "events_per_minute": [
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         95,
+                     *         102,
+                     *         109,
+                     *         88,
+                     *         96
+                     *       ],
+                     *       "counted": "distinct_ids",
+                     *       "is_exact": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Counters"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_live_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ticket": "lt_4bIN1cA2f0vJw0n1Qm3m5Gm2m1C7Zg8Jc9k0e1d2f3g",
+                     *       "expires_at": "2026-03-20T08:00:30.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     look_up_invitation: {
         parameters: {
             query?: never;
@@ -6178,6 +10379,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description An engine is away, see `missing` */
             503: {
                 headers: {
@@ -6357,6 +10567,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description An engine is away, see `missing` */
             503: {
                 headers: {
@@ -6525,6 +10744,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description One has no such session */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body or a parameter does not fit */
             422: {
                 headers: {
@@ -6591,8 +10819,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is a second factor already, or none */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body or a parameter does not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6659,8 +10905,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is a second factor already, or none */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body or a parameter does not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6727,8 +10991,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is a second factor already, or none */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body or a parameter does not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6785,8 +11067,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is a second factor already, or none */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body or a parameter does not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9176,6 +13476,7 @@ export interface operations {
                      *         {
                      *           "id": 1,
                      *           "project_id": 1,
+                     *           "dashboard_id": null,
                      *           "user_id": null,
                      *           "team_id": 1,
                      *           "role": "analyst",
@@ -9259,6 +13560,7 @@ export interface operations {
                      * @example {
                      *       "id": 1,
                      *       "project_id": 1,
+                     *       "dashboard_id": null,
                      *       "user_id": null,
                      *       "team_id": 1,
                      *       "role": "analyst",
@@ -9552,223 +13854,6 @@ export interface operations {
                 };
             };
             /** @description One is a member of no such organisation, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_projects: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "projects": [
-                     *         {
-                     *           "id": 1,
-                     *           "name": "Demo shop",
-                     *           "timezone": "Europe/Berlin",
-                     *           "week_start": 1
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ProjectList"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_project: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                organisation_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewProject"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 2,
-                     *       "name": "Shop",
-                     *       "timezone": "Europe/Berlin",
-                     *       "week_start": 1
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ProjectSummary"];
-                };
-            };
-            /** @description Nobody is signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description One is a member of no such organisation, or there is no such thing in it */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_project: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ProjectChange"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": 2,
-                     *       "name": "Shop",
-                     *       "timezone": "Europe/Berlin",
-                     *       "week_start": 1
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ProjectSummary"];
-                };
-            };
-            /** @description Nobody is signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -10272,13 +14357,22 @@ export interface operations {
             };
         };
     };
-    list_event_names: {
+    list_saved: {
         parameters: {
-            query: {
-                /** @description First instant, or first day in the project's zone: included. */
-                from: string;
-                /** @description Last instant, or last day in the project's zone: not included. */
-                to: string;
+            query?: {
+                kind?: ("insight" | "dashboard" | "annotation" | "folder") | null;
+                /** @description In this folder. */
+                folder_id?: number | null;
+                tag?: string | null;
+                /** @description Part of the name. */
+                search?: string | null;
+                /** @description Only one's own favourites. */
+                favourites?: boolean;
+                /** @description What is in the trash instead. */
+                trash?: boolean;
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number | null;
             };
             header?: never;
             path: {
@@ -10296,45 +14390,30 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "data": [
+                     *       "saved": [
                      *         {
-                     *           "event": "catalog",
-                     *           "events": 9146,
-                     *           "persons": 518
-                     *         },
-                     *         {
-                     *           "event": "product_view",
-                     *           "events": 4402,
-                     *           "persons": 471
+                     *           "id": 1,
+                     *           "version": 1,
+                     *           "created_at": "2026-03-20T08:00:00Z",
+                     *           "created_by": "ada@example.com",
+                     *           "updated_at": "2026-03-20T08:00:00Z",
+                     *           "updated_by": "ada@example.com",
+                     *           "name": "Catalog to purchase",
+                     *           "description": "",
+                     *           "tags": [
+                     *             "growth"
+                     *           ],
+                     *           "folder_id": null,
+                     *           "kind": "insight",
+                     *           "is_favourite": true,
+                     *           "deleted_at": null,
+                     *           "deleted_by": null
                      *         }
                      *       ],
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select event, count() as events, … from marts.fct_events where …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000"
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 31106,
-                     *         "read_bytes": 1493088,
-                     *         "plan": null
-                     *       }
+                     *       "next": null
                      *     }
                      */
-                    "application/json": components["schemas"]["EventNames"];
+                    "application/json": components["schemas"]["SavedPage"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */
@@ -10355,7 +14434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project */
+            /** @description One may see no such project, or there is no such thing in it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -10364,7 +14443,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
+            /** @description The body or a parameter does not fit */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10373,17 +14452,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            /** @description An engine is away, see `missing` */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10393,22 +14463,89 @@ export interface operations {
             };
         };
     };
-    query_timeseries: {
+    delete_saved: {
         parameters: {
-            query: {
-                /** @description First instant, or first day in the project's zone: included. */
-                from: string;
-                /** @description Last instant, or last day in the project's zone: not included. */
-                to: string;
-                /** @description Name of the event; left out: any event. */
-                event?: string | null;
-                /** @description Length of a bucket, cut in the project's zone. */
-                interval?: "hour" | "day" | "week" | "month";
-                /** @description What is counted: events, distinct persons or distinct sessions (exact). */
-                measure?: "events" | "persons" | "sessions";
-            };
+            query?: never;
             header?: never;
             path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A folder is not empty */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recover_saved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
                 project_id: number;
             };
             cookie?: never;
@@ -10423,58 +14560,12 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "data": {
-                     *         "event": "catalog",
-                     *         "interval": "day",
-                     *         "measure": "persons",
-                     *         "timezone": "Europe/Berlin",
-                     *         "buckets": [
-                     *           {
-                     *             "start": "2026-03-28T00:00:00+01:00",
-                     *             "value": 41,
-                     *             "is_complete": true
-                     *           },
-                     *           {
-                     *             "start": "2026-03-29T00:00:00+01:00",
-                     *             "value": 38,
-                     *             "is_complete": true
-                     *           },
-                     *           {
-                     *             "start": "2026-03-30T00:00:00+02:00",
-                     *             "value": 44,
-                     *             "is_complete": false
-                     *           }
-                     *         ]
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select … as bucket, … as value from marts.fct_events where …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "event": "catalog",
-                     *           "timezone": "Europe/Berlin"
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 9146,
-                     *         "read_bytes": 439008,
-                     *         "plan": null
-                     *       }
+                     *       "id": 1,
+                     *       "version": 1,
+                     *       "restored_from": null
                      *     }
                      */
-                    "application/json": components["schemas"]["Timeseries"];
+                    "application/json": components["schemas"]["VersionMade"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */
@@ -10486,7 +14577,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not permitted, or not from here */
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10495,7 +14586,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project */
+            /** @description One may see no such project, or there is no such thing in it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -10504,7 +14595,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
+            /** @description The body or a parameter does not fit, or names what is not there */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10513,17 +14604,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            /** @description An engine is away, see `missing` */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10533,20 +14615,17 @@ export interface operations {
             };
         };
     };
-    query_funnel: {
+    list_versions: {
         parameters: {
-            query: {
-                /** @description First instant, or first day in the project's zone: included. */
-                from: string;
-                /** @description Last instant, or last day in the project's zone: not included. */
-                to: string;
-                /** @description Names of the events, in order; repeat it. */
-                step: string[];
-                /** @description Conversion window from the entry, end included: a number and s, min, h, d, w or mo. */
-                window?: string;
+            query?: {
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number | null;
             };
             header?: never;
             path: {
+                /** @description Of something saved. */
+                object_id: number;
                 project_id: number;
             };
             cookie?: never;
@@ -10561,65 +14640,23 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "data": {
-                     *         "order": "ordered",
-                     *         "attempts": "best",
-                     *         "window_ms": 1209600000,
-                     *         "conversion": 0.25,
-                     *         "is_complete": true,
-                     *         "steps": [
-                     *           {
-                     *             "step": 1,
-                     *             "event": "catalog",
-                     *             "persons": 200,
-                     *             "dropped_off": 0,
-                     *             "conversion_from_first": 1,
-                     *             "conversion_from_previous": null,
-                     *             "median_ms": null,
-                     *             "average_ms": null
-                     *           },
-                     *           {
-                     *             "step": 2,
-                     *             "event": "purchase",
-                     *             "persons": 50,
-                     *             "dropped_off": 150,
-                     *             "conversion_from_first": 0.25,
-                     *             "conversion_from_previous": 0.25,
-                     *             "median_ms": 184000,
-                     *             "average_ms": 260512.5
-                     *           }
-                     *         ]
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "with … select step, persons, … from …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "step_1": "catalog",
-                     *           "step_2": "purchase",
-                     *           "window_ms": 1209600000
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 31106,
-                     *         "read_bytes": 1493088,
-                     *         "plan": null
-                     *       }
+                     *       "versions": [
+                     *         {
+                     *           "version": 2,
+                     *           "at": "2026-03-20T08:00:00Z",
+                     *           "actor_kind": "user",
+                     *           "actor_id": 1,
+                     *           "actor_name": "ada@example.com",
+                     *           "changed": [
+                     *             "name"
+                     *           ],
+                     *           "restored_from": null
+                     *         }
+                     *       ],
+                     *       "next": 2
                      *     }
                      */
-                    "application/json": components["schemas"]["Funnel"];
+                    "application/json": components["schemas"]["VersionPage"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */
@@ -10640,7 +14677,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project */
+            /** @description One may see no such project, or there is no such thing in it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -10649,7 +14686,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
+            /** @description The body or a parameter does not fit */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10658,17 +14695,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            /** @description An engine is away, see `missing` */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10678,24 +14706,14 @@ export interface operations {
             };
         };
     };
-    query_retention: {
+    get_version: {
         parameters: {
-            query: {
-                /** @description First instant, or first day in the project's zone: included. */
-                from: string;
-                /** @description Last instant, or last day in the project's zone: not included. */
-                to: string;
-                /** @description A person's first event ever of this name enters; left out: any event. */
-                start_event?: string | null;
-                /** @description What counts as coming back; left out: any. */
-                return_event?: string | null;
-                /** @description Calendar period in the project's zone. */
-                period?: "day" | "week" | "month";
-                /** @description Periods to follow after the first one, number 0. */
-                periods?: number;
-            };
+            query?: never;
             header?: never;
             path: {
+                /** @description Of something saved. */
+                object_id: number;
+                version: number;
                 project_id: number;
             };
             cookie?: never;
@@ -10710,78 +14728,22 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "data": {
-                     *         "start_event": null,
-                     *         "return_event": null,
-                     *         "period": "week",
-                     *         "timezone": "Europe/Berlin",
-                     *         "cohort": "first_time",
-                     *         "clock": "calendar",
-                     *         "return_rule": "on",
-                     *         "cohorts": [
-                     *           {
-                     *             "start": "2026-03-02T00:00:00+01:00",
-                     *             "size": 40,
-                     *             "cells": [
-                     *               {
-                     *                 "period_index": 0,
-                     *                 "persons": 40,
-                     *                 "rate": 1,
-                     *                 "is_complete": true
-                     *               },
-                     *               {
-                     *                 "period_index": 1,
-                     *                 "persons": 10,
-                     *                 "rate": 0.25,
-                     *                 "is_complete": true
-                     *               }
-                     *             ]
-                     *           }
-                     *         ],
-                     *         "averages": [
-                     *           {
-                     *             "period_index": 0,
-                     *             "size": 40,
-                     *             "persons": 40,
-                     *             "rate": 1
-                     *           },
-                     *           {
-                     *             "period_index": 1,
-                     *             "size": 40,
-                     *             "persons": 10,
-                     *             "rate": 0.25
-                     *           }
-                     *         ]
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "with … select cohort, period_index, … from …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "timezone": "Europe/Berlin",
-                     *           "periods": 1
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 31106,
-                     *         "read_bytes": 1493088,
-                     *         "plan": null
+                     *       "version": 2,
+                     *       "at": "2026-03-20T08:00:00Z",
+                     *       "actor_kind": "user",
+                     *       "actor_id": 1,
+                     *       "actor_name": "ada@example.com",
+                     *       "changed": [
+                     *         "name"
+                     *       ],
+                     *       "restored_from": null,
+                     *       "content": {
+                     *         "name": "Monday",
+                     *         "folder_id": null
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Retention"];
+                    "application/json": components["schemas"]["VersionShown"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */
@@ -10802,7 +14764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project */
+            /** @description One may see no such project, or there is no such thing in it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -10811,7 +14773,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
+            /** @description The body or a parameter does not fit */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10820,17 +14782,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            /** @description An engine is away, see `missing` */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10840,7 +14793,343 @@ export interface operations {
             };
         };
     };
-    list_defined_insights: {
+    restore_version: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                version: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "version": 3,
+                     *       "restored_from": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionMade"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undo_change: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "version": 3,
+                     *       "restored_from": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionMade"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is as it was made */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_favourite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_favourite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_saved_insight: {
         parameters: {
             query?: never;
             header?: never;
@@ -10849,26 +15138,55 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InsightContent"];
+            };
+        };
         responses: {
             /** @description Successful Response */
-            200: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "data": [
-                     *         {
-                     *           "name": "funnel_checkout",
-                     *           "kind": "funnel",
-                     *           "description": "From the catalogue to the purchase."
-                     *         }
-                     *       ]
+                     *       "id": 1,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Catalog to purchase",
+                     *       "description": "",
+                     *       "tags": [
+                     *         "growth"
+                     *       ],
+                     *       "folder_id": null,
+                     *       "query": {
+                     *         "kind": "funnel",
+                     *         "from": "2026-03-01",
+                     *         "to": "2026-04-01",
+                     *         "steps": [
+                     *           "catalog",
+                     *           {
+                     *             "event": "purchase",
+                     *             "where": [
+                     *               {
+                     *                 "property": "total",
+                     *                 "operator": "gte",
+                     *                 "value": 20
+                     *               }
+                     *             ],
+                     *             "name": "bought"
+                     *           }
+                     *         ],
+                     *         "window": "7d"
+                     *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["DefinedList"];
+                    "application/json": components["schemas"]["SavedInsight"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */
@@ -10880,7 +15198,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not permitted, or not from here */
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10889,7 +15207,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project */
+            /** @description One may see no such project, or there is no such thing in it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -10898,7 +15216,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10907,17 +15234,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            /** @description An engine is away, see `missing` */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10927,15 +15245,13 @@ export interface operations {
             };
         };
     };
-    get_defined_insight: {
+    get_saved_insight: {
         parameters: {
-            query?: {
-                /** @description Most rows to return. */
-                limit?: number;
-            };
+            query?: never;
             header?: never;
             path: {
-                name: string;
+                /** @description Of something saved. */
+                object_id: number;
                 project_id: number;
             };
             cookie?: never;
@@ -10950,77 +15266,41 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "data": {
-                     *         "name": "funnel_checkout",
+                     *       "id": 1,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Catalog to purchase",
+                     *       "description": "",
+                     *       "tags": [
+                     *         "growth"
+                     *       ],
+                     *       "folder_id": null,
+                     *       "query": {
                      *         "kind": "funnel",
-                     *         "description": "From the catalogue to the purchase.",
-                     *         "definition": {
-                     *           "description": "From the catalogue to the purchase.",
-                     *           "kind": "funnel",
-                     *           "steps": [
-                     *             {
-                     *               "event": "catalog"
-                     *             },
-                     *             {
-                     *               "event": "purchase"
-                     *             }
-                     *           ],
-                     *           "window": "14d",
-                     *           "order": "ordered",
-                     *           "attempts": "best"
-                     *         },
-                     *         "columns": [
+                     *         "from": "2026-03-01",
+                     *         "to": "2026-04-01",
+                     *         "steps": [
+                     *           "catalog",
                      *           {
-                     *             "name": "step",
-                     *             "type": "UInt32",
-                     *             "description": "Number of the step, from 1."
-                     *           },
-                     *           {
-                     *             "name": "persons",
-                     *             "type": "UInt64",
-                     *             "description": "How many persons reached the step."
+                     *             "event": "purchase",
+                     *             "where": [
+                     *               {
+                     *                 "property": "total",
+                     *                 "operator": "gte",
+                     *                 "value": 20
+                     *               }
+                     *             ],
+                     *             "name": "bought"
                      *           }
                      *         ],
-                     *         "rows": [
-                     *           {
-                     *             "step": 1,
-                     *             "persons": 200
-                     *           },
-                     *           {
-                     *             "step": 2,
-                     *             "persons": 50
-                     *           }
-                     *         ],
-                     *         "is_truncated": false
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select step, persons, … from marts.funnel_checkout …",
-                     *         "parameters": {
-                     *           "project_id": 1,
-                     *           "start": "2026-03-01 00:00:00.000",
-                     *           "end": "2026-03-15 00:00:00.000",
-                     *           "limit": 10000
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "unmodelled": {
-                     *           "events": 412,
-                     *           "until": "2026-03-20T07:57:32.006Z",
-                     *           "is_counted": true
-                     *         },
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 18.4,
-                     *         "cached": false,
-                     *         "read_rows": 2,
-                     *         "read_bytes": 96,
-                     *         "plan": null
+                     *         "window": "7d"
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Mart"];
+                    "application/json": components["schemas"]["SavedInsight"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */
@@ -11041,7 +15321,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project, or no such insight is defined */
+            /** @description One may see no such project, or there is no such thing in it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -11050,7 +15330,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
+            /** @description The body or a parameter does not fit */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11059,17 +15339,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            /** @description An engine is away, see `missing` */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11079,7 +15350,145 @@ export interface operations {
             };
         };
     };
-    query: {
+    change_saved_insight: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InsightContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "version": 2,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Catalog to purchase",
+                     *       "description": "",
+                     *       "tags": [
+                     *         "growth"
+                     *       ],
+                     *       "folder_id": null,
+                     *       "query": {
+                     *         "kind": "funnel",
+                     *         "from": "2026-03-01",
+                     *         "to": "2026-04-01",
+                     *         "steps": [
+                     *           "catalog",
+                     *           {
+                     *             "event": "purchase",
+                     *             "where": [
+                     *               {
+                     *                 "property": "total",
+                     *                 "operator": "gte",
+                     *                 "value": 20
+                     *               }
+                     *             ],
+                     *             "name": "bought"
+                     *           }
+                     *         ],
+                     *         "window": "7d"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SavedInsight"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_saved_insight_result: {
         parameters: {
             query?: {
                 /** @description Also return ClickHouse's plan of the statement. */
@@ -11087,15 +15496,13 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description Of something saved. */
+                object_id: number;
                 project_id: number;
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["QueryDocument"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -11124,7 +15531,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project */
+            /** @description One may see no such project, or there is no such thing in it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -11133,16 +15540,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The document is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The document does not fit, or the query needs more than one query may use */
+            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11171,146 +15569,11 @@ export interface operations {
             };
         };
     };
-    query_sql: {
-        parameters: {
-            query?: {
-                /** @description What to answer with; left out: CSV if `Accept` prefers it, else JSON. */
-                format?: ("json" | "csv") | null;
-            };
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SqlQuery"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    /** @description For CSV: whether there are more rows than `limit`, true or false. */
-                    "X-Truncated"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "columns": [
-                     *           {
-                     *             "name": "country",
-                     *             "type": "LowCardinality(String)"
-                     *           },
-                     *           {
-                     *             "name": "persons",
-                     *             "type": "UInt64"
-                     *           }
-                     *         ],
-                     *         "rows": [
-                     *           [
-                     *             "DE",
-                     *             211
-                     *           ],
-                     *           [
-                     *             "AT",
-                     *             42
-                     *           ]
-                     *         ]
-                     *       },
-                     *       "meta": {
-                     *         "sources": [
-                     *           "marts.fct_events"
-                     *         ],
-                     *         "sql": "select `country`, uniqExact(`person_number`) as `persons`\nfrom (select * from …",
-                     *         "parameters": {
-                     *           "event": "purchase",
-                     *           "project_id": 1
-                     *         },
-                     *         "computed_at": "2026-03-20T08:00:00.000Z",
-                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
-                     *         "data_version": "6f1d0c7b9a3e5d42",
-                     *         "elapsed_ms": 21.7,
-                     *         "read_rows": 31106,
-                     *         "read_bytes": 1493088,
-                     *         "truncated": false
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SqlAnswer"];
-                    /**
-                     * @example "country","persons"
-                     *     "DE",211
-                     */
-                    "text/csv": string;
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The statement is not allowed or not valid, or needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing`, or no model run has finished yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The query ran longer than one query may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_sql_tables: {
+    list_granted_dashboards: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                project_id: number;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -11323,22 +15586,96 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "data": [
+                     *       "dashboards": [
                      *         {
-                     *           "name": "dim_events",
-                     *           "description": "One row per project and event name.",
-                     *           "columns": [
-                     *             {
-                     *               "name": "event",
-                     *               "type": "LowCardinality(String)",
-                     *               "description": "Name of the event."
-                     *             }
-                     *           ]
+                     *           "project_id": 1,
+                     *           "id": 2,
+                     *           "name": "Shop",
+                     *           "description": "What we look at on Mondays."
                      *         }
                      *       ]
                      *     }
                      */
-                    "application/json": components["schemas"]["SqlTables"];
+                    "application/json": components["schemas"]["GrantedDashboards"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Shop",
+                     *       "description": "What we look at on Mondays.",
+                     *       "tags": [],
+                     *       "folder_id": null,
+                     *       "tiles": [
+                     *         {
+                     *           "id": "funnel",
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "width": 8,
+                     *           "height": 4,
+                     *           "kind": "insight",
+                     *           "insight_id": 1,
+                     *           "title": ""
+                     *         },
+                     *         {
+                     *           "kind": "text",
+                     *           "id": "about",
+                     *           "x": 8,
+                     *           "y": 0,
+                     *           "width": 4,
+                     *           "height": 4,
+                     *           "text": "Of the **shop** alone."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Dashboard"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */
@@ -11350,7 +15687,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not permitted, or not from here */
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11359,7 +15696,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project */
+            /** @description One may see no such project, or there is no such thing in it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -11368,7 +15705,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
+            /** @description The body or a parameter does not fit, or names what is not there */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11388,51 +15725,97 @@ export interface operations {
             };
         };
     };
-    stream_live_events: {
+    get_dashboard: {
         parameters: {
-            query?: {
-                /** @description What comes on the stream: events, counters, alerts; repeat it. Left out: all of them. */
-                include?: ("events" | "counters" | "alerts")[];
-                /** @description Names of the events to show; repeat it. Left out: any. */
-                event?: string[];
-                /** @description Show the events of this user only. */
-                user_id?: string | null;
-                /** @description Show the events of this device or browser only. */
-                anonymous_id?: string | null;
-                /** @description A condition as in insights, as JSON: `property` (a name, or the way to a nested one) or `column` (type, country, library, group_type, group_id), `operator` (is, is_not, is_set, is_not_set) and `value`. Repeat it; all have to hold. */
-                filter?: string[];
-                /** @description Most events a second; how many are left out is told. */
-                max_per_second?: number;
-            };
-            header?: {
-                /** @description Id of the last event that was seen: those since come again. */
-                "last-event-id"?: string | null;
-            };
+            query?: never;
+            header?: never;
             path: {
+                /** @description Of something saved. */
+                object_id: number;
                 project_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Messages, until either side ends the stream; each is a kind and a JSON object (docs/live.md) */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     /**
-                     * @example event: hello
-                     *     data: {"project_id":1,"resumed":null}
-                     *
-                     *     event: event
-                     *     id: 5f0c1d2e-1764182450123456
-                     *     data: {"message_id":"m-1","type":"track","event":"purchase","user_id":"ada", … }
-                     *
-                     *     event: dropped
-                     *     data: {"over_rate":12,"over_memory":0,"missed":0}
+                     * @example {
+                     *       "id": 2,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Shop",
+                     *       "description": "What we look at on Mondays.",
+                     *       "tags": [],
+                     *       "folder_id": null,
+                     *       "tiles": [
+                     *         {
+                     *           "id": "funnel",
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "width": 8,
+                     *           "height": 4,
+                     *           "kind": "insight",
+                     *           "insight_id": 1,
+                     *           "title": ""
+                     *         },
+                     *         {
+                     *           "kind": "text",
+                     *           "id": "about",
+                     *           "x": 8,
+                     *           "y": 0,
+                     *           "width": 4,
+                     *           "height": 4,
+                     *           "text": "Of the **shop** alone."
+                     *         }
+                     *       ],
+                     *       "insights": [
+                     *         {
+                     *           "id": 1,
+                     *           "version": 1,
+                     *           "created_at": "2026-03-20T08:00:00Z",
+                     *           "created_by": "ada@example.com",
+                     *           "updated_at": "2026-03-20T08:00:00Z",
+                     *           "updated_by": "ada@example.com",
+                     *           "name": "Catalog to purchase",
+                     *           "description": "",
+                     *           "tags": [
+                     *             "growth"
+                     *           ],
+                     *           "folder_id": null,
+                     *           "query": {
+                     *             "kind": "funnel",
+                     *             "from": "2026-03-01",
+                     *             "to": "2026-04-01",
+                     *             "steps": [
+                     *               "catalog",
+                     *               {
+                     *                 "event": "purchase",
+                     *                 "where": [
+                     *                   {
+                     *                     "property": "total",
+                     *                     "operator": "gte",
+                     *                     "value": 20
+                     *                   }
+                     *                 ],
+                     *                 "name": "bought"
+                     *               }
+                     *             ],
+                     *             "window": "7d"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
                      */
-                    "text/event-stream": string;
+                    "application/json": components["schemas"]["DashboardShown"];
                 };
             };
             /** @description No API key and no session, or one that is not valid */
@@ -11453,7 +15836,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project */
+            /** @description One may see no such project, or there is no such thing in it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -11462,7 +15845,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
+            /** @description The body or a parameter does not fit */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11471,7 +15854,1517 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description As many streams are open as may be */
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_dashboard: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "version": 2,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Shop",
+                     *       "description": "What we look at on Mondays.",
+                     *       "tags": [],
+                     *       "folder_id": null,
+                     *       "tiles": [
+                     *         {
+                     *           "id": "funnel",
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "width": 8,
+                     *           "height": 4,
+                     *           "kind": "insight",
+                     *           "insight_id": 1,
+                     *           "title": ""
+                     *         },
+                     *         {
+                     *           "kind": "text",
+                     *           "id": "about",
+                     *           "x": 8,
+                     *           "y": 0,
+                     *           "width": 4,
+                     *           "height": 4,
+                     *           "text": "Of the **shop** alone."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_tile_result: {
+        parameters: {
+            query?: {
+                /** @description Also return ClickHouse's plan of the statement. */
+                explain?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                tile_id: string;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_annotations: {
+        parameters: {
+            query?: {
+                /** @description That are at this instant or later, or end later. */
+                since?: string | null;
+                /** @description That begin before this instant. */
+                until?: string | null;
+                /** @description About this dashboard or insight, and about all of the project; null: any. */
+                about_id?: number | null;
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "annotations": [
+                     *         {
+                     *           "id": 3,
+                     *           "version": 1,
+                     *           "created_at": "2026-03-20T08:00:00Z",
+                     *           "created_by": "ada@example.com",
+                     *           "updated_at": "2026-03-20T08:00:00Z",
+                     *           "updated_by": "ada@example.com",
+                     *           "text": "New checkout",
+                     *           "at": "2026-03-20T08:00:00Z",
+                     *           "until": null,
+                     *           "about_id": null
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AnnotationPage"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_annotation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotationContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 3,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "text": "New checkout",
+                     *       "at": "2026-03-20T08:00:00Z",
+                     *       "until": null,
+                     *       "about_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_annotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotationContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 3,
+                     *       "version": 2,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "text": "New checkout",
+                     *       "at": "2026-03-20T08:00:00Z",
+                     *       "until": null,
+                     *       "about_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_folder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Monday",
+                     *       "folder_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Folder"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_folder: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "version": 2,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "Monday",
+                     *       "folder_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Folder"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_catalogue_events: {
+        parameters: {
+            query?: {
+                /** @description Part of the name. */
+                search?: string | null;
+                tag?: string | null;
+                owner_id?: number | null;
+                is_hidden?: boolean | null;
+                is_verified?: boolean | null;
+                limit?: number;
+                /** @description `next` of the page before. */
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "description": "An order was paid.",
+                     *           "tags": [
+                     *             "shop"
+                     *           ],
+                     *           "owner_id": 1,
+                     *           "is_hidden": false,
+                     *           "is_verified": true,
+                     *           "description_id": 5,
+                     *           "version": 1,
+                     *           "event": "purchase",
+                     *           "first_seen_date": "2025-03-01",
+                     *           "last_seen_date": "2026-03-20",
+                     *           "events": 1204,
+                     *           "events_in_30_days": 88,
+                     *           "persons": 391
+                     *         }
+                     *       ],
+                     *       "next": null,
+                     *       "is_truncated": false,
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select … from marts.dim_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "limit": 20001
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31,
+                     *         "read_bytes": 1488,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventCatalogue"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describe_event: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 5,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "event": "purchase",
+                     *       "description": "An order was paid.",
+                     *       "tags": [
+                     *         "shop"
+                     *       ],
+                     *       "owner_id": 1,
+                     *       "is_hidden": false,
+                     *       "is_verified": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventDescription"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_catalogue_properties: {
+        parameters: {
+            query?: {
+                /** @description Part of the name. */
+                search?: string | null;
+                tag?: string | null;
+                owner_id?: number | null;
+                is_hidden?: boolean | null;
+                is_verified?: boolean | null;
+                limit?: number;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                source?: "event" | "person" | "group";
+                /** @description Of traits of groups: of which. */
+                group_type?: string;
+                /** @description Of this event alone; left out: of all together. */
+                event?: string;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "properties": [
+                     *         {
+                     *           "description": "An order was paid.",
+                     *           "tags": [
+                     *             "shop"
+                     *           ],
+                     *           "owner_id": 1,
+                     *           "is_hidden": false,
+                     *           "is_verified": true,
+                     *           "description_id": 5,
+                     *           "version": 1,
+                     *           "property": "total",
+                     *           "source": "event",
+                     *           "group_type": "",
+                     *           "strings": 0,
+                     *           "datetimes": 0,
+                     *           "booleans": 0,
+                     *           "arrays": 0,
+                     *           "objects": 0,
+                     *           "nulls": 0,
+                     *           "events": 1204,
+                     *           "numbers": 1204,
+                     *           "distinct_values": 412,
+                     *           "first_seen_at": "2025-03-01T08:00:00Z",
+                     *           "last_seen_at": "2026-03-20T08:00:00Z"
+                     *         }
+                     *       ],
+                     *       "next": null,
+                     *       "is_truncated": false,
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "select … from marts.dim_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "limit": 20001
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31,
+                     *         "read_bytes": 1488,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PropertyCatalogue"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describe_property: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PropertyContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 6,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "property": "total",
+                     *       "source": "event",
+                     *       "group_type": "",
+                     *       "description": "An order was paid.",
+                     *       "tags": [
+                     *         "shop"
+                     *       ],
+                     *       "owner_id": 1,
+                     *       "is_hidden": false,
+                     *       "is_verified": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PropertyDescription"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLink"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "object_id": 2,
+                     *       "kind": "dashboard",
+                     *       "name": "Shop",
+                     *       "url": "https://insight.example/#shared=sl_1_0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "has_password": true,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "expires_at": "2026-06-20T08:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LinkShown"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or what would be shared is not shown by link */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_links: {
+        parameters: {
+            query?: {
+                /** @description To this dashboard or insight; null: all of the project. */
+                object_id?: number | null;
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "links": [
+                     *         {
+                     *           "id": 1,
+                     *           "object_id": 2,
+                     *           "kind": "dashboard",
+                     *           "name": "Shop",
+                     *           "url": "https://insight.example/#shared=sl_1_0000000000000000000000000000000000000000000000000000000000000000",
+                     *           "has_password": true,
+                     *           "created_at": "2026-03-20T08:00:00Z",
+                     *           "created_by": "ada@example.com",
+                     *           "expires_at": "2026-06-20T08:00:00Z"
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LinkPage"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or what would be shared is not shown by link */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or what would be shared is not shown by link */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenLink"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "token_type": "Bearer",
+                     *       "access_token": "sv_1_1774000000_0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "expires_at": "2026-03-20T09:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LinkOpened"];
+                };
+            };
+            /** @description The password is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The link does not work */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, see the header Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11491,13 +17384,11 @@ export interface operations {
             };
         };
     };
-    get_live_counters: {
+    get_shared: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                project_id: number;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -11510,50 +17401,38 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "until": "2026-03-20T08:00:00.000Z",
-                     *       "active_5_minutes": 41,
-                     *       "active_30_minutes": 167,
-                     *       "events_last_minute": 96,
-                     *       "events_per_minute": [
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         95,
-                     *         102,
-                     *         109,
-                     *         88,
-                     *         96
-                     *       ],
-                     *       "counted": "distinct_ids",
-                     *       "is_exact": true
+                     *       "kind": "dashboard",
+                     *       "name": "Shop",
+                     *       "description": "What we look at on Mondays.",
+                     *       "timezone": "Europe/Berlin",
+                     *       "query_kind": null,
+                     *       "tiles": [
+                     *         {
+                     *           "id": "funnel",
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "width": 8,
+                     *           "height": 4,
+                     *           "kind": "insight",
+                     *           "name": "Catalog to purchase",
+                     *           "query_kind": "funnel"
+                     *         },
+                     *         {
+                     *           "kind": "text",
+                     *           "id": "about",
+                     *           "x": 8,
+                     *           "y": 0,
+                     *           "width": 4,
+                     *           "height": 4,
+                     *           "text": "Of the **shop** alone."
+                     *         }
+                     *       ]
                      *     }
                      */
-                    "application/json": components["schemas"]["Counters"];
+                    "application/json": components["schemas"]["Shared"];
                 };
             };
-            /** @description No API key and no session, or one that is not valid */
+            /** @description The link has to be opened first */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11562,7 +17441,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not permitted, or not from here */
+            /** @description Not from here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11571,7 +17450,113 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key may see no such project */
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_shared_result: {
+        parameters: {
+            query?: {
+                /** @description Of a dashboard: which tile. */
+                tile?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "funnel",
+                     *       "data": {
+                     *         "order": "ordered",
+                     *         "attempts": "best",
+                     *         "window_ms": 604800000,
+                     *         "lines": [
+                     *           {
+                     *             "breakdown": [],
+                     *             "conversion": 0.25,
+                     *             "steps": [
+                     *               {
+                     *                 "step": 1,
+                     *                 "name": "catalog",
+                     *                 "persons": 200,
+                     *                 "lost_persons": 150,
+                     *                 "incomplete_persons": 0,
+                     *                 "conversion_from_first": 1,
+                     *                 "conversion_from_previous": null,
+                     *                 "p25_ms": null,
+                     *                 "median_ms": null,
+                     *                 "p75_ms": null,
+                     *                 "p90_ms": null,
+                     *                 "p95_ms": null,
+                     *                 "p99_ms": null,
+                     *                 "average_ms": null,
+                     *                 "total_average_ms": null,
+                     *                 "total_median_ms": null
+                     *               },
+                     *               {
+                     *                 "step": 2,
+                     *                 "name": "bought",
+                     *                 "persons": 50,
+                     *                 "lost_persons": 0,
+                     *                 "incomplete_persons": 0,
+                     *                 "conversion_from_first": 0.25,
+                     *                 "conversion_from_previous": 0.25,
+                     *                 "p25_ms": 60000,
+                     *                 "median_ms": 184000,
+                     *                 "p75_ms": 300000,
+                     *                 "p90_ms": 600000,
+                     *                 "p95_ms": 750000,
+                     *                 "p99_ms": 900000,
+                     *                 "average_ms": 260512.5,
+                     *                 "total_average_ms": 260512.5,
+                     *                 "total_median_ms": 184000
+                     *               }
+                     *             ]
+                     *           }
+                     *         ]
+                     *       },
+                     *       "computed_at": "2026-03-20T08:00:00Z",
+                     *       "fresh_until": "2026-03-20T08:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SharedResult"];
+                };
+            };
+            /** @description The link has to be opened first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such tile */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -11580,7 +17565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
+            /** @description A parameter does not fit, or the answer is not shown by link */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11600,79 +17585,6 @@ export interface operations {
             };
             /** @description The query ran longer than one query may */
             504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_live_ticket: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "ticket": "lt_4bIN1cA2f0vJw0n1Qm3m5Gm2m1C7Zg8Jc9k0e1d2f3g",
-                     *       "expires_at": "2026-03-20T08:00:30.000Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Ticket"];
-                };
-            };
-            /** @description No API key and no session, or one that is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not permitted, or not from here */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key may see no such project */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A parameter does not fit, or the query needs more than one query may use */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An engine is away, see `missing` */
-            503: {
                 headers: {
                     [name: string]: unknown;
                 };
