@@ -36,10 +36,10 @@ async def test_a_publisher_ends_whatever_it_does_at_that_moment(
 ) -> None:
     # It asks Valkey all the time, so that answers and cancellations meet.
     monkeypatch.setattr("ingestion.live.LOOK_EVERY_S", 0)
-    for _ in range(150):
-        publisher = LivePublisher(
-            runtime.redis_url, CollectorMetrics(), events_per_second=1, oldest_unshipped_s=lambda: 0.0
-        )
+    monkeypatch.setattr(tasks, "_ASK_AGAIN_S", 0.01)
+    metrics = CollectorMetrics()
+    for _ in range(50):
+        publisher = LivePublisher(runtime.redis_url, metrics, events_per_second=1, oldest_unshipped_s=lambda: 0.0)
         task = asyncio.create_task(publisher.run())
         await asyncio.sleep(0.005)
         await asyncio.wait_for(tasks.end([task]), 5)

@@ -74,7 +74,7 @@ async def test_a_document_that_shows_persons_is_noted_as_an_access_to_persons(ow
     for asked in ({"kind": "persons"}, {"kind": "trend", "last": 1, "series": [{"name": "all_events"}]}):
         await owner.client.post(f"/v1/projects/{made['id']}/query", json=asked)
     noted = [each["details"] for each in await _entries(owner) if each["action"] == "data.read"]
-    assert sorted(details["permission"] for details in noted) == ["data:query", "data:query", "persons:read"]
+    assert sorted(details["permission"] for details in noted) == ["data:query", "persons:read"]
 
 
 async def test_what_is_refused_changes_nothing_and_is_no_entry(owner: Person) -> None:
