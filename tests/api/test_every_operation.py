@@ -158,7 +158,7 @@ def test_every_answer_is_one_that_the_document_describes(case: Any, served: _Ser
     for headers in (*callers.headers(), {"authorization": f"Bearer {served.keys[project]}"}):
         answer = case.call(base_url=served.url, headers=headers, session=callers.session, timeout=60)
         # An address of 64 KiB is none for uvicorn itself.
-        if answer.text != "Invalid HTTP request received.":
+        if answer.content != b"Invalid HTTP request received.":
             case.validate_response(answer, checks=_CHECKS)
 
 
