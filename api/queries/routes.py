@@ -1,11 +1,9 @@
 """`POST /v1/projects/{project_id}/query`."""
 
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from api.audit.questions import document_text
 from api.dependencies import Asking, asking_for
 from api.problems import (
     INVALID_DOCUMENT,
@@ -18,12 +16,10 @@ from api.problems import (
     UNKNOWN_PROJECT,
 )
 from api.queries.answers import Answer
-from api.queries.documents import InsightDocument
 from api.queries.examples import DOCUMENTS
-from api.queries.reading import ReadDocument, read_document, shows_persons
+from api.queries.reading import ReadDocument, read_document
+from api.queries.replies import reply_to
 from api.results.files import FormatParameter
-from api.results.leaving import unless_left
-from api.results.replies import reply
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["queries"])
 
@@ -62,17 +58,4 @@ async def query(
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Answer | Response:
     """Answer one typed query document: a question of one `kind` and its range."""
-    asking.note("persons:read" if shows_persons(read) else "data:query", read.sent, document_text(read.sent))
-    answer = partial(asking.held.queries.answer, asking.access.project, read)
-    if explain:
-        return await unless_left(asking.request, answer(explain=True))
-    asked = read.document
-    return await reply(
-        asking,
-        asked,
-        partial(answer, explain=False),
-        name=asked.kind,
-        wanted=format_,
-        # Who was erased is shown no more, and figures of a moment ago are no harm.
-        may_be_stale=isinstance(asked, InsightDocument),
-    )
+    return await reply_to(asking, read, format_, explain=explain)

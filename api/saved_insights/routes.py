@@ -4,10 +4,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from api.access.principals import ProjectAccess
-from api.dependencies import ActorDep, ObjectId, ProjectDep, ResourcesDep, project_access_for
-from api.problems import SAVED, SAVED_CHANGE, SAVED_NEW, SAVED_RESULT, TIMED_OUT, TOO_LARGE, UNANSWERABLE
+from api.dependencies import ActorDep, Asking, ObjectId, ProjectDep, ResourcesDep, asking_for
+from api.problems import (
+    KEPT,
+    SAVED,
+    SAVED_CHANGE,
+    SAVED_NEW,
+    SAVED_RESULT,
+    TIMED_OUT,
+    TOO_LARGE,
+    TOO_MANY_QUERIES,
+    UNANSWERABLE,
+)
 from api.queries.answers import Answer
+from api.queries.replies import reply_to
+from api.results.files import FormatParameter
 from api.saved.contents import InsightContent
 from api.saved.locking import EditDep, shown
 from api.saved.routes import WriterDep
@@ -61,13 +72,15 @@ async def change_saved_insight(
     "/{object_id}/result",
     operation_id="get_saved_insight_result",
     summary="The answer to a saved question",
-    responses=SAVED_RESULT | UNANSWERABLE | TIMED_OUT,
+    response_model=Answer,
+    responses=KEPT | SAVED_RESULT | TOO_MANY_QUERIES | UNANSWERABLE | TIMED_OUT,
 )
 async def get_saved_insight_result(
     object_id: ObjectId,
-    access: Annotated[ProjectAccess, Depends(project_access_for("data:query"))],
-    held: ResourcesDep,
+    asking: Annotated[Asking, Depends(asking_for("data:query", is_noted=False))],
+    format_: FormatParameter = None,
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
-) -> Answer:
-    """Answer it now, as `POST …/query` would."""
-    return await held.saved_insights.answer(access.project, access.permissions, object_id, explain=explain)
+) -> Answer | Response:
+    """Answer it now, as `POST …/query` does."""
+    read = await asking.held.saved_insights.question(asking.access.project, object_id)
+    return await reply_to(asking, read, format_, explain=explain)

@@ -39,11 +39,15 @@ class SavedInsights:
         self._check(project, content)
         return await self._saved.change(by, project, insight_id, content, seen)
 
+    async def question(self, project: Project, insight_id: int) -> ReadDocument:
+        """Return what an insight asks; raises `NotFoundError`."""
+        return ReadDocument((await self.find(project, insight_id)).content["query"])
+
     async def answer(
         self, project: Project, permissions: Collection[Permission], insight_id: int, *, explain: bool
     ) -> Answer:
         """Answer a saved question to who has these permissions; raises `NotFoundError`, `PermissionMissingError`."""
-        read = ReadDocument((await self.find(project, insight_id)).content["query"])
+        read = await self.question(project, insight_id)
         demand_permission(permissions, read)
         return await self._queries.answer(project, read, explain=explain)
 

@@ -172,7 +172,12 @@ def made_histories() -> dict[int, History]:
     collected: list[History] = []
 
     @given(history=histories())
-    @settings(max_examples=100, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+    @settings(
+        max_examples=min(100, 5 * settings().max_examples),
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     def collect(history: History) -> None:
         collected.append(history)
 

@@ -20,7 +20,7 @@ from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys
 from tests.ingestion.harness import Line, Sender, basic
 
-HEAD_TIMEOUT_S, BODY_TIMEOUT_S = 1, 1
+HEAD_TIMEOUT_S, BODY_TIMEOUT_S = 1, 3
 POST = b"POST /v1/track HTTP/1.1\r\nHost: x\r\n"
 EVENT = b'{"event":"buy","userId":"ada"}'
 

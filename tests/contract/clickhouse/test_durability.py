@@ -1,4 +1,5 @@
 import http.client
+import os
 import random
 import shutil
 import threading
@@ -9,7 +10,8 @@ import pytest
 
 from tests.contract.clickhouse.harness import Server, basic, target
 
-KILLS = 20
+# In CI each takes two seconds.
+KILLS = 8 if "CI" in os.environ else 20
 WRITERS = 4
 ROWS_PER_BATCH = 200
 
@@ -57,7 +59,7 @@ class Writer(threading.Thread):
 
 
 @pytest.mark.slow
-def test_no_acknowledged_row_is_lost_or_doubled_over_twenty_kills(new_server: Callable[..., Server]) -> None:
+def test_no_acknowledged_row_is_lost_or_doubled_over_many_kills(new_server: Callable[..., Server]) -> None:
     server = new_server().start()
     per_writer = "select w, count() as n from durable.events group by w"
     window = "settings non_replicated_deduplication_window = 10000"

@@ -34,6 +34,18 @@ async def test_a_saved_question_is_answered_as_the_question_itself(shop: Person,
     assert asked["meta"]["cached"]
 
 
+async def test_who_has_an_answer_is_not_sent_it_again_and_who_wants_a_file_gets_one(
+    shop: Person, project: str, save: Save
+) -> None:
+    path = f"{project}/saved-insights/{(await save())['id']}/result"
+    etag = (await shop.client.get(path)).headers["etag"]
+    again = await shop.client.get(path, headers={"if-none-match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    file = await shop.client.get(path, params={"format": "csv"})
+    assert file.headers["content-type"].startswith("text/csv")
+    assert file.text.count("\r\n") > 1
+
+
 async def test_a_question_is_checked_when_it_is_saved(shop: Person, project: str) -> None:
     path = f"{project}/saved-insights"
     wrong: list[tuple[Any, str]] = [

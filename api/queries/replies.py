@@ -1,0 +1,35 @@
+"""What a query document is replied with, whether it was sent or saved."""
+
+from functools import partial
+
+from fastapi import Response
+
+from api.audit.questions import document_text
+from api.dependencies import Asking
+from api.queries.answers import Answer
+from api.queries.documents import InsightDocument
+from api.queries.reading import ReadDocument, shows_persons
+from api.results.formats import Format
+from api.results.leaving import unless_left
+from api.results.replies import reply
+
+
+async def reply_to(asking: Asking, read: ReadDocument, wanted: Format | None, *, explain: bool) -> Answer | Response:
+    """Note what is asked, and return the answer as JSON, given again where it can be, or as a file.
+
+    Raises `PermissionMissingError` for a document that shows persons to who may not see them.
+    """
+    asking.note("persons:read" if shows_persons(read) else "data:query", read.sent, document_text(read.sent))
+    answer = partial(asking.held.queries.answer, asking.access.project, read)
+    if explain:
+        return await unless_left(asking.request, answer(explain=True))
+    asked = read.document
+    return await reply(
+        asking,
+        asked,
+        partial(answer, explain=False),
+        name=asked.kind,
+        wanted=wanted,
+        # Who was erased is shown no more, and figures of a moment ago are no harm.
+        may_be_stale=isinstance(asked, InsightDocument),
+    )
