@@ -1621,7 +1621,7 @@ export interface paths {
         };
         /**
          * The answer to a saved question
-         * @description Answer it now, as `POST …/query` would.
+         * @description Answer it now, as `POST …/query` does.
          */
         get: operations["get_saved_insight_result"];
         put?: never;
@@ -15491,6 +15491,8 @@ export interface operations {
     get_saved_insight_result: {
         parameters: {
             query?: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
                 /** @description Also return ClickHouse's plan of the statement. */
                 explain?: boolean;
             };
@@ -15507,11 +15509,32 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
                 };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No API key and no session, or one that is not valid */
             401: {
@@ -15542,6 +15565,15 @@ export interface operations {
             };
             /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
