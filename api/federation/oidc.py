@@ -136,7 +136,12 @@ class OpenIdConnect:
         self._demand_https(address)
         try:
             async with session.request(method, address, allow_redirects=False, **options) as response:
-                text = await response.content.read(_MOST_BYTES)
+                text = bytearray()
+                async for piece in response.content.iter_any():
+                    text += piece
+                    # What is cut is no JSON.
+                    if len(text) > _MOST_BYTES:
+                        break
                 status = response.status
             told = json.loads(text)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import warnings
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Generator, Iterable
@@ -101,7 +102,14 @@ class OpenIdProvider:
         except (OAuthError, InvalidAuthenticationRequest, InvalidClientAuthentication, ValueError, KeyError) as error:
             status, body = "400 Bad Request", json.dumps({"error": type(error).__name__}).encode()
         start(status, headers)
-        return [body]
+        return self._in_pieces(body)
+
+    def _in_pieces(self, body: bytes) -> Iterable[bytes]:
+        """Send as the network may: what is read first is not all of it."""
+        half = len(body) // 2
+        yield body[:half]
+        time.sleep(0.005)
+        yield body[half:]
 
 
 class _Quiet(WSGIRequestHandler):
