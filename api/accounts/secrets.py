@@ -80,18 +80,15 @@ class Secrets:
     def export_token(self, export_id: int, expires_at: datetime) -> str:
         """Return the token of a link to an export's file, good until then."""
         named = f"{export_id}.{int(expires_at.timestamp())}"
-        return f"{named}.{self._signature(named)}"
+        return f"{named}.{self.signature('export links', named)}"
 
     def export_of(self, token: str) -> int | None:
         """Return the export to whose file a link leads, None where it is not ours or not good any more."""
         named, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(self._signature(named).encode(), signature.encode()):
+        if not hmac.compare_digest(self.signature("export links", named).encode(), signature.encode()):
             return None
         export_id, _, until = named.partition(".")
         return int(export_id) if int(until) > utc_now().timestamp() else None
-
-    def _signature(self, named: str) -> str:
-        return hmac.new(self._key("export links"), named.encode(), hashlib.sha256).hexdigest()
 
     def pseudonym(self, text: str) -> str:
         """Return what stands for a text where it must not be read, in keys of counters."""

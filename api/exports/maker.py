@@ -9,19 +9,21 @@ from typing import Any
 import structlog
 from sqlalchemy import and_, or_, select, update
 
+from api.errors import TooManyQueriesError
 from api.exports.files import SUFFIXES, open_file
-from api.exports.rows import COLUMNS, ExportRows
+from api.exports.rows import COLUMNS, ExportRows, Slice
 from api.settings import ApiSettings
 from core import tasks
 from core.clock import utc_now
 from core.errors import RadixError, UnavailableError
-from core.metadata.exports import Export
+from core.metadata.exports import ACTIVE, Export
 from core.metadata.tenancy import Database
 
 _logger = structlog.get_logger()
 # Who gives no sign of life for so long has ended: longer than one slice may take, see `query_max_seconds`.
 SILENCE = timedelta(seconds=60)
 _MOST_ATTEMPTS = 3
+_BUSY_S = 2.0
 
 
 class _GoneError(Exception):
@@ -46,6 +48,14 @@ class ExportMaker:
     def path_of(self, export: Export) -> Path:
         """Return where the file of an export lies."""
         return self._folder / f"{export.project_id}-{export.id}.{SUFFIXES[export.format]}"
+
+    def remove(self, export: Export) -> None:
+        """Remove the file of an export, and what was written of it by processes that were killed."""
+        for path in (self.path_of(export), *self._folder.glob(f"{export.project_id}-{export.id}.*part")):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                _logger.warning("export_not_removed", export_id=export.id, error=str(error))
 
     async def close(self) -> None:
         """Stop. What is being made is begun anew by the next process."""
@@ -81,8 +91,8 @@ class ExportMaker:
                 export.error = (
                     f"It was begun {_MOST_ATTEMPTS} times, and each time the API ended. Ask for less at once."
                 )
+        self.remove(export)
         if export.state == "failed":
-            self._part_of(export).unlink(missing_ok=True)
             return await self._claim()
         return export
 
@@ -97,7 +107,8 @@ class ExportMaker:
                 export, attempt, state="done", size_bytes=size, finished_at=utc_now(), expires_at=utc_now() + lasts
             )
         except _GoneError:
-            self.path_of(export).unlink(missing_ok=True)
+            if not await self._is_somebody_elses(export):
+                self.remove(export)
         except UnavailableError:
             # Not its fault: it is begun anew when the engine is back.
             with suppress(_GoneError):
@@ -122,13 +133,28 @@ class ExportMaker:
         try:
             written = 0
             for piece in slices:
-                rows = await self._rows.read(export, piece)
+                rows = await self._read(export, piece)
                 await asyncio.to_thread(file.write, rows)
                 written += len(rows)
                 await self._note(export, export.attempts, rows_written=written)
             return await asyncio.to_thread(file.finish)
         finally:
             await asyncio.to_thread(file.close)
+
+    async def _read(self, export: Export, piece: Slice) -> list[dict[str, Any]]:
+        """Read a slice; where too many questions of the project wait already, it waits before the queue."""
+        while True:
+            try:
+                return await self._rows.read(export, piece)
+            except TooManyQueriesError:
+                await asyncio.sleep(_BUSY_S)
+                await self._note(export, export.attempts)
+
+    async def _is_somebody_elses(self, export: Export) -> bool:
+        """Say whether another process took it for left, and works on it or has made its file."""
+        async with self._database.of_all() as session:
+            state = await session.scalar(select(Export.state).where(Export.id == export.id))
+        return state in {*ACTIVE, "done"}
 
     async def _note(self, export: Export, attempt: int, **values: Any) -> None:
         """Write down how far it is, with a sign of life; raises `_GoneError` where it is not ours any more."""
@@ -142,8 +168,9 @@ class ExportMaker:
         async with self._database.of_all() as session:
             is_past = and_(Export.state == "done", Export.expires_at < utc_now())
             expired = await session.scalars(update(Export).where(is_past).values(state="expired").returning(Export))
-            for export in expired:
-                self.path_of(export).unlink(missing_ok=True)
+            found = expired.all()
+        for export in found:
+            self.remove(export)
 
     def _part_of(self, export: Export) -> Path:
         return self.path_of(export).with_suffix(f".{export.attempts}.part")

@@ -96,5 +96,5 @@ async def cancel_export(asking: _Exporting, export_id: _ExportId) -> None:
 )
 async def get_export_file(token: _Token, held: ResourcesDep, client: ClientDep) -> FileResponse:
     """Return the file to whoever has the link."""
-    path, name, kind = await held.exports.file(token, client.address, client.user_agent)
+    path, name, kind = await held.exports.file(token, client)
     return FileResponse(path, filename=name, media_type=MEDIA_TYPES[kind])

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from api.access.principals import Client
+from api.accounts.errors import LinkInvalidError
 from api.accounts.secrets import Secrets
-from api.accounts.service import LinkInvalidError
 from api.audit.trail import Trail
-from api.errors import NotFoundError
+from api.errors import AddressNotAllowedError, NotFoundError
 from api.exports.errors import TooManyExportsError
 from api.exports.files import SUFFIXES
 from api.exports.maker import ExportMaker
@@ -19,14 +20,14 @@ from api.settings import ApiSettings
 from core.clock import utc_now
 from core.insights.faults import Fault
 from core.metadata import Project
+from core.metadata.accounts import Organisation
 from core.metadata.audit import Actor, Target, entry
-from core.metadata.exports import Export
+from core.metadata.exports import ACTIVE, Export
 from core.metadata.tenancy import Database
 from core.problem import InvalidRequestError
 
 _LATEST = 100
 _LINK_LASTS = timedelta(hours=1)
-_ACTIVE = ("waiting", "running")
 
 
 class Exports:
@@ -61,7 +62,7 @@ class Exports:
             window = await self._answers.window(project, asked.from_, asked.to, _invalid)
             start, end = window.start, window.end
         async with self._database.of_project(project) as session:
-            active = select(func.count(Export.id)).where(Export.state.in_(_ACTIVE))
+            active = select(func.count(Export.id)).where(Export.state.in_(ACTIVE))
             if (await session.scalars(active)).one() >= self._settings.project_max_exports:
                 raise TooManyExportsError(self._settings.project_max_exports)
             made = Export(
@@ -104,33 +105,41 @@ class Exports:
             found = await session.get(Export, export_id, with_for_update=True)
             if found is None:
                 raise NotFoundError("export", export_id)
-            if found.state in {*_ACTIVE, "done"}:
+            if found.state in {*ACTIVE, "done"}:
                 found.state = "expired" if found.state == "done" else "cancelled"
                 found.finished_at = found.finished_at or utc_now()
                 owner = {"organisation_id": project.organisation_id, "project_id": project.id}
                 session.add(entry(by, "export.cancelled", Target("export", export_id), **owner))
-        self._maker.path_of(found).unlink(missing_ok=True)
+        self._maker.remove(found)
 
-    async def file(self, token: str, address: str | None, user_agent: str | None) -> tuple[Path, str, str]:
-        """Return the file to which a link leads, its name and format; raises `LinkInvalidError`.
+    async def file(self, token: str, client: Client) -> tuple[Path, str, str]:
+        """Return the file to which a link leads, its name and format.
 
-        It is noted as an access by who asked for the export.
+        It is noted as an access by who asked for the export. Raises `LinkInvalidError`, and `AddressNotAllowedError`
+        from outside the organisation's networks.
         """
         export_id = self._secrets.export_of(token)
         if export_id is None:
             raise LinkInvalidError
         async with self._database.of_all() as session:
-            statement = select(Export, Project).join(Project, Export.project_id == Project.id)
-            found = (await session.execute(statement.where(Export.id == export_id))).one_or_none()
-        if found is None or found[0].state != "done":
+            statement = (
+                select(Export, Project, Organisation.allowed_networks)
+                .join(Project, Export.project_id == Project.id)
+                .join(Organisation, Project.organisation_id == Organisation.id)
+                .where(Export.id == export_id, Export.state == "done", Export.expires_at > utc_now())
+            )
+            found = (await session.execute(statement)).one_or_none()
+        if found is None:
             raise LinkInvalidError
-        export, project = found
+        export, project, networks = found
+        if not client.is_within(networks):
+            raise AddressNotAllowedError(client.address)
         path = self._maker.path_of(export)
         if not path.exists():
             raise LinkInvalidError
         kind = "user" if export.actor_kind == "user" else "api_key"
         self._trail.note(
-            Actor(kind, export.actor_id, export.actor_name, address, user_agent),
+            Actor(kind, export.actor_id, export.actor_name, client.address, client.user_agent),
             "export.fetched",
             {"export_id": export.id, "kind": export.kind, "rows": export.rows_written},
             organisation_id=project.organisation_id,

@@ -7,6 +7,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.metadata.models import Base, ProjectOwned
 
+ACTIVE = ("waiting", "running")
+"""States of an export that is still to be made."""
+
 
 class Export(ProjectOwned, Base):
     """One row per export. Its file lies in the data directory and is gone with its expiry."""

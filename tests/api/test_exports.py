@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from api.errors import TooManyQueriesError
 from api.exports import maker
 from api.exports.rows import ExportRows, Slice, joined
 from api.settings import ApiSettings
@@ -230,9 +231,80 @@ async def test_an_export_survives_the_end_of_the_api(
         assert tuple(state) == ("waiting", 0)
         killed = "update exports set state = 'running', attempts = 1, rows_written = 7, heartbeat_at = now() - :ago"
         connection.execute(text(killed), {"ago": maker.SILENCE + timedelta(seconds=1)})
+    left = export_settings.data_dir / "exports" / f"{modelled.berlin.id}-{export['id']}.csv.1.part"
+    left.write_bytes(b"rows of somebody")
     async with serve(export_settings) as (client, _):
         done = await _until(client, modelled.berlin, export["id"], "done")
     assert done["rows_written"] == done["rows_total"] > 7
+    assert not list(left.parent.glob("*part"))
+
+
+@pytest.mark.parametrize("state", ["running", "done", "cancelled"])
+async def test_who_was_taken_for_ended_removes_the_file_of_nobody_else(
+    served: Any, modelled: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    client, app = served
+    making = app.state.resources.export_maker
+    write = making._write
+
+    async def overtaken(export: Any, part: Path) -> int:
+        size = await write(export, part)
+        with engine.begin() as connection:
+            changed = "update exports set state = :state, attempts = 2, heartbeat_at = now() where id = :id"
+            connection.execute(text(changed), {"state": state, "id": export.id})
+        return size
+
+    monkeypatch.setattr(making, "_write", overtaken)
+    export = await _ask(client, modelled.berlin, RANGE)
+    await _until(client, modelled.berlin, export["id"], state)
+    path = making._folder / f"{modelled.berlin.id}-{export['id']}.csv.gz"
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+        if path.exists() is (state != "cancelled") and not list(path.parent.glob("*part")):
+            break
+    assert path.exists() is (state != "cancelled")
+
+
+@pytest.mark.usefixtures("engine")
+async def test_an_export_waits_while_too_many_questions_of_its_project_wait(
+    served: Any, modelled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = served
+    read, tries = ExportRows.read, [1, 2]
+
+    async def busy(self: ExportRows, *asked: Any) -> Any:
+        if tries:
+            raise TooManyQueriesError(tries.pop())
+        return await read(self, *asked)
+
+    monkeypatch.setattr(maker, "_BUSY_S", 0)
+    monkeypatch.setattr(ExportRows, "read", busy)
+    export = await _ask(client, modelled.berlin, RANGE)
+    await _until(client, modelled.berlin, export["id"], "done")
+    assert not tries
+
+
+async def test_a_link_leads_nowhere_from_outside_the_organisations_networks(
+    served: Any, modelled: Any, engine: Engine
+) -> None:
+    client, app = served
+    done, _ = await _made(client, modelled.berlin, RANGE)
+    elsewhere = httpx.AsyncClient(transport=httpx.ASGITransport(app=app, client=("203.0.113.7", 1)))
+    allow = text(
+        "update organisations set allowed_networks = :networks"
+        " where id = (select organisation_id from projects where id = :id)"
+    )
+    try:
+        with engine.begin() as connection:
+            # Those from which other tests ask something of the same organisation.
+            own = ["10.0.0.0/8", "127.0.0.0/8"]
+            connection.execute(allow, {"networks": own, "id": modelled.berlin.id})
+        assert (await client.get(done["link"])).status_code == 200
+        refused = await elsewhere.get(done["link"])
+        assert (refused.status_code, refused.json()["code"]) == (403, "address_not_allowed")
+    finally:
+        with engine.begin() as connection:
+            connection.execute(allow, {"networks": [], "id": modelled.berlin.id})
 
 
 async def test_what_was_begun_too_often_is_said_to_have_failed(
