@@ -1,4 +1,4 @@
-"""Closing an organisation: nobody reaches it any more, and what it did stays on record."""
+"""Closing an organisation: nobody reaches it any more, not by a link either, and what it did stays on record."""
 
 from typing import ClassVar
 
@@ -11,7 +11,9 @@ from core.errors import RadixError
 from core.metadata import ApiKey, WriteKey
 from core.metadata.accounts import Grant, Invitation, Membership, Organisation, Team
 from core.metadata.audit import Target, entry
+from core.metadata.exports import ACTIVE, Export
 from core.metadata.identity import EmailDomain, IdentityProvider
+from core.metadata.saved import SharedLink
 from core.metadata.tenancy import Database
 
 
@@ -34,7 +36,7 @@ class Closing:
         self._access = access
 
     async def close(self, by: Acting, where: OrganisationAccess, name: str) -> None:
-        """Take everybody and every key from an organisation; raises `WrongNameError`.
+        """Take everybody, every key and every link from an organisation; raises `WrongNameError`.
 
         Its projects stay for whoever runs the installation, with their events: no collector takes further ones. So does
         its audit log.
@@ -47,6 +49,14 @@ class Closing:
             for kind in (ApiKey, WriteKey):
                 live = kind.revoked_at.is_(None) | (kind.revoked_at > utc_now())
                 await session.execute(update(kind).where(live).values(revoked_at=utc_now()))
+            await session.execute(
+                update(SharedLink).where(SharedLink.revoked_at.is_(None)).values(revoked_at=utc_now())
+            )
+            await session.execute(
+                update(Export).where(Export.state.in_(ACTIVE)).values(state="cancelled", finished_at=utc_now())
+            )
+            # Whoever makes exports removes the files.
+            await session.execute(update(Export).where(Export.state == "done").values(expires_at=utc_now()))
             for kind in (Grant, Invitation, Team, IdentityProvider, EmailDomain, Membership):
                 await session.execute(delete(kind))
             said = Target("organisation", where.id, {"name": where.name})

@@ -1,6 +1,7 @@
 """Deleting accounts and organisations, and what stays of them."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from pyotp.totp import TOTP
 from sqlalchemy import select, text
@@ -8,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from api.accounts.purging import purge
 from core import metadata
+from core.clock import utc_now
 from core.metadata.accounts import AuditEntry
+from core.metadata.exports import Export
 from core.metadata.projects import find_write_key
 from engine.accounts import PASSWORD, Installation, Person
 from runtime.instance import Instance
@@ -66,7 +69,17 @@ async def test_a_closed_organisation_is_reached_by_nobody_and_its_log_is_kept(
     path = f"{owner.path}/closing"
     assert (await admin.client.post(path, json={"name": "Shop"})).json()["code"] == "permission_missing"
     assert (await owner.client.post(path, json={"name": "shop"})).json()["code"] == "wrong_name"
+    tile = {"kind": "text", "id": "t", "x": 0, "y": 0, "width": 1, "height": 1, "text": "Hello"}
+    board = (await owner.client.post(f"/v1/projects/{project}/dashboards", json={"name": "B", "tiles": [tile]})).json()
+    shared = {"expires_at": (utc_now() + timedelta(days=1)).isoformat()}
+    link = (await owner.client.post(f"/v1/projects/{project}/saved/{board['id']}/links", json=shared)).json()
+    opening = {"token": link["url"].partition("#shared=")[2]}
+    view = (await installation.browser().post("/v1/shared/open", json=opening)).json()["access_token"]
+    export = (await owner.client.post(f"/v1/projects/{project}/exports", json={"kind": "persons"})).json()
     assert (await owner.client.post(path, json={"name": "Shop"})).status_code == 204
+    assert (await installation.browser().post("/v1/shared/open", json=opening)).json()["code"] == "link_unknown"
+    looking = installation.browser(authorization=f"Bearer {view}")
+    assert (await looking.get("/v1/shared")).json()["code"] == "link_not_opened"
     for person in (owner, admin):
         assert (await person.client.get(owner.path)).status_code == 404
         assert (await person.client.get("/v1/me")).json()["organisations"] == []
@@ -77,6 +90,7 @@ async def test_a_closed_organisation_is_reached_by_nobody_and_its_log_is_kept(
     engine = metadata.connect(runtime.database_url)
     with Session(engine) as session:
         assert find_write_key(session, write_key) is None
+        assert session.get_one(Export, export["id"]).state == "cancelled"
         actions = session.scalars(select(AuditEntry.action).where(AuditEntry.organisation_id == owner.organisation))
         assert {"project.created", "organisation.closed"} <= set(actions)
     engine.dispose()
