@@ -77,6 +77,8 @@ class Feed:
             self._learnt[place] = [each for each in arrivals if each.event.project_id == self.project_id]
         for reader in waiting:
             self.give_up(reader)
+        if self._is_ready:
+            self._learnt.pop(place, None)
 
     def give_up(self, reader: Reader) -> None:
         """Let a reader wait for other processes no longer."""
