@@ -115,4 +115,5 @@ async def get_defined_insight(
     """Return the rows of its table, as the latest refresh made them."""
     insights, project = asking.held.insights, asking.access.project
     make = partial(insights.mart, project, name, query)
-    return await reply(asking, query, make, name=name, wanted=query.format_)
+    # Its rows may hold values of somebody who was erased meanwhile.
+    return await reply(asking, query, make, name=name, wanted=query.format_, may_be_stale=False)

@@ -7,11 +7,13 @@ from fastapi import Response
 from api.audit.questions import document_text
 from api.dependencies import Asking
 from api.queries.answers import Answer
-from api.queries.documents import InsightDocument
+from api.queries.documents import InsightDocument, ListDocument
 from api.queries.reading import ReadDocument, shows_persons
 from api.results.formats import Format
 from api.results.leaving import unless_left
 from api.results.replies import reply
+
+_FIGURES = frozenset({"trend", "funnel", "retention", "lifecycle", "stickiness"})
 
 
 async def reply_to(asking: Asking, read: ReadDocument, wanted: Format | None, *, explain: bool) -> Answer | Response:
@@ -30,6 +32,10 @@ async def reply_to(asking: Asking, read: ReadDocument, wanted: Format | None, *,
         partial(answer, explain=False),
         name=asked.kind,
         wanted=wanted,
-        # Who was erased is shown no more, and figures of a moment ago are no harm.
-        may_be_stale=isinstance(asked, InsightDocument),
+        may_be_stale=_tells_no_values(asked),
     )
+
+
+def _tells_no_values(asked: InsightDocument | ListDocument) -> bool:
+    """Say whether an answer holds figures alone, which do no harm when whoever they count was erased meanwhile."""
+    return asked.kind in _FIGURES and not getattr(asked, "breakdown", None)

@@ -154,6 +154,22 @@ async def test_a_list_that_shows_persons_is_never_stale(
     assert _counted(app, "stale") == 0
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"breakdown": [{"property": "plan"}]},
+        {"kind": "paths", "series": None},
+    ],
+    ids=["breakdown", "paths"],
+)
+async def test_an_answer_that_holds_values_is_never_stale(hasty: Any, modelled: Any, more: dict[str, Any]) -> None:
+    client, app = hasty
+    asked = {name: value for name, value in (DOCUMENT | more).items() if value is not None}
+    for _ in range(2):
+        assert (await _ask(client, modelled.berlin, asked, **{"cache-control": "max-stale=60"})).status_code == 200
+    assert _counted(app, "stale") == 0
+
+
 async def test_memory_for_answers_is_bounded_and_the_latest_stay(
     serve: Any, own_settings: ApiSettings, modelled: Any
 ) -> None:
