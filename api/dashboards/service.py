@@ -52,9 +52,13 @@ class Dashboards:
         return await self._saved.change(by, access.project, dashboard_id, content, seen)
 
     async def answer(self, access: DashboardAccess, dashboard_id: int, tile_id: str, *, explain: bool) -> Answer:
-        """Answer the question of a tile; raises `NotFoundError`, `PermissionMissingError`."""
+        """Answer the question of a tile; raises `NotFoundError`, `PermissionMissingError`.
+
+        Who may put any question onto the dashboard sees of its answers what he may see in the project.
+        """
         insight_id = await self.insight_of(access.project, dashboard_id, tile_id)
-        return await self._insights.answer(access.project, access.permissions, insight_id, explain=explain)
+        permissions = access.in_project if "insights:write" in access.in_project else access.permissions
+        return await self._insights.answer(access.project, permissions, insight_id, explain=explain)
 
     async def insight_of(self, project: Project, dashboard_id: int, tile_id: str) -> int:
         """Return which insight a tile shows; raises `NotFoundError`."""

@@ -117,6 +117,7 @@ class SharedLinks:
 
 
 def demand_export(access: ProjectAccess) -> None:
-    """Raise `PermissionMissingError` for somebody who may not take data out, which links do."""
-    if "data:export" not in access.permissions:
-        raise PermissionMissingError("data:export")
+    """Raise `PermissionMissingError` for somebody who may not see the data and take it out, which links do."""
+    for permission in ("data:query", "data:export"):
+        if permission not in access.permissions:
+            raise PermissionMissingError(permission)

@@ -162,6 +162,23 @@ async def test_a_tile_of_persons_wants_the_permission_for_persons(
     assert (await analyst.client.get(path)).status_code == 200
 
 
+async def test_who_writes_in_the_project_sees_no_persons_by_a_grant_for_a_dashboard(
+    shop: Person, project: str, save: Save, join: Join
+) -> None:
+    persons, figures = await save(name="Persons", query={"kind": "persons"}), await save()
+    tiles = [_tile("persons", persons["id"]), _tile("buyers", figures["id"]) | {"y": 5}]
+    board = await save("dashboards", name="Of persons", tiles=tiles)
+    writing = {"name": "own writer", "permissions": ["project:read", "data:query", "insights:write"]}
+    await shop.client.post(f"{shop.path}/roles", json=writing)
+    writer = await join(shop, "own writer")
+    number = int(project.rsplit("/", 1)[1])
+    body = {"project_id": number, "dashboard_id": board["id"], "user_id": writer.id, "role": "analyst"}
+    assert (await shop.client.post(f"{shop.path}/grants", json=body)).status_code == 201
+    path = f"{project}/dashboards/{board['id']}/tiles"
+    assert (await writer.client.get(f"{path}/persons/result")).json()["permission"] == "persons:read"
+    assert (await writer.client.get(f"{path}/buyers/result")).status_code == 200
+
+
 async def test_nothing_is_granted_for_a_dashboard_of_another_project(
     shop: Person, board: dict[str, Any], modelled: Any, join: Join
 ) -> None:

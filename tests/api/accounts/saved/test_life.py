@@ -257,7 +257,7 @@ async def test_changes_and_answers_stand_in_the_audit_log(shop: Person, project:
     await shop.client.get(f"{project}/saved-insights/{made['id']}/result")
     await shop.client.delete(f"{project}/saved/{made['id']}")
     log = (await shop.client.get(f"{shop.path}/audit-log", params={"limit": 20, "actor": shop.email})).json()["entries"]
-    told = [each for each in log if each["target_id"] == str(made["id"])]
+    told = [each for each in log if (each["target_kind"], each["target_id"]) == ("insight", str(made["id"]))]
     assert [each["action"] for each in told] == ["insight.deleted", "insight.changed", "insight.created"]
     assert told[1]["details"] == {"name": "Logged again", "version": 2, "changed": ["name"]}
     read = [each["details"]["path"] for each in log if each["action"] == "data.read"]

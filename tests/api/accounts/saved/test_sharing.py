@@ -216,22 +216,31 @@ async def test_only_what_may_be_taken_out_is_shared_and_for_a_while(
     for method, path in (("POST", f"{project}/saved/{board['id']}/links"), ("GET", f"{project}/links")):
         refused = await writer.client.request(method, path, json={"expires_at": SOON})
         assert (refused.status_code, refused.json()["permission"]) == (403, "data:export")
+    blind = {"name": "blind", "permissions": ["project:read", "data:export", "insights:write"]}
+    await shop.client.post(f"{shop.path}/roles", json=blind)
+    refused = await (await join(shop, "blind")).client.get(f"{project}/links")
+    assert (refused.status_code, refused.json()["permission"]) == (403, "data:query")
 
 
 async def test_a_link_works_from_the_networks_that_the_organisation_allows(
     installation: Installation, runtime: Instance, shop: Person, board: dict[str, Any], share: Share
 ) -> None:
     link = await share(board["id"])
-    viewer = await _opened(installation, link["token"])
+    view = (await _open(installation, link["token"])).json()["access_token"]
+    viewer = installation.browser_at("203.0.113.7", authorization=f"Bearer {view}")
+    assert (await viewer.get("/v1/shared")).status_code == 200
     engine = metadata.connect(runtime.database_url)
     networks = text("update organisations set allowed_networks = :networks where id = :id")
     try:
         with engine.begin() as connection:
-            connection.execute(networks, {"networks": ["198.51.100.0/24"], "id": shop.organisation})
+            # Those from which other tests ask something of the same organisation.
+            own = ["10.0.0.0/8", "127.0.0.0/8"]
+            connection.execute(networks, {"networks": own, "id": shop.organisation})
         refused = await viewer.get("/v1/shared")
         assert (refused.status_code, refused.json()["code"]) == (403, "address_not_allowed")
-        assert (await _open(installation, link["token"])).status_code == 403
-        assert (await _open(installation, f"sl_{link['id']}_{'0' * 64}")).status_code == 404
+        for token, status in ((link["token"], 403), (f"sl_{link['id']}_{'0' * 64}", 404)):
+            assert (await viewer.post("/v1/shared/open", json={"token": token})).status_code == status
+        assert (await _open(installation, link["token"])).status_code == 200
     finally:
         with engine.begin() as connection:
             connection.execute(networks, {"networks": [], "id": shop.organisation})
