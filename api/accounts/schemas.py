@@ -30,13 +30,16 @@ class Body(BaseModel):
 
 
 def _texts(given: Any) -> Iterator[str]:
-    if isinstance(given, str):
-        yield given
-    elif isinstance(given, list):
-        for item in given:
-            yield from _texts(item)
-    elif isinstance(given, dict):
-        yield from _texts(list(given.values()))
+    # However deep a body is: no recursion.
+    waiting = [given]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, dict):
+            waiting.extend(item.values())
 
 
 class InvitationToken(Body):

@@ -24,6 +24,15 @@ def _execute(runtime: Instance, statement: str, **values: Any) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("depth", [700, 3000])
+async def test_a_body_however_deep_is_a_wrong_one(installation: Installation, depth: int) -> None:
+    deep = b'{"email":' + b'{"a":' * depth + b'"x"' + b"}" * depth + b"}"
+    refused = await installation.browser().post(
+        "/v1/sign-in", content=deep, headers={"content-type": "application/json"}
+    )
+    assert refused.status_code == 422
+
+
 async def test_nobody_signs_up_without_an_invitation(installation: Installation) -> None:
     body = {"invitation": "ri_" + "0" * 40, "name": "Eve", "password": PASSWORD}
     response = await installation.browser().post("/v1/sign-up", json=body)
