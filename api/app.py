@@ -39,6 +39,36 @@ from api.sharing import routes as sharing
 from api.sql import routes as sql
 from core import problem
 
+# They are tried in this order, 0.2 ms for all of them: what is asked most comes first. `include_router` would make each
+# anew for every application, 10 ms a route, when the first request looks for it.
+_ROUTES = [
+    route
+    for domain in (
+        insights,
+        queries,
+        sql,
+        exports,
+        projects,
+        live,
+        accounts,
+        federation,
+        organisations,
+        providers,
+        roles,
+        audit,
+        keys,
+        saved,
+        saved_insights,
+        dashboards,
+        annotations,
+        folders,
+        catalogue,
+        sharing,
+        health,
+    )
+    for route in domain.router.routes
+]
+
 
 class _Api(FastAPI):
     """Puts headers and metrics around everything, the answer to an unexpected error included."""
@@ -67,38 +97,14 @@ def create_app(settings: ApiSettings) -> FastAPI:
         title="RadixInsight read API",
         version=version("radixinsight"),
         lifespan=lifespan,
+        routes=_ROUTES,
         docs_url=None,
         redoc_url=None,
     )
     app.metrics = metrics
     problem.install(app)
-    # Routes are tried in this order, 0.2 ms for all of them: what is asked most comes first.
-    for domain in (
-        insights,
-        queries,
-        sql,
-        exports,
-        projects,
-        live,
-        accounts,
-        federation,
-        organisations,
-        providers,
-        roles,
-        audit,
-        keys,
-        saved,
-        saved_insights,
-        dashboards,
-        annotations,
-        folders,
-        catalogue,
-        sharing,
-        health,
-    ):
-        app.include_router(domain.router)
     if settings.show_mails:
-        app.include_router(mail.router)
+        app.router.routes.extend(mail.router.routes)
     add_pages(app, settings.pages_dir)
     app.openapi = partial(openapi.document, app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)

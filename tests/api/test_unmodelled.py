@@ -179,6 +179,9 @@ async def _ask(client: httpx.AsyncClient, project_id: int, key: str, question: s
 
 async def _ask_all(client: httpx.AsyncClient, keys: dict[int, str]) -> dict[tuple[int, str], Any]:
     asked = [(project_id, question) for project_id in keys for question in QUESTIONS]
+    if "CI" in os.environ:
+        # Every other one, so that each question is asked of one project at least; there are 19.
+        asked = asked[::2]
     answers = await asyncio.gather(
         *(_ask(client, project_id, keys[project_id], question) for project_id, question in asked)
     )
