@@ -25,12 +25,21 @@ test: .venv/installed dashboards/dist/index.html browser clients test-dashboards
 	@pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
-lint: .venv/installed lint-dashboards client-check ## Check style, types, import directions, dependencies and SQL
+lint: lint-types lint-python lint-sql lint-dashboards client-check ## Check style, types, import directions, dependencies and SQL (-j2: on two cores)
+
+.PHONY: lint-types
+lint-types: .venv/installed
+	@pyright
+
+.PHONY: lint-python
+lint-python: .venv/installed
 	@ruff check .
 	@ruff format --check .
-	@pyright
 	@lint-imports --no-cache
 	@deptry .
+
+.PHONY: lint-sql
+lint-sql: .venv/installed
 	@sqlfluff lint --disable-progress-bar --processes 2 dbt_project/models dbt_project/macros core/warehouse/migrations
 
 .PHONY: format
