@@ -60,7 +60,11 @@ async def _domain(request: Request, error: Exception) -> JSONResponse:
 async def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - see _domain
     errors = [
-        {"location": [str(part) for part in item["loc"]], "message": item["msg"], "kind": item["type"]}
+        {
+            "location": [str(part) for part in item["loc"]],
+            "message": item["msg"].removeprefix("Value error, "),
+            "kind": item["type"],
+        }
         for item in error.errors()
     ]
     detail = "; ".join(f"{'.'.join(item['location'])}: {item['message']}" for item in errors)

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from core.metadata import ApiKey, Project, projects
 from core.metadata.audit import Target, note_operation
 from core.metadata.keys import find_key
+from runtime.organisations import find_organisation
 from runtime.transactions import in_transaction
 
 
@@ -23,17 +24,27 @@ class ProjectKeys(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create_project(
-    database_url: str, name: str, *, key_name: str, timezone: str = "UTC", allow_same_name: bool = True
+    database_url: str,
+    name: str,
+    *,
+    key_name: str,
+    timezone: str = "UTC",
+    organisation: int | None = None,
+    allow_same_name: bool = True,
 ) -> ProjectKeys:
     """Store a new project with one write key and one API key, both named `key_name`.
 
-    Raises `InvalidProjectError` for a name that another project has, unless that is allowed.
+    It belongs to the oldest organisation unless told.
+
+    Raises `InvalidProjectError` for a name that another project has, unless that is allowed, and what
+    `find_organisation` raises.
     """
 
     def make(session: Session) -> ProjectKeys:
         if not allow_same_name:
             projects.demand_new_name(session, name)
-        made = projects.create_project(session, name, timezone=timezone)
+        where = find_organisation(session, organisation)
+        made = projects.create_project(session, name, timezone=timezone, organisation_id=where.id)
         note_operation(session, made.id, "project.created", Target("project", made.id, {"name": made.name}))
         return ProjectKeys(
             id=made.id,

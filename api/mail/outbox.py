@@ -64,7 +64,8 @@ class Outbox:
         message["Date"] = utc_now()
         message["Message-ID"] = make_msgid(domain=urlsplit(self._settings.public_url).hostname)
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(mail.text)
+        # As it is, and no line broken: who reads the file copies the token out of it.
+        message.set_content(mail.text, cte="8bit")
         try:
             if self._settings.smtp_url is None:
                 await asyncio.to_thread(self._keep, message)

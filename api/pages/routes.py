@@ -8,6 +8,7 @@ import fastapi_standalone_docs
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
+from starlette.routing import Match, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -57,6 +58,14 @@ class _Page(StaticFiles):
         return response
 
 
+class _Rest(Mount):
+    """Addresses that no other route has: one that has it under another method says so (405)."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        return (Match.PARTIAL if match is Match.FULL else match), child_scope
+
+
 def add_pages(app: FastAPI, pages_dir: Path) -> None:
     """Serve the documentation and the page. Comes after every other route: it answers all that is left."""
 
@@ -69,4 +78,4 @@ def add_pages(app: FastAPI, pages_dir: Path) -> None:
         return FileResponse(_HERE / "docs.js", headers=_REVALIDATE)
 
     app.mount("/docs/swagger-ui", StaticFiles(directory=_SWAGGER_UI))
-    app.mount("/", _Page(pages_dir))
+    app.router.routes.append(_Rest("/", app=_Page(pages_dir)))

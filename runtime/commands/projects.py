@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.orm import Session
 
 from core.metadata.projects import list_projects
@@ -18,21 +18,28 @@ projects = typer.Typer(no_args_is_help=True, help="Which projects there are; `pr
 
 @projects.command(name="list")
 def list_all(*, as_json: JsonOption = False, data_dir: DataDirOption = None, port_base: PortBaseOption = None) -> None:
-    """Show every project: its number, name and time zone."""
+    """Show every project: its number, name, time zone and organisation."""
     instance = Instance.of(settings_of_existing(data_dir, port_base))
     rows = in_transaction(instance.database_url, _read)
     if as_json:
         for row in rows:
             typer.echo(msgspec.json.encode(row).decode())
         return
-    table = Table("Number", "Name", "Time zone", "Made (UTC)")
+    table = Table("Number", "Name", "Time zone", Column("Organisation", justify="right"), "Made (UTC)")
     for row in rows:
-        table.add_row(str(row["id"]), row["name"], row["timezone"], f"{row['created_at']:%Y-%m-%d %H:%M}")
+        made = f"{row['created_at']:%Y-%m-%d %H:%M}"
+        table.add_row(str(row["id"]), row["name"], row["timezone"], str(row["organisation_id"]), made)
     show_table(table, "No projects.")
 
 
 def _read(session: Session) -> list[dict[str, Any]]:
     return [
-        {"id": found.id, "name": found.name, "timezone": found.timezone, "created_at": found.created_at}
+        {
+            "id": found.id,
+            "name": found.name,
+            "timezone": found.timezone,
+            "organisation_id": found.organisation_id,
+            "created_at": found.created_at,
+        }
         for found in list_projects(session)
     ]

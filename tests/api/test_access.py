@@ -32,6 +32,21 @@ async def _get(api: httpx.AsyncClient, path: str, project_id: int, key: str | No
     return await api.get(url, headers={} if key is None else {"authorization": f"Bearer {key}"})
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/projects/1/query", "POST"),
+        ("POST", "/v1/projects/1/event-names", "GET"),
+        ("PUT", "/healthz", "GET"),
+    ],
+)
+async def test_a_method_that_an_address_has_not_is_not_called_an_unknown_address(
+    api: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    answer = await api.request(method, path)
+    assert (answer.status_code, answer.json()["code"], answer.headers["allow"]) == (405, "http_error", allowed)
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_nobody_sees_anything_without_a_key(api: httpx.AsyncClient, modelled: Any, path: str) -> None:
     answer = await _get(api, path, modelled.berlin.id, None)

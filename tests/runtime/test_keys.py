@@ -164,6 +164,10 @@ def test_a_further_organisation_is_made_and_given_a_domain(command: Command, run
     number = said.splitlines()[0].split()[1]
     assert number != "1"
     domain = f"{token_hash(number)[:12]}.example.com"
+    made = command.say("project", f"Of {number}", "--organisation", number)
+    project_id = int(made.split()[1])
+    listed = map(json.loads, command.say("projects", "list", "--json").splitlines())
+    assert {row["id"]: row["organisation_id"] for row in listed}[project_id] == int(number)
     assert "Blog" in command.say("domains", "give", f"@{domain.upper()}", "--organisation", number)
     assert domain in command.say("domains", "list")
     for refused in (("give", domain), ("give", "com"), ("give", "a b.com"), ("take", "nobodys.example.com")):
@@ -175,6 +179,9 @@ def test_a_further_organisation_is_made_and_given_a_domain(command: Command, run
     assert [each.action for each in _logged(runtime, organisation_id=int(number))] == [
         "organisation.made",
         "invitation.made",
+        "project.created",
+        "write_key.created",
+        "api_key.created",
         "email_domain.given",
         "email_domain.taken",
     ]
