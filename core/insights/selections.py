@@ -21,7 +21,10 @@ _TAKEN = re.compile(
 
 def _not_taken(name: str) -> str:
     if _TAKEN.fullmatch(name):
-        raise ValueError(f"'{name}' means something else in SQL or in the mart; choose another name")
+        raise ValueError(
+            f"'{name}' means something else in SQL or in the mart, as all single letters, events and persons do; "
+            "choose a longer name"
+        )
     return name
 
 
