@@ -135,7 +135,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     sessions = Sessions(database, access, secrets)
     passwords = Passwords()
     proof = Proof(database, passwords, attempts)
-    factors = SecondFactors(secrets)
+    factors = SecondFactors(secrets, attempts)
     openid = OpenIdConnect(settings)
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
     for engine, breaker in (
@@ -184,6 +184,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
             factors=factors,
             passwords=passwords,
             attempts=attempts,
+            secrets=secrets,
             outbox=outbox,
             trail=trail,
             proof=proof,
@@ -195,11 +196,18 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
             sessions=sessions,
             passwords=passwords,
             attempts=attempts,
+            secrets=secrets,
             outbox=outbox,
             proof=proof,
         ),
         factors=OwnFactors(
-            database=database, access=access, sessions=sessions, factors=factors, attempts=attempts, proof=proof
+            database=database,
+            access=access,
+            sessions=sessions,
+            factors=factors,
+            attempts=attempts,
+            secrets=secrets,
+            proof=proof,
         ),
         purging=Purging(database),
         closing=Closing(database, access),

@@ -256,7 +256,14 @@ class ApiSettings(Settings):
         default=10,
         ge=1,
         description="Attempts to sign in with one e-mail address, or at the password of one shared link, from one "
-        "network in 15 minutes; five times as many from anywhere.",
+        "network in 15 minutes; five times as many from anywhere, and twice as many from browsers with which somebody "
+        "signed in before.",
+    )
+    code_attempts: int = Field(
+        default=30,
+        ge=1,
+        description="Wrong codes of one account's second factor in a day; as many again where somebody signed in "
+        "before, with the same browser.",
     )
     address_attempts: int = Field(
         default=100, ge=1, description="Attempts to sign in from one network in 15 minutes, with whatever address."

@@ -44,7 +44,6 @@ from api.problems import (
     USER,
 )
 from api.resources import Resources
-from core.metadata.organisations import known_form
 
 router = APIRouter(prefix="/v1", tags=["accounts"], responses=UNAVAILABLE)
 
@@ -65,9 +64,9 @@ async def look_up_invitation(body: InvitationToken, held: ResourcesDep, client: 
 )
 async def sign_up(body: SignUp, held: ResourcesDep, client: ClientDep, response: Response) -> None:
     """Make the account of whoever was invited and sign him in: a cookie is set."""
-    opened, email = await held.accounts.sign_up(body.invitation, body.name, body.password.get_secret_value(), client)
+    opened = await held.accounts.sign_up(body.invitation, body.name, body.password.get_secret_value(), client)
     set_session(held.settings, response, opened.token)
-    set_device(held.settings, response, held.secrets.device_token(email))
+    set_device(held.settings, response, opened.device)
 
 
 @router.post(
@@ -88,7 +87,7 @@ async def sign_in(body: SignIn, request: Request, held: ResourcesDep, client: Cl
     password = body.password.get_secret_value()
     opened = await held.accounts.sign_in(body.email, password, body.code, client, device=device)
     set_session(held.settings, response, opened.token)
-    set_device(held.settings, response, held.secrets.device_token(known_form(body.email)))
+    set_device(held.settings, response, opened.device)
 
 
 @router.post("/sign-out", operation_id="sign_out", summary="Sign out", responses=CHANGE, status_code=204)
@@ -158,10 +157,12 @@ async def delete_me(body: Deletion, user: UserDep, held: ResourcesDep, client: C
     responses=CHANGE | TOO_OFTEN,
     status_code=204,
 )
-async def change_password(body: PasswordChange, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
-    """Set another password; all other sessions end."""
+async def change_password(
+    body: PasswordChange, user: UserDep, held: ResourcesDep, client: ClientDep, response: Response
+) -> None:
+    """Set another password; all other sessions end, and no other browser is known for one of the account's own."""
     current, new = body.current.get_secret_value(), body.new.get_secret_value()
-    await held.recovery.change_password(user, current, new, client)
+    set_device(held.settings, response, await held.recovery.change_password(user, current, new, client))
 
 
 @router.post(
@@ -186,8 +187,8 @@ async def request_password_reset(body: PasswordResetRequest, held: ResourcesDep,
 )
 async def reset_password(body: PasswordReset, held: ResourcesDep, client: ClientDep, response: Response) -> None:
     """Set a new password by a mailed link; all sessions end. The browser gets through while somebody else guesses."""
-    email = await held.recovery.reset_password(body.token, body.password.get_secret_value(), client)
-    set_device(held.settings, response, held.secrets.device_token(email))
+    device = await held.recovery.reset_password(body.token, body.password.get_secret_value(), client)
+    set_device(held.settings, response, device)
 
 
 @router.post(
@@ -256,9 +257,13 @@ async def offer_second_factor(body: PasswordProof, user: UserDep, held: Resource
     summary="Confirm the second factor",
     responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
 )
-async def enable_second_factor(body: CodeProof, user: UserDep, held: ResourcesDep, client: ClientDep) -> RecoveryCodes:
+async def enable_second_factor(
+    body: CodeProof, user: UserDep, held: ResourcesDep, client: ClientDep, response: Response
+) -> RecoveryCodes:
     """Make it count from now on; all other sessions end."""
-    return RecoveryCodes(codes=await held.factors.enable(user, body.code, client))
+    codes, device = await held.factors.enable(user, body.code, client)
+    set_device(held.settings, response, device)
+    return RecoveryCodes(codes=codes)
 
 
 @router.post(
@@ -282,9 +287,12 @@ async def renew_recovery_codes(
     responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
     status_code=204,
 )
-async def disable_second_factor(body: PasswordAndCode, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
+async def disable_second_factor(
+    body: PasswordAndCode, user: UserDep, held: ResourcesDep, client: ClientDep, response: Response
+) -> None:
     """Sign in with the password alone from now on."""
-    await held.factors.disable(user, body.password.get_secret_value(), body.code, client)
+    device = await held.factors.disable(user, body.password.get_secret_value(), body.code, client)
+    set_device(held.settings, response, device)
 
 
 def _tokens(held: Resources, opened: Opened) -> Tokens:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Client, UserPrincipal
 from api.access.service import OVERLAP_SECONDS, Access, is_live_session
+from api.accounts.devices import device_token
 from api.accounts.records import note
 from api.accounts.secrets import Secrets
 from api.errors import SessionEndedError
@@ -31,6 +32,8 @@ class Opened:
     session_id: int
     user_id: int
     token: str
+    device: str = ""
+    """What tells the browser from others from then on; see `api.accounts.devices`."""
 
 
 class Sessions:
@@ -65,7 +68,7 @@ class Sessions:
         )
         session.add(opened)
         await session.flush()
-        return Opened(opened.id, user.id, token)
+        return Opened(opened.id, user.id, token, device_token(self._secrets, user))
 
     async def rotate(self, principal: UserPrincipal) -> str | None:
         """Return a new token for a browser's session whose token is an hour old; None where it is younger.
