@@ -8,16 +8,7 @@ from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.access.principals import (
-    Acting,
-    Client,
-    DashboardAccess,
-    OrganisationAccess,
-    Principal,
-    ProjectAccess,
-    UserPrincipal,
-)
-from api.errors import (
+from api.access.errors import (
     AddressNotAllowedError,
     ApiKeyInvalidError,
     ApiKeyMissingError,
@@ -26,6 +17,15 @@ from api.errors import (
     PermissionMissingError,
     ProjectNotFoundError,
     SignInNeededError,
+)
+from api.access.principals import (
+    Acting,
+    Client,
+    DashboardAccess,
+    OrganisationAccess,
+    Principal,
+    ProjectAccess,
+    UserPrincipal,
 )
 from api.resources import Resources
 from core.metadata import Project

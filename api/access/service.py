@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.access.errors import ApiKeyInvalidError, SessionEndedError
 from api.access.principals import Client, KeyPrincipal, OrganisationAccess, Principal, ProjectAccess, UserPrincipal
-from api.errors import ApiKeyInvalidError, SessionEndedError
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.metadata import ApiKey, Project

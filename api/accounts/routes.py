@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
+from api.access.errors import SessionNotFoundError
 from api.accounts.cookies import delete_session, set_device, set_session
+from api.accounts.problems import FACTOR_STATE, LEAVING, LINK, SIGN_IN, UNKNOWN_SESSION
 from api.accounts.schemas import (
     CodeProof,
     Deletion,
@@ -31,18 +33,7 @@ from api.accounts.schemas import (
 )
 from api.accounts.sessions import Opened
 from api.dependencies import ClientDep, ResourcesDep, UserDep
-from api.errors import SessionNotFoundError
-from api.problems import (
-    CHANGE,
-    FACTOR_STATE,
-    LEAVING,
-    LINK,
-    SIGN_IN,
-    TOO_OFTEN,
-    UNAVAILABLE,
-    UNKNOWN_SESSION,
-    USER,
-)
+from api.problems import CHANGE, TOO_OFTEN, UNAVAILABLE, USER
 from api.resources import Resources
 
 router = APIRouter(prefix="/v1", tags=["accounts"], responses=UNAVAILABLE)

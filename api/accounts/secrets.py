@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import jwt
 from cryptography.fernet import Fernet, InvalidToken
 
-from api.errors import SessionEndedError
+from api.access.errors import SessionEndedError
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.errors import RadixError

@@ -6,6 +6,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.access.errors import SessionEndedError
 from api.access.principals import Client, UserPrincipal
 from api.access.service import Access
 from api.accounts import mails
@@ -21,7 +22,6 @@ from api.accounts.second_factor import CodeInvalidError, SecondFactors
 from api.accounts.secrets import Secrets
 from api.accounts.sessions import Opened, Sessions
 from api.audit.trail import Trail
-from api.errors import SessionEndedError
 from api.mail.outbox import Outbox
 from core.clock import utc_now
 from core.metadata.accounts import Invitation, Membership, Organisation, Role, User

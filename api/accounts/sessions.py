@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.access.errors import SessionEndedError
 from api.access.principals import Client, UserPrincipal
 from api.access.service import OVERLAP_SECONDS, Access, is_live_session
 from api.accounts.devices import device_token
 from api.accounts.records import note
 from api.accounts.secrets import Secrets
-from api.errors import SessionEndedError
 from core.clock import utc_now
 from core.metadata.accounts import User, UserSession
 from core.metadata.audit import Target

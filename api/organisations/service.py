@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.access.errors import TooPowerfulError
 from api.access.principals import Acting, OrganisationAccess
 from api.access.service import Access
 from api.accounts import mails
-from api.errors import NotFoundError, TooPowerfulError
+from api.errors import NotFoundError
 from api.mail.outbox import Outbox
 from api.settings import ApiSettings
 from core.clock import utc_now
