@@ -33,7 +33,7 @@ from api.errors import (
 )
 from api.exports.errors import TooManyExportsError
 from api.live.errors import TooManyStreamsError
-from api.organisations.service import TooManyInvitationsError
+from api.organisations.errors import TooManyInvitationsError
 from api.queries.reading import MOST_BYTES, invalid_document
 from api.results.files import AS_FILE
 from api.roles.service import InUseError

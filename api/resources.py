@@ -41,6 +41,7 @@ from api.live.service import LiveStreams
 from api.mail.outbox import Outbox
 from api.metrics import Metrics
 from api.organisations.closing import Closing
+from api.organisations.invitations import Invitations
 from api.organisations.service import Organisations
 from api.projects.service import Projects
 from api.providers.service import Providers
@@ -87,6 +88,7 @@ class Resources:
     closing: Closing
     providers: Providers
     organisations: Organisations
+    invitations: Invitations
     roles: Roles
     projects: Projects
     keys: Keys
@@ -221,7 +223,8 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
             openid=openid,
         ),
         providers=Providers(database, access, secrets, openid),
-        organisations=Organisations(settings, database, access, outbox),
+        organisations=Organisations(database, access),
+        invitations=Invitations(settings, database, outbox),
         roles=Roles(database, access),
         projects=Projects(database, access),
         keys=Keys(database, access),

@@ -1,10 +1,22 @@
 """The problem documents that operations of accounts declare, each with an example."""
 
-from api.access.errors import SessionNotFoundError
-from api.accounts.errors import AccountExistsError, LinkInvalidError, OnlyOwnerError, SignInFailedError
+from api.access.errors import CsrfTokenInvalidError, SessionNotFoundError
+from api.accounts.errors import (
+    AccountExistsError,
+    LinkInvalidError,
+    OnlyOwnerError,
+    PasswordSignInNeededError,
+    SignInFailedError,
+)
 from api.accounts.second_factor import CodeInvalidError, SecondFactorNeededError, SecondFactorStateError
-from api.problems import TOO_OFTEN, UNSUITABLE, documented
+from api.problems import CHANGE, TOO_OFTEN, UNSUITABLE, documented
 
+ACCOUNT_CHANGE = CHANGE | documented(
+    403,
+    "A browser's request that the page did not send, or one by who did not sign in with the password",
+    PasswordSignInNeededError(),
+    CsrfTokenInvalidError(),
+)
 UNKNOWN_SESSION = documented(404, "One has no such session", SessionNotFoundError(7))
 FACTOR_STATE = documented(
     409, "There is a second factor already, or none", SecondFactorStateError("There is no second factor.")

@@ -13,7 +13,7 @@ from api.accounts import mails
 from api.accounts.attempts import Attempts
 from api.accounts.devices import is_device_of
 from api.accounts.errors import AccountExistsError, LinkInvalidError, OnlyOwnerError, SignInFailedError
-from api.accounts.joining import find_invitation, join
+from api.accounts.joining import find_invitation, join, withdraw_invitations_by
 from api.accounts.links import make_link
 from api.accounts.passwords import Passwords
 from api.accounts.proof import Proof, unchanged
@@ -179,6 +179,7 @@ class Accounts:
             user = await unchanged(session, principal, checked)
             await self._factors.demand(session, user, code, is_known=True)
             await _demand_other_owners(session, user.id)
+            await withdraw_invitations_by(session, [user.id], principal.actor(client))
             await note(session, principal.actor(client), "user.deleted", Target("user", user.id))
             await session.delete(user)
         self._access.forget()

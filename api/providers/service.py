@@ -14,7 +14,7 @@ from api.errors import NameTakenError, NotFoundError
 from api.federation.errors import ProviderInvalidError
 from api.federation.oidc import OpenIdConnect
 from api.federation.saml import issuer_of
-from api.organisations.service import demand_role
+from api.organisations.power import demand_role
 from api.providers.schemas import NewProvider, ProviderChange
 from core.metadata.accounts import Organisation, Role
 from core.metadata.audit import Target, entry

@@ -206,6 +206,93 @@ async def test_a_session_by_a_provider_is_good_for_its_organisation_alone(
     assert code_of(await visited(installation.browser(), provider, number, "both")) == "not_admitted"
 
 
+async def test_whoever_comes_by_a_provider_does_nothing_to_his_account_and_in_other_organisations(
+    owner: Person, installation: Installation, provider: OpenIdProvider, new_owner: NewOwner, runtime: Instance
+) -> None:
+    other, domain = await new_owner("Other"), give(runtime, owner.organisation)
+    email = f"two@{domain}"
+    await invited(other, email, "admin")
+    member = await signed_up(installation, installation.token_mailed(email), email, other.organisation)
+    await invited(owner, email, "admin")
+    number = await added(owner, provider)
+    provider.add("two", email=email)
+    browser = installation.browser()
+    assert code_of(await visited(browser, provider, number, "two")) == "fine"
+    browser.headers["x-csrf-token"] = (await browser.get("/v1/me")).json()["csrf_token"]
+    mine = {each["id"]: each for each in (await member.client.get("/v1/me/sessions")).json()["sessions"]}
+    (seen,) = (await browser.get("/v1/me/sessions")).json()["sessions"]
+    assert seen["is_current"]
+    await invited(await new_owner("Third"), email)
+    third = installation.token_mailed(email)
+    proof = {"password": PASSWORD}
+    refused: list[tuple[str, str, dict[str, Any]]] = [
+        ("PATCH", "/v1/me", {"name": "Renamed"}),
+        ("POST", "/v1/me/password", {"current": PASSWORD, "new": "another horse battery staple"}),
+        ("POST", "/v1/me/deletion", proof),
+        ("POST", "/v1/me/second-factor", proof),
+        ("POST", "/v1/me/second-factor/confirm", {"code": "123456"}),
+        ("POST", "/v1/me/second-factor/recovery-codes", proof | {"code": "123456"}),
+        ("POST", "/v1/me/second-factor/remove", proof | {"code": "123456"}),
+        ("POST", "/v1/email-verifications", {}),
+        ("POST", "/v1/invitations/accept", {"invitation": third}),
+        *(("DELETE", f"/v1/me/sessions/{each}", {}) for each in mine if each != seen["id"]),
+    ]
+    for method, path, body in refused:
+        response = await browser.request(method, path, json=body)
+        assert (response.status_code, code_of(response)) == (403, "password_sign_in_needed"), path
+    made = (await other.client.post(f"{other.path}/projects", json={"name": "Theirs"})).json()["id"]
+    key = {"name": "k", "scopes": ["data:query"]}
+    assert code_of(await browser.post(f"/v1/projects/{made}/api-keys", json=key)) == "project_not_found"
+    assert code_of(await member.client.get("/v1/me")) == "fine"
+    own = (await browser.post(f"{owner.path}/projects", json={"name": "Own"})).json()["id"]
+    assert code_of(await browser.post(f"/v1/projects/{own}/api-keys", json=key)) == "fine"
+    # What he does is told in that organisation alone.
+    assert (await browser.post("/v1/sign-out")).status_code == 204
+    for path, told in ((owner.path, {"session.opened", "session.ended"}), (other.path, set[str]())):
+        by = owner if path == owner.path else other
+        log = (await by.client.get(f"{path}/audit-log", params={"actor": email})).json()["entries"]
+        assert {each["action"] for each in log if each["action"].startswith("session.")} == told
+
+
+async def test_tokens_of_a_session_by_a_provider_are_worth_no_more_than_it(
+    owner: Person, installation: Installation, provider: OpenIdProvider, domain: str, runtime: Instance
+) -> None:
+    number = await added(owner, provider)
+    email = f"token@{domain}"
+    await invited(owner, email)
+    member = await signed_up(installation, installation.token_mailed(email), email, owner.organisation)
+    tokens = (await member.client.post("/v1/tokens", json={"email": email, "password": PASSWORD})).json()
+    engine = metadata.connect(runtime.database_url)
+    with engine.begin() as connection:
+        given = "update sessions set provider_id = %s where user_id = %s and kind = 'program'"
+        connection.exec_driver_sql(given, (number, member.id))
+    engine.dispose()
+    renewed = await installation.browser().post("/v1/tokens/refresh", json={"refresh_token": tokens["refresh_token"]})
+    for token in (tokens["access_token"], renewed.json()["access_token"]):
+        program = installation.browser(authorization=f"Bearer {token}")
+        assert code_of(await program.patch("/v1/me", json={"name": "Renamed"})) == "password_sign_in_needed"
+        assert code_of(await program.get(owner.path)) == "fine"
+
+
+async def test_whoever_has_no_password_gets_one_by_mail_and_with_it_the_account(
+    owner: Person, installation: Installation, provider: OpenIdProvider, domain: str
+) -> None:
+    number = await added(owner, provider, admits_uninvited=True, role="viewer")
+    email = f"none@{domain}"
+    provider.add("none", email=email)
+    assert code_of(await visited(installation.browser(), provider, number, "none")) == "fine"
+    browser = installation.browser()
+    await browser.post("/v1/password-resets", json={"email": email})
+    await installation.app.state.resources.outbox.close()
+    body = {"token": installation.token_mailed(email), "password": PASSWORD}
+    assert (await browser.post("/v1/password-resets/complete", json=body)).status_code == 204
+    assert (await browser.post("/v1/sign-in", json={"email": email, "password": PASSWORD})).status_code == 204
+    browser.headers["x-csrf-token"] = (await browser.get("/v1/me")).json()["csrf_token"]
+    assert (await browser.patch("/v1/me", json={"name": "Own"})).status_code == 204
+    assert code_of(await visited(installation.browser(), provider, number, "none")) == "fine"
+    assert len((await browser.get("/v1/me/sessions")).json()["sessions"]) == 2
+
+
 async def test_an_account_that_somebody_made_with_an_unproved_address_becomes_its_owners(
     owner: Person, installation: Installation, provider: OpenIdProvider, domain: str, runtime: Instance
 ) -> None:
