@@ -53,11 +53,12 @@ def domain(runtime: Instance, owner: Person) -> str:
     return give(runtime, owner.organisation)
 
 
-def give(runtime: Instance, organisation: int) -> str:
-    """Give an organisation a new domain."""
+def give(runtime: Instance, organisation: int, domain: str | None = None) -> str:
+    """Give an organisation a domain, a new one unless it is said."""
+    domain = domain or f"d{uuid4().hex[:12]}.example.com"
     engine = metadata.connect(runtime.database_url)
     with Session(engine) as session, session.begin():
-        given = give_domain(session, session.get_one(Organisation, organisation), f"d{uuid4().hex[:12]}.example.com")
+        given = give_domain(session, session.get_one(Organisation, organisation), domain)
     engine.dispose()
     return given
 
@@ -299,10 +300,14 @@ async def test_an_account_that_somebody_made_with_an_unproved_address_becomes_it
     email = f"late@{domain}"
     engine = metadata.connect(runtime.database_url)
     with Session(engine) as session, session.begin():
-        role = role_named(session, owner.organisation, "viewer")
+        role = role_named(session, owner.organisation, "admin")
         _, token = invite(session, owner.organisation, email, role, invited_by=None, is_mailed=False)
     engine.dispose()
     squatter = await signed_up(installation, token, email, owner.organisation)
+    project = (await owner.client.post(f"{owner.path}/projects", json={"name": "Shop"})).json()["id"]
+    asked = {"name": "k", "scopes": ["data:query"]}
+    key = (await squatter.client.post(f"/v1/projects/{project}/api-keys", json=asked)).json()
+    await invited(squatter, f"friend@{domain}")
     number = await added(owner, provider)
     provider.add("late", email=email)
     browser = installation.browser()
@@ -311,6 +316,13 @@ async def test_an_account_that_somebody_made_with_an_unproved_address_becomes_it
     assert code_of(await squatter.client.get("/v1/me")) == "session_ended"
     again = await installation.browser().post("/v1/sign-in", json={"email": email, "password": PASSWORD})
     assert code_of(again) == "sign_in_failed"
+    friend = {"invitation": installation.token_mailed(f"friend@{domain}")}
+    looked = await installation.browser().post("/v1/invitations/look-up", json=friend)
+    assert code_of(looked) == "link_invalid"
+    log = (await owner.client.get(f"{owner.path}/audit-log", params={"actor": email})).json()["entries"]
+    told = {each["action"]: each for each in log[:7]}
+    assert {"account.taken_back", "session.ended", "invitation.revoked", "email.verified"} <= set(told)
+    assert told["account.taken_back"]["details"] == {"provider": "Login", "keys_made_before": [key["prefix"]]}
 
 
 async def test_two_first_visits_at_once_make_one_account(
@@ -553,3 +565,27 @@ async def test_an_address_tells_its_providers_and_not_whether_it_has_an_account(
         ]
     for email in ("x@elsewhere.example.com", owner.email, "nonsense"):
         assert (await browser.post("/v1/sign-in/providers", json={"email": email})).json() == {"providers": []}
+
+
+async def test_a_domain_with_letters_beyond_ascii_is_the_same_however_it_is_written(
+    owner: Person, installation: Installation, provider: OpenIdProvider, runtime: Instance
+) -> None:
+    name = f"münchen-{uuid4().hex[:8]}.example"
+    ascii_name = give(runtime, owner.organisation, f"@{name.upper()}")
+    assert ascii_name == name.encode("idna").decode()
+    number = await added(owner, provider, admits_uninvited=True)
+    found: list[int] = []
+    for subject, domain in (("one", name), ("two", ascii_name.upper()), ("three", name.replace("ü", "u\u0308"))):
+        provider.add(subject, email=f"{subject}@{domain}")
+        assert code_of(await visited(installation.browser(), provider, number, subject)) == "fine", domain
+        asked = await installation.browser().post("/v1/sign-in/providers", json={"email": f"x@{domain}"})
+        found += [each["id"] for each in asked.json()["providers"]]
+    assert found == [number] * 3
+    # What looks alike is another domain: here with letters of Cyrillic.
+    for domain in (name.replace("c", "\u0441"), name.replace("e", "\u0435"), name.replace("ü", "u"), f"sub.{name}"):
+        provider.add("alike", email=f"alike@{domain}")
+        assert code_of(await visited(installation.browser(), provider, number, "alike")) == "not_admitted", domain
+        asked = await installation.browser().post("/v1/sign-in/providers", json={"email": f"x@{domain}"})
+        assert asked.json() == {"providers": []}
+    take(runtime, name)
+    assert code_of(await visited(installation.browser(), provider, number, "one")) == "not_admitted"
