@@ -41,6 +41,23 @@ class InsightNotFoundError(RadixError):
         )
 
 
+class BodyTooLargeError(RadixError):
+    """The body has more bytes than a request may have; the rest of it was not read."""
+
+    status: ClassVar[int] = 413
+    code: ClassVar[str] = "body_too_large"
+    title: ClassVar[str] = "The body is too large"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"The body of this request may have {most} bytes.",
+            # What else is on its way is not read.
+            headers={"Connection": "close"},
+            limit="max_body_bytes",
+            allowed=most,
+        )
+
+
 class DocumentTooLargeError(RadixError):
     """The document has more bytes than one may have; the rest of it was not read."""
 

@@ -20,6 +20,7 @@ from api.accounts.attempts import TooManyAttemptsError
 from api.accounts.errors import LinkInvalidError
 from api.accounts.passwords import PasswordTooWeakError
 from api.errors import (
+    BodyTooLargeError,
     DocumentTooLargeError,
     InsightNotFoundError,
     NameTakenError,
@@ -127,6 +128,7 @@ TOO_MANY_STREAMS = documented(
     429, "As many streams are open as may be", TooManyStreamsError("live_max_streams_per_project", 50)
 )
 TOO_LARGE = documented(413, "The document is too large", DocumentTooLargeError(MOST_BYTES))
+BODY_TOO_LARGE = documented(413, "The body is too large", BodyTooLargeError(1024 * 1024))
 INVALID_DOCUMENT = documented(
     422,
     "The document does not fit, or the query needs more than one query may use",

@@ -74,6 +74,12 @@ class ApiSettings(Settings):
         description="Up to how many of them are looked up once and then handed to each statement as values, which is "
         "faster; of more, each statement looks them up.",
     )
+    max_body_bytes: int = Field(
+        default=1024 * 1024,
+        ge=65_536,
+        description="Most bytes of a request's body: 413 above (`body_too_large`). Query documents and answers of SAML "
+        "providers have smaller bounds of their own.",
+    )
     query_max_seconds: float = Field(
         default=30.0, gt=0, description="One query may run this long; then it is cancelled with `query_timeout`."
     )

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from api.accounts.cookies import set_session, set_visit
 from api.accounts.problems import SIGN_IN
 from api.dependencies import ClientDep, ResourcesDep
+from api.errors import BodyTooLargeError
 from api.federation.errors import ProviderAnswerInvalidError
 from api.federation.problems import VISIT
 from api.federation.schemas import OpenIdAnswer, ProviderChoice, ProviderChoices, ProviderQuestion
@@ -158,7 +159,7 @@ async def _form(request: Request) -> dict[str, str]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MOST_BYTES:
-            raise ProviderAnswerInvalidError("The answer is too large.")
+            raise BodyTooLargeError(_MOST_BYTES)
     try:
         fields = parse_qs(body.decode("ascii"), max_num_fields=20)
     except ValueError as error:
