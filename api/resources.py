@@ -209,6 +209,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
             factors=factors,
             attempts=attempts,
             secrets=secrets,
+            outbox=outbox,
             proof=proof,
         ),
         purging=Purging(database),

@@ -2,6 +2,7 @@
 
 from api.access.principals import Client, UserPrincipal
 from api.access.service import Access
+from api.accounts import mails
 from api.accounts.attempts import Attempts
 from api.accounts.devices import device_token
 from api.accounts.proof import Proof, unchanged
@@ -9,6 +10,7 @@ from api.accounts.records import note
 from api.accounts.second_factor import Offered, SecondFactors
 from api.accounts.secrets import Secrets
 from api.accounts.sessions import Sessions
+from api.mail.outbox import Outbox
 from core.metadata.accounts import User
 from core.metadata.tenancy import Database
 
@@ -25,6 +27,7 @@ class OwnFactors:
         factors: SecondFactors,
         attempts: Attempts,
         secrets: Secrets,
+        outbox: Outbox,
         proof: Proof,
     ) -> None:
         self._database = database
@@ -33,6 +36,7 @@ class OwnFactors:
         self._factors = factors
         self._attempts = attempts
         self._secrets = secrets
+        self._outbox = outbox
         self._proof = proof
 
     async def offer(self, principal: UserPrincipal, password: str) -> Offered:
@@ -53,6 +57,7 @@ class OwnFactors:
             await self._sessions.end_others(session, user.id, principal.session_id)
             await note(session, principal.actor(client), "second_factor.enabled")
         self._access.forget()
+        self._outbox.send_soon(mails.second_factor_changed(user.email, is_enabled=True))
         return codes, device_token(self._secrets, user)
 
     async def renew_recovery_codes(
@@ -79,4 +84,5 @@ class OwnFactors:
             await self._factors.demand(session, user, code, is_known=True)
             await self._factors.disable(session, user)
             await note(session, principal.actor(client), "second_factor.disabled")
+        self._outbox.send_soon(mails.second_factor_changed(user.email, is_enabled=False))
         return device_token(self._secrets, user)

@@ -68,9 +68,12 @@ class Recovery:
         await self._attempts.mail(email, client)
         async with self._database.of_all() as session:
             user = (await session.scalars(select(User).where(User.email == email))).one_or_none()
-            link = None if user is None else await make_link(session, self._public_url, user, "reset")
-        if user is not None and link is not None:
-            self._outbox.send_soon(mails.password_reset(user.email, link))
+        if user is not None:
+            self._outbox.send_soon(self._reset_mail(user))
+
+    async def _reset_mail(self, user: User) -> mails.Mail:
+        async with self._database.of_all() as session:
+            return mails.password_reset(user.email, await make_link(session, self._public_url, user, "reset"))
 
     async def reset_password(self, token: str, password: str, client: Client) -> str:
         """Set a new password by a mailed link, end all sessions, and return a device token for the browser.

@@ -69,8 +69,3 @@ async def test_a_body_of_just_the_bound_is_taken_in_however_many_pieces_it_comes
         browser.cookies.update(owner.client.cookies)
         named = await browser.patch("/v1/me", content=pieces(), headers={"content-type": "application/json"})
     assert named.status_code == 204, named.text
-
-
-async def test_an_answer_of_a_saml_provider_is_bounded_by_itself(installation: Installation) -> None:
-    form = {"SAMLResponse": "A" * (512 * 1024), "RelayState": "x"}
-    assert _refusal(await installation.browser().post("/v1/sign-in/providers/1/acs", data=form)) == _TOO_LARGE

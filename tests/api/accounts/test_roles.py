@@ -189,18 +189,6 @@ async def test_a_change_of_nothing_or_of_the_unknown_is_refused(owner: Person, b
     assert (await owner.client.patch(owner.path, json=body)).status_code == 422
 
 
-async def test_whom_a_removed_member_invited_does_not_get_in(
-    owner: Person, join: Join, installation: Installation
-) -> None:
-    admin = await join(owner, "admin")
-    email = new_email()
-    await admin.client.post(f"{owner.path}/invitations", json={"email": email, "role": "admin"})
-    token = installation.token_mailed(email)
-    assert await _code(owner, "DELETE", f"{owner.path}/members/{admin.id}") == "fine"
-    shown = await installation.browser().post("/v1/invitations/look-up", json={"invitation": token})
-    assert shown.json()["code"] == "link_invalid"
-
-
 async def test_nobody_takes_back_an_invitation_to_more_than_he_has(owner: Person, join: Join) -> None:
     admin = await join(owner, "admin")
     body = {"email": new_email(), "role": "owner"}

@@ -74,6 +74,9 @@ async def test_it_is_taken_away_by_password_and_code_alone(owner: Person, instal
         assert (await owner.client.post("/v1/me/second-factor/remove", json=body)).status_code == 401
     body = {"password": PASSWORD, "code": _code(totp)}
     assert (await owner.client.post("/v1/me/second-factor/remove", json=body)).status_code == 204
+    # The owner hears of it, should it not have been him.
+    await installation.app.state.resources.outbox.close()
+    assert "takes the password alone now" in installation.last_mail(owner.email)
     assert await _sign_in(installation, owner.email) == "fine"
     assert (await owner.client.post("/v1/me/second-factor/remove", json=body)).json()["code"] == "second_factor_state"
 
