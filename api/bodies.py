@@ -39,8 +39,10 @@ class BodyLimitMiddleware:
         if too_large:
             await respond(request, BodyTooLargeError(self._most))(scope, receive, send)
             return
-        # A client that left meanwhile is told of as it was.
-        waiting: list[Message] = [message | {"body": bytes(body)} if message["type"] == "http.request" else message]
+        if message["type"] == "http.request":
+            # Otherwise the client left, which the application is told as it was.
+            message = {"type": "http.request", "body": bytes(body), "more_body": False}
+        waiting = [message]
 
         async def read() -> Message:
             return waiting.pop() if waiting else await receive()
