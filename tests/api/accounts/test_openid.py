@@ -539,6 +539,23 @@ async def test_only_owners_manage_providers_and_only_real_ones_are_added(
         assert (await owner.client.post(path, json={"name": "X"} | wrong)).status_code == 422
 
 
+async def test_whoever_may_change_the_organisation_and_less_else_makes_himself_no_owner_by_a_provider(
+    owner: Person, provider: OpenIdProvider, join: Join
+) -> None:
+    number = await added(owner, provider)
+    role = {"name": "settings", "permissions": ["organisation:manage"]}
+    assert (await owner.client.post(f"{owner.path}/roles", json=role)).status_code == 201
+    member = await join(owner, "settings")
+    path = f"{owner.path}/identity-providers"
+    body = {"kind": "oidc", "name": "Mine", "issuer": provider.issuer, "client_id": CLIENT_ID}
+    for refused in (
+        await member.client.post(path, json=body),
+        await member.client.patch(f"{path}/{number}", json={"client_secret": "mine"}),
+        await member.client.patch(f"{path}/{number}", json={"admits_uninvited": True}),
+    ):
+        assert (refused.status_code, code_of(refused)) == (403, "too_powerful")
+
+
 async def test_over_http_no_provider_is_asked_unless_the_settings_say_so(
     install: Callable[..., Any], account_settings: ApiSettings, owner: Person, provider: OpenIdProvider
 ) -> None:
