@@ -7,7 +7,7 @@ from api.access.errors import TooPowerfulError
 from api.access.principals import OrganisationAccess
 from api.errors import NotFoundError
 from core.metadata.accounts import Role
-from core.metadata.permissions import Permission
+from core.metadata.permissions import BUILT_IN, OWNER, Permission
 
 
 async def demand_role(session: AsyncSession, where: OrganisationAccess, name: str) -> Role:
@@ -24,6 +24,11 @@ def demand_power(where: OrganisationAccess, permissions: frozenset[Permission]) 
     missing = permissions - where.permissions
     if missing:
         raise TooPowerfulError(missing)
+
+
+def demand_ownership(where: OrganisationAccess) -> None:
+    """Raise `TooPowerfulError` unless somebody may do all that owners may."""
+    demand_power(where, BUILT_IN[OWNER])
 
 
 def permissions_of(role: Role | None) -> frozenset[Permission]:

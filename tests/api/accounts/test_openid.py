@@ -554,6 +554,8 @@ async def test_whoever_may_change_the_organisation_and_less_else_makes_himself_n
         await member.client.patch(f"{path}/{number}", json={"admits_uninvited": True}),
     ):
         assert (refused.status_code, code_of(refused)) == (403, "too_powerful")
+    # Nor does he take the organisation from its owners.
+    assert code_of(await member.client.post(f"{owner.path}/closing", json={"name": "Shop"})) == "too_powerful"
 
 
 async def test_over_http_no_provider_is_asked_unless_the_settings_say_so(
