@@ -13,6 +13,7 @@ from api import openapi
 from api.accounts import routes as accounts
 from api.annotations import routes as annotations
 from api.audit import routes as audit
+from api.bodies import BodyLimitMiddleware
 from api.catalogue import routes as catalogue
 from api.dashboards import routes as dashboards
 from api.exports import routes as exports
@@ -107,5 +108,6 @@ def create_app(settings: ApiSettings) -> FastAPI:
         app.router.routes.extend(mail.router.routes)
     add_pages(app, settings.pages_dir)
     app.openapi = partial(openapi.document, app)
+    app.add_middleware(BodyLimitMiddleware, most=settings.max_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     return app

@@ -8,16 +8,7 @@ from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.access.principals import (
-    Acting,
-    Client,
-    DashboardAccess,
-    OrganisationAccess,
-    Principal,
-    ProjectAccess,
-    UserPrincipal,
-)
-from api.errors import (
+from api.access.errors import (
     AddressNotAllowedError,
     ApiKeyInvalidError,
     ApiKeyMissingError,
@@ -27,6 +18,16 @@ from api.errors import (
     ProjectNotFoundError,
     SignInNeededError,
 )
+from api.access.principals import (
+    Acting,
+    Client,
+    DashboardAccess,
+    OrganisationAccess,
+    Principal,
+    ProjectAccess,
+    UserPrincipal,
+)
+from api.accounts.errors import PasswordSignInNeededError
 from api.resources import Resources
 from core.metadata import Project
 from core.metadata.audit import Actor
@@ -78,18 +79,23 @@ async def principal(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     _: Annotated[str | None, Depends(_cookie)],
 ) -> Principal:
-    """Return who asks: an API key, a program by its access token, or whoever's browser sent the session's cookie."""
+    """Return who asks: an API key, a program by its access token, or whoever's browser sent the session's cookie.
+
+    What a person may change is looked up anew. Who was removed in another process could make himself a key or send
+    himself an invitation, which would outlive the seconds for which the answer of before is believed.
+    """
+    is_safe = request.scope.get("method", "GET") in _SAFE
     if credentials is not None:
         if credentials.credentials.startswith(("rk_", "wk_")) or credentials.credentials.count(".") != 2:  # noqa: PLR2004 - the parts of a JSON Web Token
             return await held.access.of_key(credentials.credentials)
-        return await held.access.of_program(held.secrets.session_of(credentials.credentials))
+        return await held.access.of_program(held.secrets.session_of(credentials.credentials), anew=not is_safe)
     if "authorization" in request.headers:
         raise ApiKeyInvalidError
     cookie = request.cookies.get(held.settings.cookie_name)
     if cookie is None:
         raise ApiKeyMissingError
-    found = await held.access.of_browser(cookie)
-    if request.scope.get("method", "GET") not in _SAFE:
+    found = await held.access.of_browser(cookie, anew=not is_safe)
+    if not is_safe:
         token = request.headers.get("x-csrf-token", "")
         if not held.secrets.is_csrf_token(token, found.session_id):
             raise CsrfTokenInvalidError
@@ -115,6 +121,16 @@ async def user(found: PrincipalDep) -> UserPrincipal:
 
 
 UserDep = Annotated[UserPrincipal, Depends(user)]
+
+
+async def account_holder(found: UserDep) -> UserPrincipal:
+    """Return who signed in with his password; raises `PasswordSignInNeededError` for who came by a provider."""
+    if found.provider_id is not None:
+        raise PasswordSignInNeededError
+    return found
+
+
+AccountHolderDep = Annotated[UserPrincipal, Depends(account_holder)]
 
 
 async def acting(found: UserDep, client: ClientDep) -> Acting:

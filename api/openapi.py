@@ -1,6 +1,7 @@
 """The OpenAPI document: `python -m api.openapi` writes the committed snapshot, from which clients are generated."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from api.examples import BY_OPERATION, SEVERAL_BY_OPERATION
-from api.problems import Problem
+from api.problems import BODY_TOO_LARGE, Problem
 from api.queries.documents import QueryDocument
 from api.saved.contents import QUERY_SCHEMA
 
@@ -67,9 +68,22 @@ def document(app: FastAPI) -> dict[str, Any]:
             for name, part in described.get("properties", {}).items():
                 if part == QUERY_SCHEMA:
                     described["properties"][name] = {"$ref": "#/components/schemas/QueryDocument"}
+        _bound_bodies(schema)
         _show_examples(schema)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _bound_bodies(schema: dict[str, Any]) -> None:
+    """Say of every operation that takes a body that it may be too large, whatever else it is refused for with 413."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            if "requestBody" in operation:
+                refused = deepcopy(BODY_TOO_LARGE[413])
+                own = operation["responses"].get("413", refused)
+                examples = own["content"]["application/problem+json"]["examples"]
+                examples |= refused["content"]["application/problem+json"]["examples"]
+                operation["responses"]["413"] = own
 
 
 def _show_examples(schema: dict[str, Any]) -> None:

@@ -5,44 +5,36 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.accounts.attempts import TooManyAttemptsError
-from api.accounts.errors import AccountExistsError, LinkInvalidError, OnlyOwnerError, SignInFailedError
-from api.accounts.passwords import PasswordTooWeakError
-from api.accounts.second_factor import CodeInvalidError, SecondFactorNeededError, SecondFactorStateError
-from api.errors import (
+from api.access.errors import (
     AddressNotAllowedError,
     ApiKeyMissingError,
     CsrfTokenInvalidError,
+    OrganisationNotFoundError,
+    PermissionMissingError,
+    ProjectNotFoundError,
+    SessionEndedError,
+    SignInNeededError,
+    TooPowerfulError,
+)
+from api.accounts.attempts import TooManyAttemptsError
+from api.accounts.errors import LinkInvalidError
+from api.accounts.passwords import PasswordTooWeakError
+from api.errors import (
+    BodyTooLargeError,
     DocumentTooLargeError,
     InsightNotFoundError,
     NameTakenError,
     NotFoundError,
     NotModelledYetError,
-    OrganisationNotFoundError,
-    PermissionMissingError,
-    ProjectNotFoundError,
     QueryTimeoutError,
     QueryTooLargeError,
-    SessionEndedError,
-    SessionNotFoundError,
-    SignInNeededError,
     SqlInvalidError,
     SqlNotAllowedError,
     TooManyQueriesError,
-    TooManyStreamsError,
-    TooPowerfulError,
 )
 from api.exports.errors import TooManyExportsError
-from api.federation.errors import (
-    NotAdmittedError,
-    ProviderAnswerInvalidError,
-    ProviderInvalidError,
-    ProviderNotFoundError,
-    ProviderUnavailableError,
-    VisitUnknownError,
-)
-from api.federation.visits import ReturnPathInvalidError
-from api.organisations.service import TooManyInvitationsError
+from api.live.errors import TooManyStreamsError
+from api.organisations.errors import TooManyInvitationsError
 from api.queries.reading import MOST_BYTES, invalid_document
 from api.results.files import AS_FILE
 from api.roles.service import InUseError
@@ -96,7 +88,7 @@ def documented(status: int, description: str, *errors: RadixError) -> dict[int |
     return {status: {"description": description, "content": {"application/problem+json": content}}}
 
 
-_MISSPELT = InvalidRequestError(
+MISSPELT = InvalidRequestError(
     "query.from: '2026-02-30' is not a day of the calendar",
     errors=[
         {
@@ -122,7 +114,7 @@ UNKNOWN_INSIGHT = documented(
 INVALID = documented(
     422,
     "A parameter does not fit, or the query needs more than one query may use",
-    _MISSPELT,
+    MISSPELT,
     QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
 )
 REFUSED_SQL = documented(
@@ -136,6 +128,7 @@ TOO_MANY_STREAMS = documented(
     429, "As many streams are open as may be", TooManyStreamsError("live_max_streams_per_project", 50)
 )
 TOO_LARGE = documented(413, "The document is too large", DocumentTooLargeError(MOST_BYTES))
+BODY_TOO_LARGE = documented(413, "The body is too large", BodyTooLargeError(1024 * 1024))
 INVALID_DOCUMENT = documented(
     422,
     "The document does not fit, or the query needs more than one query may use",
@@ -163,9 +156,9 @@ UNKNOWN_EXPORT = documented(
     NotFoundError("export", 7),
 )
 EXPORT_LINK = documented(404, "The link is not valid", LinkInvalidError()) | documented(
-    422, "The token has not the form of one", _MISSPELT
+    422, "The token has not the form of one", MISSPELT
 )
-UNSUITABLE = documented(422, "The body or a parameter does not fit", _MISSPELT)
+UNSUITABLE = documented(422, "The body or a parameter does not fit", MISSPELT)
 KEPT: dict[int | str, dict[str, Any]] = {
     200: AS_FILE[200]
     | {
@@ -182,10 +175,9 @@ KEPT: dict[int | str, dict[str, Any]] = {
 }
 
 USER = documented(401, "Nobody is signed in", SignInNeededError(), SessionEndedError())
-_WRONG_REQUEST = documented(422, "The body or a parameter does not fit", _MISSPELT)
 CHANGE = (
     USER
-    | _WRONG_REQUEST
+    | UNSUITABLE
     | documented(
         403,
         "Not permitted, or not from here, or a browser's request that the page did not send",
@@ -196,7 +188,7 @@ CHANGE = (
     )
 )
 ORGANISATION = (
-    _WRONG_REQUEST
+    UNSUITABLE
     | documented(
         404,
         "One is a member of no such organisation, or there is no such thing in it",
@@ -207,51 +199,7 @@ ORGANISATION = (
 )
 CONFLICT = documented(409, "It is not in a state in which this can be done", NameTakenError("role", "support"))
 TOO_OFTEN = documented(429, "Too many attempts, see the header Retry-After", TooManyAttemptsError(60))
-UNKNOWN_SESSION = documented(404, "One has no such session", SessionNotFoundError(7))
-FACTOR_STATE = documented(
-    409, "There is a second factor already, or none", SecondFactorStateError("There is no second factor.")
-)
 TOO_MANY = documented(429, "The member invited too many within a day", TooManyInvitationsError(100, 3600))
-SIGN_IN = (
-    _WRONG_REQUEST
-    | TOO_OFTEN
-    | documented(
-        401,
-        "The address or the password is wrong, or a code is needed",
-        SignInFailedError(),
-        SecondFactorNeededError(),
-        CodeInvalidError(),
-    )
-)
-LEAVING = documented(
-    401,
-    "Nobody is signed in, the password is wrong, or a code is needed",
-    SignInFailedError(),
-    SecondFactorNeededError(),
-) | documented(409, "An organisation would have no owner", OnlyOwnerError(1))
-PROVIDER = documented(
-    422,
-    "The body does not fit, or the provider cannot be used",
-    _MISSPELT,
-    ProviderInvalidError("The metadata hold no certificate that the provider signs with."),
-) | documented(502, "The provider does not answer", ProviderUnavailableError("The provider cannot be read."))
-VISIT = (
-    documented(
-        401, "What the provider says does not count", ProviderAnswerInvalidError("The signature is not its own.")
-    )
-    | documented(403, "The organisation does not let him in", NotAdmittedError("ada@example.com is not invited."))
-    | documented(404, "There is no such provider, or no such visit", ProviderNotFoundError(7), VisitUnknownError())
-    | documented(422, "A parameter does not fit", _MISSPELT, ReturnPathInvalidError("'//evil.example' is no path."))
-    | TOO_OFTEN
-    | documented(502, "The provider does not answer", ProviderUnavailableError("The provider cannot be read."))
-)
-LINK = (
-    _WRONG_REQUEST
-    | TOO_OFTEN
-    | documented(404, "The link is not valid", LinkInvalidError())
-    | documented(409, "There is an account already", AccountExistsError())
-)
-
 _OF_KEY_OR_PERSON = documented(
     403,
     "Not permitted, or not from here, or a browser's request that the page did not send",
@@ -262,7 +210,7 @@ _OF_KEY_OR_PERSON = documented(
 SAVED = (
     UNAUTHENTICATED
     | UNAVAILABLE
-    | _WRONG_REQUEST
+    | UNSUITABLE
     | documented(
         404,
         "One may see no such project, or there is no such thing in it",
@@ -273,7 +221,7 @@ SAVED = (
 SAVED_NEW = _OF_KEY_OR_PERSON | documented(
     422,
     "The body or a parameter does not fit, or names what is not there",
-    _MISSPELT,
+    MISSPELT,
     invalid_document(Fault(("tiles", 0, "insight_id"), "there is no insight 7 here", "not_found")),
 )
 SAVED_CHANGE = (
@@ -286,20 +234,20 @@ SAVED_IN_USE = _OF_KEY_OR_PERSON | documented(409, "A folder is not empty", InUs
 SAVED_RESULT = documented(
     422,
     "A parameter does not fit, or the saved question does not any more, or needs more than one query may use",
-    _MISSPELT,
+    MISSPELT,
     QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
 )
 SHARING = _OF_KEY_OR_PERSON | documented(
     422,
     "The body or a parameter does not fit, or what would be shared is not shown by link",
-    _MISSPELT,
+    MISSPELT,
     NotShareableError(),
     LinkExpiryError(datetime(2020, 1, 1, tzinfo=UTC)),
     PasswordTooWeakError("A password has 12 to 256 characters."),
 )
 _FROM_ELSEWHERE = documented(403, "Not from here", AddressNotAllowedError("203.0.113.7"))
 LINK_OPENING = (
-    _WRONG_REQUEST
+    UNSUITABLE
     | TOO_OFTEN
     | _FROM_ELSEWHERE
     | documented(401, "The password is missing or wrong", LinkPasswordError())
@@ -309,7 +257,7 @@ SHARED = _FROM_ELSEWHERE | documented(401, "The link has to be opened first", Li
 SHARED_RESULT = documented(404, "There is no such tile", NotFoundError("tile", "signups")) | documented(
     422,
     "A parameter does not fit, or the answer is not shown by link",
-    _MISSPELT,
+    MISSPELT,
     NotShareableError(),
     QueryTooLargeError("query_max_memory_bytes", 2 * 1024**3),
 )

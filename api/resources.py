@@ -41,6 +41,7 @@ from api.live.service import LiveStreams
 from api.mail.outbox import Outbox
 from api.metrics import Metrics
 from api.organisations.closing import Closing
+from api.organisations.invitations import Invitations
 from api.organisations.service import Organisations
 from api.projects.service import Projects
 from api.providers.service import Providers
@@ -87,6 +88,7 @@ class Resources:
     closing: Closing
     providers: Providers
     organisations: Organisations
+    invitations: Invitations
     roles: Roles
     projects: Projects
     keys: Keys
@@ -135,7 +137,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     sessions = Sessions(database, access, secrets)
     passwords = Passwords()
     proof = Proof(database, passwords, attempts)
-    factors = SecondFactors(secrets)
+    factors = SecondFactors(secrets, attempts)
     openid = OpenIdConnect(settings)
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
     for engine, breaker in (
@@ -184,6 +186,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
             factors=factors,
             passwords=passwords,
             attempts=attempts,
+            secrets=secrets,
             outbox=outbox,
             trail=trail,
             proof=proof,
@@ -195,11 +198,19 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
             sessions=sessions,
             passwords=passwords,
             attempts=attempts,
+            secrets=secrets,
             outbox=outbox,
             proof=proof,
         ),
         factors=OwnFactors(
-            database=database, access=access, sessions=sessions, factors=factors, attempts=attempts, proof=proof
+            database=database,
+            access=access,
+            sessions=sessions,
+            factors=factors,
+            attempts=attempts,
+            secrets=secrets,
+            outbox=outbox,
+            proof=proof,
         ),
         purging=Purging(database),
         closing=Closing(database, access),
@@ -213,7 +224,8 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
             openid=openid,
         ),
         providers=Providers(database, access, secrets, openid),
-        organisations=Organisations(settings, database, access, outbox),
+        organisations=Organisations(database, access),
+        invitations=Invitations(settings, database, outbox),
         roles=Roles(database, access),
         projects=Projects(database, access),
         keys=Keys(database, access),

@@ -74,6 +74,12 @@ class ApiSettings(Settings):
         description="Up to how many of them are looked up once and then handed to each statement as values, which is "
         "faster; of more, each statement looks them up.",
     )
+    max_body_bytes: int = Field(
+        default=1024 * 1024,
+        ge=65_536,
+        description="Most bytes of a request's body: 413 above (`body_too_large`). Query documents and answers of SAML "
+        "providers have smaller bounds of their own.",
+    )
     query_max_seconds: float = Field(
         default=30.0, gt=0, description="One query may run this long; then it is cancelled with `query_timeout`."
     )
@@ -256,7 +262,14 @@ class ApiSettings(Settings):
         default=10,
         ge=1,
         description="Attempts to sign in with one e-mail address, or at the password of one shared link, from one "
-        "network in 15 minutes; five times as many from anywhere.",
+        "network in 15 minutes; five times as many from anywhere, and twice as many from browsers with which somebody "
+        "signed in before.",
+    )
+    code_attempts: int = Field(
+        default=30,
+        ge=1,
+        description="Wrong codes of one account's second factor in a day; as many again where somebody signed in "
+        "before, with the same browser.",
     )
     address_attempts: int = Field(
         default=100, ge=1, description="Attempts to sign in from one network in 15 minutes, with whatever address."

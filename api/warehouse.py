@@ -13,12 +13,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 from clickhouse_connect.driver.query import QueryResult
 
-from api.errors import (
-    NotModelledYetError,
-    QueryFailedError,
-    QueryTimeoutError,
-    QueryTooLargeError,
-)
+from api.errors import NotModelledYetError, QueryFailedError, QueryTimeoutError, QueryTooLargeError
 from api.queue import FairQueue
 from api.settings import ApiSettings
 from api.turn import Turn

@@ -101,6 +101,8 @@ class UserPrincipal:
     access: dict[int, ProjectAccess] = field(default_factory=dict[int, ProjectAccess])
     in_part: dict[int, ProjectAccess] = field(default_factory=dict[int, ProjectAccess])
     """Projects of which he may see single dashboards and nothing else."""
+    provider_id: int | None = None
+    """Which organisation's identity provider let him in: he acts in that organisation alone, and not on his account."""
 
     @property
     def holder(self) -> str:

@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.access.errors import ApiKeyInvalidError, SessionEndedError
 from api.access.principals import Client, KeyPrincipal, OrganisationAccess, Principal, ProjectAccess, UserPrincipal
-from api.errors import ApiKeyInvalidError, SessionEndedError
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.metadata import ApiKey, Project
@@ -40,11 +40,11 @@ class _Remembered(Generic[_Asked, _Known]):
         self._known: dict[_Asked, tuple[float, _Known]] = {}
         self._generation = 0
 
-    async def get(self, asked: _Asked, find: Callable[[], Awaitable[_Known]]) -> _Known:
-        """Return what is known, or find it out."""
+    async def get(self, asked: _Asked, find: Callable[[], Awaitable[_Known]], *, anew: bool = False) -> _Known:
+        """Return what is known, or find it out; `anew` in any case."""
         known = self._known.get(asked)
         now, generation = time.monotonic(), self._generation
-        if known is not None and now - known[0] < self._seconds:
+        if not anew and known is not None and now - known[0] < self._seconds:
             return known[1]
         self._known.pop(asked, None)
         found = await find()
@@ -83,16 +83,16 @@ class Access:
         digest = token_hash(key)
         return await self._keys.get(digest, lambda: self._find_key(digest))
 
-    async def of_browser(self, token: str) -> UserPrincipal:
+    async def of_browser(self, token: str, *, anew: bool = False) -> UserPrincipal:
         """Return who signed in, by the token in his browser's cookie; raises `SessionEndedError`."""
         digest = token_hash(token)
         which = and_(_has_token(digest), UserSession.kind == "browser")
-        return await self._sessions.get(f"browser:{digest}", lambda: self._find_session(which, digest))
+        return await self._sessions.get(f"browser:{digest}", lambda: self._find_session(which, digest), anew=anew)
 
-    async def of_program(self, session_id: int) -> UserPrincipal:
+    async def of_program(self, session_id: int, *, anew: bool = False) -> UserPrincipal:
         """Return as whom a program signed in, by the session in its access token; raises `SessionEndedError`."""
         which = and_(UserSession.id == session_id, UserSession.kind == "program")
-        return await self._sessions.get(f"program:{session_id}", lambda: self._find_session(which))
+        return await self._sessions.get(f"program:{session_id}", lambda: self._find_session(which), anew=anew)
 
     async def still_sees(self, holder: str, project_id: int, permission: Permission, client: Client) -> bool:
         """Say whether a principal, of whom only the `holder` is known, still has a permission in a project."""
@@ -156,7 +156,9 @@ class Access:
                     opened.confirmed_at = utc_now()
                 organisations = await _organisations_of(session, opened)
                 projects = await _projects_of(session, user.id, organisations)
-                return UserPrincipal(user.id, opened.id, user.email, user.name, organisations, *projects)
+                return UserPrincipal(
+                    user.id, opened.id, user.email, user.name, organisations, *projects, provider_id=opened.provider_id
+                )
             if digest is not None:
                 # A token that was replaced long ago is known to nobody but whoever took it: the session is not safe.
                 stolen = update(UserSession).where(UserSession.previous_token_hash == digest, is_live_session())

@@ -8,7 +8,7 @@ from time import time
 from typing import ClassVar, TypeVar
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, WindowStats
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour, RateLimitItemPerMinute, WindowStats
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
@@ -41,6 +41,9 @@ class _Bound:
     item: RateLimitItem
     names: tuple[str, ...]
 
+    async def has_room(self, limiter: MovingWindowRateLimiter) -> bool:
+        return await limiter.test(self.item, *self.names)
+
     async def hit(self, limiter: MovingWindowRateLimiter) -> bool:
         return await limiter.hit(self.item, *self.names)
 
@@ -72,8 +75,9 @@ class Attempts:
     async def sign_in(self, email: str, client: Client, device: str | None) -> None:
         """Count an attempt to sign in; raises `TooManyAttemptsError`.
 
-        A browser with which somebody signed in to this account before is counted by itself: whoever guesses elsewhere,
-        from however many networks, does not lock the owner out.
+        `device` is the token of a browser with which somebody signed in to this account before. Such browsers are
+        counted apart, each by itself and all together: whoever guesses elsewhere, from however many networks, does not
+        lock the owner out.
         """
         await self._count(self._of_sign_in(email, client, device))
 
@@ -84,6 +88,21 @@ class Attempts:
     async def check_code(self, user_id: int) -> None:
         """Count an attempt to prove oneself while signed in; raises `TooManyAttemptsError`."""
         await self._count([_Bound(RateLimitItemPerMinute(10, 15), ("code", str(user_id)))])
+
+    async def demand_code(self, user_id: int, *, is_known: bool) -> None:
+        """Raise `TooManyAttemptsError` where too many codes of a second factor were wrong.
+
+        Those that come with `is_known`, from a session or a browser with which somebody signed in before, are counted
+        apart: whoever knows the password alone does not use up the owner's. The caller holds the account's row until he
+        has called `wrong_code`, so that a hundred at once are a hundred.
+        """
+        bound = self._of_codes(user_id, is_known=is_known)
+        if not await self._ask(bound.has_room):
+            raise await self._refusal(bound)
+
+    async def wrong_code(self, user_id: int, *, is_known: bool) -> None:
+        """Count a code that was wrong."""
+        await self._ask(self._of_codes(user_id, is_known=is_known).hit)
 
     async def mail(self, email: str, client: Client) -> None:
         """Count a mail that somebody asks for without being known; raises `TooManyAttemptsError`."""
@@ -127,19 +146,29 @@ class Attempts:
     def _of_sign_in(self, email: str, client: Client, device: str | None) -> Sequence[_Bound]:
         who = self._secrets.pseudonym(email)
         each = self._settings.sign_in_attempts
-        if device is not None and self._secrets.is_device_token(device, email):
-            return [_Bound(RateLimitItemPerMinute(each, 15), ("sign-in-device", self._secrets.pseudonym(device)))]
+        if device is not None:
+            return [
+                _Bound(RateLimitItemPerMinute(each, 15), ("sign-in-device", self._secrets.pseudonym(device))),
+                _Bound(RateLimitItemPerMinute(each * 2, 15), ("sign-in-devices", who)),
+            ]
         return [
             _Bound(RateLimitItemPerMinute(each, 15), ("sign-in", who, _network(client))),
             _Bound(RateLimitItemPerMinute(each * 5, 15), ("sign-in-anywhere", who)),
             _Bound(RateLimitItemPerMinute(self._settings.address_attempts, 15), ("sign-ins-from", _network(client))),
         ]
 
+    def _of_codes(self, user_id: int, *, is_known: bool) -> _Bound:
+        where = "codes-known" if is_known else "codes"
+        return _Bound(RateLimitItemPerDay(self._settings.code_attempts), (where, str(user_id)))
+
     async def _count(self, bounds: Sequence[_Bound]) -> None:
         for bound in bounds:
             if not await self._ask(bound.hit):
-                window = await self._ask(bound.window)
-                raise TooManyAttemptsError(max(1, ceil(window.reset_time - time())))
+                raise await self._refusal(bound)
+
+    async def _refusal(self, bound: _Bound) -> TooManyAttemptsError:
+        window = await self._ask(bound.window)
+        return TooManyAttemptsError(max(1, ceil(window.reset_time - time())))
 
     async def _ask(self, ask: Callable[[MovingWindowRateLimiter], Awaitable[_Result]]) -> _Result:
         try:

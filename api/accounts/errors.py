@@ -16,6 +16,21 @@ class SignInFailedError(RadixError):
         super().__init__("The e-mail address or the password is wrong.")
 
 
+class PasswordSignInNeededError(RadixError):
+    """Somebody came by an organisation's identity provider and asks for what is his account's, in all organisations."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "password_sign_in_needed"
+    title: ClassVar[str] = "This takes a sign-in with the password"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An organisation's login is good for that organisation alone. For your account, your other sessions and "
+            "other organisations sign in with the password, POST /v1/sign-in; if you have none, POST "
+            "/v1/password-resets mails you a link to choose one."
+        )
+
+
 class LinkInvalidError(RadixError):
     """The token of a link is unknown, was used, has expired, or is meant for somebody else."""
 

@@ -1,4 +1,6 @@
-"""Invitations, and becoming a member by them. Sessions are those of `Database.of_all`."""
+"""Invitations: becoming a member by them, and withdrawing them."""
+
+from collections.abc import Collection
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -9,13 +11,15 @@ from api.accounts.errors import LinkInvalidError
 from api.accounts.records import actor
 from core.clock import utc_now
 from core.metadata.accounts import Invitation, Membership, User
-from core.metadata.audit import Target, entry
+from core.metadata.audit import Actor, Target, entry
 from core.metadata.organisations import token_hash
+
+OPEN = (Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
 
 
 async def find_invitation(session: AsyncSession, token: str, *, lock: bool = False) -> Invitation:
-    """Return the live invitation of a token; raises `LinkInvalidError`."""
-    live = (Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None), Invitation.expires_at > utc_now())
+    """Return the live invitation of a token, in a session of `Database.of_all`; raises `LinkInvalidError`."""
+    live = (*OPEN, Invitation.expires_at > utc_now())
     statement = select(Invitation).where(Invitation.token_hash == token_hash(token), *live)
     found = (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
     if found is None:
@@ -24,7 +28,7 @@ async def find_invitation(session: AsyncSession, token: str, *, lock: bool = Fal
 
 
 async def join(session: AsyncSession, invitation: Invitation, user: User, client: Client) -> None:
-    """Make somebody a member; whoever is one already keeps the role that he has."""
+    """Make somebody a member, in such a session too; whoever is one already keeps the role that he has."""
     invitation.accepted_at = utc_now()
     joined = insert(Membership).values(
         organisation_id=invitation.organisation_id, user_id=user.id, role_id=invitation.role_id
@@ -34,3 +38,20 @@ async def join(session: AsyncSession, invitation: Invitation, user: User, client
     invitation.role_id = None
     said = Target("invitation", invitation.id)
     session.add(entry(actor(user, client), "invitation.accepted", said, organisation_id=invitation.organisation_id))
+
+
+def withdraw(invitation: Invitation) -> None:
+    """Make an invitation work no more. It keeps no role, which could not be deleted otherwise."""
+    invitation.revoked_at, invitation.role_id = utc_now(), None
+
+
+async def withdraw_invitations_by(session: AsyncSession, user_ids: Collection[int], by: Actor) -> None:
+    """Withdraw what people sent who may no longer invite: each could have invited himself, under another address.
+
+    That is done in all organisations that the session sees.
+    """
+    sent = select(Invitation).where(Invitation.invited_by.in_(user_ids), *OPEN).order_by(Invitation.id)
+    for each in await session.scalars(sent.with_for_update()):
+        withdraw(each)
+        said = Target("invitation", each.id, {"email": each.email, "invited_by": each.invited_by})
+        session.add(entry(by, "invitation.revoked", said, organisation_id=each.organisation_id))

@@ -43,6 +43,17 @@ def password_changed(to: str) -> Mail:
     )
 
 
+def second_factor_changed(to: str, *, is_enabled: bool) -> Mail:
+    """Tell somebody that signing in takes a code now, or no more, in case that it was not him."""
+    now = "takes a code of a second factor now" if is_enabled else "takes the password alone now: the code is gone"
+    return Mail(
+        to,
+        "Your second factor was changed",
+        f"Signing in to your account at RadixInsight {now}. "
+        "If it was not you, ask for a new password now, and tell the owner of your organisation.\n",
+    )
+
+
 def account_deleted(to: str) -> Mail:
     """Tell somebody that his account is gone, in case that it was not him."""
     return Mail(

@@ -3,12 +3,12 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.access.errors import SessionEndedError
 from api.access.principals import UserPrincipal
 from api.access.service import is_live_session
 from api.accounts.attempts import Attempts
 from api.accounts.errors import SignInFailedError
 from api.accounts.passwords import Passwords
-from api.errors import SessionEndedError
 from core.metadata.accounts import User, UserSession
 from core.metadata.tenancy import Database
 

@@ -7,10 +7,12 @@ from api.access.principals import Client, UserPrincipal
 from api.access.service import Access
 from api.accounts import mails
 from api.accounts.attempts import Attempts
+from api.accounts.devices import device_token
 from api.accounts.links import make_link, user_of_link
 from api.accounts.passwords import Passwords
 from api.accounts.proof import Proof, unchanged
 from api.accounts.records import actor, note
+from api.accounts.secrets import Secrets
 from api.accounts.sessions import Sessions
 from api.mail.outbox import Outbox
 from core.clock import utc_now
@@ -31,6 +33,7 @@ class Recovery:
         sessions: Sessions,
         passwords: Passwords,
         attempts: Attempts,
+        secrets: Secrets,
         outbox: Outbox,
         proof: Proof,
     ) -> None:
@@ -40,11 +43,15 @@ class Recovery:
         self._sessions = sessions
         self._passwords = passwords
         self._attempts = attempts
+        self._secrets = secrets
         self._outbox = outbox
         self._proof = proof
 
-    async def change_password(self, principal: UserPrincipal, current: str, new: str, client: Client) -> None:
-        """Set another password, and end all other sessions; raises `SignInFailedError` or `PasswordTooWeakError`."""
+    async def change_password(self, principal: UserPrincipal, current: str, new: str, client: Client) -> str:
+        """Set another password, end all other sessions, and return the browser's new device token.
+
+        Raises `SignInFailedError` or `PasswordTooWeakError`.
+        """
         checked = await self._proof.demand(principal, current)
         await self._passwords.check(new, principal.name, principal.email)
         hashed = await self._passwords.hashed(new)
@@ -53,6 +60,7 @@ class Recovery:
             await self._set_password(session, user, hashed, client, keep=principal.session_id)
         self._access.forget()
         self._outbox.send_soon(mails.password_changed(principal.email))
+        return device_token(self._secrets, user)
 
     async def request_reset(self, email: str, client: Client) -> None:
         """Mail a link for a new password, if there is such an account; nobody learns whether there is."""
@@ -60,14 +68,17 @@ class Recovery:
         await self._attempts.mail(email, client)
         async with self._database.of_all() as session:
             user = (await session.scalars(select(User).where(User.email == email))).one_or_none()
-            link = None if user is None else await make_link(session, self._public_url, user, "reset")
-        if user is not None and link is not None:
-            self._outbox.send_soon(mails.password_reset(user.email, link))
+        if user is not None:
+            self._outbox.send_soon(self._reset_mail(user))
+
+    async def _reset_mail(self, user: User) -> mails.Mail:
+        async with self._database.of_all() as session:
+            return mails.password_reset(user.email, await make_link(session, self._public_url, user, "reset"))
 
     async def reset_password(self, token: str, password: str, client: Client) -> str:
-        """Set a new password by a mailed link, end all sessions, and return whose it is. A second factor stays.
+        """Set a new password by a mailed link, end all sessions, and return a device token for the browser.
 
-        Raises `LinkInvalidError` or `PasswordTooWeakError`, which leaves the link as it is.
+        A second factor stays. Raises `LinkInvalidError` or `PasswordTooWeakError`, which leaves the link as it is.
         """
         await self._attempts.link(client)
         async with self._database.of_all() as session:
@@ -80,7 +91,7 @@ class Recovery:
             await self._set_password(session, user, hashed, client, keep=None)
         self._access.forget()
         self._outbox.send_soon(mails.password_changed(user.email))
-        return user.email
+        return device_token(self._secrets, user)
 
     async def request_verification(self, principal: UserPrincipal, client: Client) -> None:
         """Mail a link that shows that the address is somebody's own; raises `MailUnavailableError`."""

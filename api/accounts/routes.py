@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
+from api.access.errors import SessionNotFoundError
 from api.accounts.cookies import delete_session, set_device, set_session
+from api.accounts.problems import ACCOUNT_CHANGE, FACTOR_STATE, LEAVING, LINK, SIGN_IN, UNKNOWN_SESSION
 from api.accounts.schemas import (
     CodeProof,
     Deletion,
@@ -30,21 +32,9 @@ from api.accounts.schemas import (
     Tokens,
 )
 from api.accounts.sessions import Opened
-from api.dependencies import ClientDep, ResourcesDep, UserDep
-from api.errors import SessionNotFoundError
-from api.problems import (
-    CHANGE,
-    FACTOR_STATE,
-    LEAVING,
-    LINK,
-    SIGN_IN,
-    TOO_OFTEN,
-    UNAVAILABLE,
-    UNKNOWN_SESSION,
-    USER,
-)
+from api.dependencies import AccountHolderDep, ClientDep, ResourcesDep, UserDep
+from api.problems import CHANGE, TOO_OFTEN, UNAVAILABLE, USER
 from api.resources import Resources
-from core.metadata.organisations import known_form
 
 router = APIRouter(prefix="/v1", tags=["accounts"], responses=UNAVAILABLE)
 
@@ -65,15 +55,20 @@ async def look_up_invitation(body: InvitationToken, held: ResourcesDep, client: 
 )
 async def sign_up(body: SignUp, held: ResourcesDep, client: ClientDep, response: Response) -> None:
     """Make the account of whoever was invited and sign him in: a cookie is set."""
-    opened, email = await held.accounts.sign_up(body.invitation, body.name, body.password.get_secret_value(), client)
+    opened = await held.accounts.sign_up(body.invitation, body.name, body.password.get_secret_value(), client)
     set_session(held.settings, response, opened.token)
-    set_device(held.settings, response, held.secrets.device_token(email))
+    set_device(held.settings, response, opened.device)
 
 
 @router.post(
-    "/invitations/accept", operation_id="accept_invitation", summary="Join an organisation", responses=CHANGE | LINK
+    "/invitations/accept",
+    operation_id="accept_invitation",
+    summary="Join an organisation",
+    responses=ACCOUNT_CHANGE | LINK,
 )
-async def accept_invitation(body: InvitationToken, user: UserDep, held: ResourcesDep, client: ClientDep) -> Joined:
+async def accept_invitation(
+    body: InvitationToken, user: AccountHolderDep, held: ResourcesDep, client: ClientDep
+) -> Joined:
     """Become a member of the organisation that invited this account's address."""
     return Joined(organisation_id=await held.accounts.accept(user, body.invitation, client))
 
@@ -88,7 +83,7 @@ async def sign_in(body: SignIn, request: Request, held: ResourcesDep, client: Cl
     password = body.password.get_secret_value()
     opened = await held.accounts.sign_in(body.email, password, body.code, client, device=device)
     set_session(held.settings, response, opened.token)
-    set_device(held.settings, response, held.secrets.device_token(known_form(body.email)))
+    set_device(held.settings, response, opened.device)
 
 
 @router.post("/sign-out", operation_id="sign_out", summary="Sign out", responses=CHANGE, status_code=204)
@@ -132,8 +127,8 @@ async def get_me(user: UserDep, held: ResourcesDep, client: ClientDep, response:
     )
 
 
-@router.patch("/me", operation_id="rename_me", summary="Change one's name", responses=CHANGE, status_code=204)
-async def rename_me(body: Rename, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
+@router.patch("/me", operation_id="rename_me", summary="Change one's name", responses=ACCOUNT_CHANGE, status_code=204)
+async def rename_me(body: Rename, user: AccountHolderDep, held: ResourcesDep, client: ClientDep) -> None:
     """Be called something else."""
     await held.accounts.rename(user, body.name, client)
 
@@ -142,10 +137,12 @@ async def rename_me(body: Rename, user: UserDep, held: ResourcesDep, client: Cli
     "/me/deletion",
     operation_id="delete_me",
     summary="Delete one's account",
-    responses=CHANGE | LEAVING,
+    responses=ACCOUNT_CHANGE | LEAVING,
     status_code=204,
 )
-async def delete_me(body: Deletion, user: UserDep, held: ResourcesDep, client: ClientDep, response: Response) -> None:
+async def delete_me(
+    body: Deletion, user: AccountHolderDep, held: ResourcesDep, client: ClientDep, response: Response
+) -> None:
     """Delete the account with its memberships and sessions, for good. The audit log keeps what it says of it."""
     await held.accounts.delete(user, body.password.get_secret_value(), body.code, client)
     delete_session(held.settings, response)
@@ -155,13 +152,15 @@ async def delete_me(body: Deletion, user: UserDep, held: ResourcesDep, client: C
     "/me/password",
     operation_id="change_password",
     summary="Change one's password",
-    responses=CHANGE | TOO_OFTEN,
+    responses=ACCOUNT_CHANGE | TOO_OFTEN,
     status_code=204,
 )
-async def change_password(body: PasswordChange, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
-    """Set another password; all other sessions end."""
+async def change_password(
+    body: PasswordChange, user: AccountHolderDep, held: ResourcesDep, client: ClientDep, response: Response
+) -> None:
+    """Set another password; all other sessions end, and no other browser is known for one of the account's own."""
     current, new = body.current.get_secret_value(), body.new.get_secret_value()
-    await held.recovery.change_password(user, current, new, client)
+    set_device(held.settings, response, await held.recovery.change_password(user, current, new, client))
 
 
 @router.post(
@@ -186,19 +185,19 @@ async def request_password_reset(body: PasswordResetRequest, held: ResourcesDep,
 )
 async def reset_password(body: PasswordReset, held: ResourcesDep, client: ClientDep, response: Response) -> None:
     """Set a new password by a mailed link; all sessions end. The browser gets through while somebody else guesses."""
-    email = await held.recovery.reset_password(body.token, body.password.get_secret_value(), client)
-    set_device(held.settings, response, held.secrets.device_token(email))
+    device = await held.recovery.reset_password(body.token, body.password.get_secret_value(), client)
+    set_device(held.settings, response, device)
 
 
 @router.post(
     "/email-verifications",
     operation_id="request_email_verification",
     summary="Ask for a link that proves one's address",
-    responses=CHANGE | TOO_OFTEN,
+    responses=ACCOUNT_CHANGE | TOO_OFTEN,
     status_code=202,
     response_class=Response,
 )
-async def request_email_verification(user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
+async def request_email_verification(user: AccountHolderDep, held: ResourcesDep, client: ClientDep) -> None:
     """Mail the link, unless the address is proved already."""
     await held.recovery.request_verification(user, client)
 
@@ -217,7 +216,7 @@ async def verify_email(body: LinkToken, held: ResourcesDep, client: ClientDep) -
 
 @router.get("/me/sessions", operation_id="list_sessions", summary="List one's sessions", responses=USER)
 async def list_sessions(user: UserDep, held: ResourcesDep) -> SessionList:
-    """Return where one is signed in."""
+    """Return where one is signed in; of who came by an identity provider the session that asks alone."""
     sessions = [
         SessionShown.model_validate({**vars(found), "is_current": found.id == user.session_id})
         for found in await held.sessions.all_of(user)
@@ -229,7 +228,7 @@ async def list_sessions(user: UserDep, held: ResourcesDep) -> SessionList:
     "/me/sessions/{session_id}",
     operation_id="end_session",
     summary="End one of one's sessions",
-    responses=CHANGE | UNKNOWN_SESSION,
+    responses=ACCOUNT_CHANGE | UNKNOWN_SESSION,
     status_code=204,
 )
 async def end_session(session_id: _SessionId, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
@@ -242,9 +241,9 @@ async def end_session(session_id: _SessionId, user: UserDep, held: ResourcesDep,
     "/me/second-factor",
     operation_id="offer_second_factor",
     summary="Begin with a second factor",
-    responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
+    responses=ACCOUNT_CHANGE | TOO_OFTEN | FACTOR_STATE,
 )
-async def offer_second_factor(body: PasswordProof, user: UserDep, held: ResourcesDep) -> FactorOffered:
+async def offer_second_factor(body: PasswordProof, user: AccountHolderDep, held: ResourcesDep) -> FactorOffered:
     """Return a secret for an authenticator. It counts once a code has confirmed it."""
     offered = await held.factors.offer(user, body.password.get_secret_value())
     return FactorOffered(secret=offered.secret, uri=offered.uri)
@@ -254,21 +253,25 @@ async def offer_second_factor(body: PasswordProof, user: UserDep, held: Resource
     "/me/second-factor/confirm",
     operation_id="enable_second_factor",
     summary="Confirm the second factor",
-    responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
+    responses=ACCOUNT_CHANGE | TOO_OFTEN | FACTOR_STATE,
 )
-async def enable_second_factor(body: CodeProof, user: UserDep, held: ResourcesDep, client: ClientDep) -> RecoveryCodes:
+async def enable_second_factor(
+    body: CodeProof, user: AccountHolderDep, held: ResourcesDep, client: ClientDep, response: Response
+) -> RecoveryCodes:
     """Make it count from now on; all other sessions end."""
-    return RecoveryCodes(codes=await held.factors.enable(user, body.code, client))
+    codes, device = await held.factors.enable(user, body.code, client)
+    set_device(held.settings, response, device)
+    return RecoveryCodes(codes=codes)
 
 
 @router.post(
     "/me/second-factor/recovery-codes",
     operation_id="renew_recovery_codes",
     summary="Get new recovery codes",
-    responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
+    responses=ACCOUNT_CHANGE | TOO_OFTEN | FACTOR_STATE,
 )
 async def renew_recovery_codes(
-    body: PasswordAndCode, user: UserDep, held: ResourcesDep, client: ClientDep
+    body: PasswordAndCode, user: AccountHolderDep, held: ResourcesDep, client: ClientDep
 ) -> RecoveryCodes:
     """Replace the recovery codes: the old ones work no more."""
     password = body.password.get_secret_value()
@@ -279,12 +282,15 @@ async def renew_recovery_codes(
     "/me/second-factor/remove",
     operation_id="disable_second_factor",
     summary="Take the second factor away",
-    responses=CHANGE | TOO_OFTEN | FACTOR_STATE,
+    responses=ACCOUNT_CHANGE | TOO_OFTEN | FACTOR_STATE,
     status_code=204,
 )
-async def disable_second_factor(body: PasswordAndCode, user: UserDep, held: ResourcesDep, client: ClientDep) -> None:
+async def disable_second_factor(
+    body: PasswordAndCode, user: AccountHolderDep, held: ResourcesDep, client: ClientDep, response: Response
+) -> None:
     """Sign in with the password alone from now on."""
-    await held.factors.disable(user, body.password.get_secret_value(), body.code, client)
+    device = await held.factors.disable(user, body.password.get_secret_value(), body.code, client)
+    set_device(held.settings, response, device)
 
 
 def _tokens(held: Resources, opened: Opened) -> Tokens:

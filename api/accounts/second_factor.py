@@ -11,6 +11,7 @@ from pyotp.totp import TOTP
 from sqlalchemy import delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.accounts.attempts import Attempts
 from api.accounts.secrets import Secrets
 from core.clock import utc_now
 from core.errors import RadixError
@@ -67,8 +68,9 @@ class Offered:
 class SecondFactors:
     """What accounts keep of them. Sessions are those of `Database.of_all`; the caller's transaction holds."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, attempts: Attempts) -> None:
         self._secrets = secrets
+        self._attempts = attempts
 
     def offer(self, user: User) -> Offered:
         """Give somebody a new secret, which counts once a code has shown that his authenticator has it."""
@@ -79,21 +81,32 @@ class SecondFactors:
         return Offered(secret, TOTP(secret).provisioning_uri(name=user.email, issuer_name="RadixInsight"))
 
     async def enable(self, session: AsyncSession, user: User, code: str) -> list[str]:
-        """Make the offered one count, and return the recovery codes; raises `CodeInvalidError`."""
+        """Make the offered one count, and return the recovery codes.
+
+        Raises `CodeInvalidError` or `TooManyAttemptsError`.
+        """
         if user.totp_enabled_at is not None or user.totp_secret is None:
             raise SecondFactorStateError("There is no second factor that waits for its first code.")
+        await self._attempts.demand_code(user.id, is_known=True)
         if not await self._is_totp(session, user, code):
+            await self._attempts.wrong_code(user.id, is_known=True)
             raise CodeInvalidError
         user.totp_enabled_at = utc_now()
         return await self.renew_recovery_codes(session, user)
 
-    async def demand(self, session: AsyncSession, user: User, code: str | None) -> None:
-        """Take a code off somebody who has a second factor; raises `SecondFactorNeededError` or `CodeInvalidError`."""
+    async def demand(self, session: AsyncSession, user: User, code: str | None, *, is_known: bool) -> None:
+        """Take a code off somebody who has a second factor, and whose row is locked.
+
+        For `is_known` see `Attempts.demand_code`.
+        Raises `SecondFactorNeededError`, `CodeInvalidError` or `TooManyAttemptsError`.
+        """
         if user.totp_enabled_at is None:
             return
         if not code:
             raise SecondFactorNeededError
+        await self._attempts.demand_code(user.id, is_known=is_known)
         if not (await self._is_totp(session, user, code) or await self._is_recovery_code(session, user, code)):
+            await self._attempts.wrong_code(user.id, is_known=is_known)
             raise CodeInvalidError
 
     def demand_enabled(self, user: User) -> None:

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import jwt
 from cryptography.fernet import Fernet, InvalidToken
 
-from api.errors import SessionEndedError
+from api.access.errors import SessionEndedError
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.errors import RadixError
@@ -98,16 +98,6 @@ class Secrets:
         """Return what proves that this installation wrote a text for a purpose."""
         return hmac.new(self._key(purpose), text.encode(), hashlib.sha256).hexdigest()
 
-    def device_token(self, email: str) -> str:
-        """Return what tells a browser with which somebody signed in from others."""
-        number = random_token("")
-        return f"{number}.{self._device_proof(number, email)}"
-
-    def is_device_token(self, token: str, email: str) -> bool:
-        """Say whether it was given to a browser of this address's account."""
-        number, _, proof = token.partition(".")
-        return hmac.compare_digest(proof.encode(), self._device_proof(number, email).encode())
-
     def successor(self, token: str, prefix: str) -> str:
         """Return the token that follows another: always the same, and known to nobody who lacks our secret."""
         digest = hmac.new(self._key("successors"), token.encode(), hashlib.sha256).digest()
@@ -123,9 +113,6 @@ class Secrets:
             return self._fernet(purpose).decrypt(stored).decode()
         except InvalidToken:
             return None
-
-    def _device_proof(self, number: str, email: str) -> str:
-        return hmac.new(self._key("devices"), f"{number} {email}".encode(), hashlib.sha256).hexdigest()
 
     def _key(self, purpose: str) -> bytes:
         return hmac.new(self._root, purpose.encode(), hashlib.sha256).digest()

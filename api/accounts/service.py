@@ -6,20 +6,22 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.access.errors import SessionEndedError
 from api.access.principals import Client, UserPrincipal
 from api.access.service import Access
 from api.accounts import mails
 from api.accounts.attempts import Attempts
+from api.accounts.devices import is_device_of
 from api.accounts.errors import AccountExistsError, LinkInvalidError, OnlyOwnerError, SignInFailedError
-from api.accounts.joining import find_invitation, join
+from api.accounts.joining import find_invitation, join, withdraw_invitations_by
 from api.accounts.links import make_link
 from api.accounts.passwords import Passwords
 from api.accounts.proof import Proof, unchanged
 from api.accounts.records import actor, note
 from api.accounts.second_factor import CodeInvalidError, SecondFactors
+from api.accounts.secrets import Secrets
 from api.accounts.sessions import Opened, Sessions
 from api.audit.trail import Trail
-from api.errors import SessionEndedError
 from api.mail.outbox import Outbox
 from core.clock import utc_now
 from core.metadata.accounts import Invitation, Membership, Organisation, Role, User
@@ -41,6 +43,7 @@ class Accounts:
         factors: SecondFactors,
         passwords: Passwords,
         attempts: Attempts,
+        secrets: Secrets,
         outbox: Outbox,
         trail: Trail,
         proof: Proof,
@@ -52,6 +55,7 @@ class Accounts:
         self._factors = factors
         self._passwords = passwords
         self._attempts = attempts
+        self._secrets = secrets
         self._outbox = outbox
         self._trail = trail
         self._proof = proof
@@ -64,8 +68,8 @@ class Accounts:
             organisation = await session.get_one(Organisation, invitation.organisation_id)
             return invitation, organisation.name
 
-    async def sign_up(self, token: str, name: str, password: str, client: Client) -> tuple[Opened, str]:
-        """Make the account of whoever was invited, open a session of a browser for him, and return his address too.
+    async def sign_up(self, token: str, name: str, password: str, client: Client) -> Opened:
+        """Make the account of whoever was invited, and open a session of a browser for him.
 
         Raises `LinkInvalidError`, `AccountExistsError`, `PasswordTooWeakError` or `InvalidNameError`.
         """
@@ -89,7 +93,7 @@ class Accounts:
             raise AccountExistsError from error
         if mail is not None:
             self._outbox.send_soon(mails.verification(email, mail))
-        return opened, email
+        return opened
 
     async def accept(self, principal: UserPrincipal, token: str, client: Client) -> int:
         """Let somebody who has an account join; returns the organisation's id. Raises `LinkInvalidError`."""
@@ -115,14 +119,16 @@ class Accounts:
     ) -> Opened:
         """Open a session for whoever knows the password, and has the second factor where there is one.
 
-        `device` is what his browser was given when he signed in with it before.
+        `device` is what a browser was given, if it was, when somebody signed in with it before.
         Raises `SignInFailedError`, `SecondFactorNeededError`, `CodeInvalidError` or `TooManyAttemptsError`.
         """
         email = known_form(email)
-        await self._attempts.sign_in(email, client, device)
         async with self._database.of_all() as session:
             user = (await session.scalars(select(User).where(User.email == email))).one_or_none()
             memberships = (await session.scalars(_memberships_of(email))).all()
+        if device is not None and (user is None or not is_device_of(self._secrets, device, user)):
+            device = None
+        await self._attempts.sign_in(email, client, device)
         stored = None if user is None else user.password_hash
         if not await self._passwords.is_right(password, stored) or user is None or stored is None:
             self._note_refusal(user, memberships, client)
@@ -133,7 +139,7 @@ class Accounts:
             if user.password_hash != stored:
                 raise SignInFailedError
             try:
-                await self._factors.demand(session, user, code)
+                await self._factors.demand(session, user, code, is_known=device is not None)
             except CodeInvalidError:
                 self._note_refusal(user, memberships, client)
                 raise
@@ -171,8 +177,9 @@ class Accounts:
         checked = await self._proof.demand(principal, password)
         async with self._database.of_all() as session:
             user = await unchanged(session, principal, checked)
-            await self._factors.demand(session, user, code)
+            await self._factors.demand(session, user, code, is_known=True)
             await _demand_other_owners(session, user.id)
+            await withdraw_invitations_by(session, [user.id], principal.actor(client))
             await note(session, principal.actor(client), "user.deleted", Target("user", user.id))
             await session.delete(user)
         self._access.forget()

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.access.errors import SessionEndedError
 from api.access.principals import Client, UserPrincipal
 from api.access.service import OVERLAP_SECONDS, Access, is_live_session
+from api.accounts.devices import device_token
+from api.accounts.errors import PasswordSignInNeededError
 from api.accounts.records import note
 from api.accounts.secrets import Secrets
-from api.errors import SessionEndedError
 from core.clock import utc_now
 from core.metadata.accounts import User, UserSession
 from core.metadata.audit import Target
@@ -31,6 +33,8 @@ class Opened:
     session_id: int
     user_id: int
     token: str
+    device: str = ""
+    """What tells the browser from others from then on; see `api.accounts.devices`."""
 
 
 class Sessions:
@@ -65,7 +69,7 @@ class Sessions:
         )
         session.add(opened)
         await session.flush()
-        return Opened(opened.id, user.id, token)
+        return Opened(opened.id, user.id, token, device_token(self._secrets, user))
 
     async def rotate(self, principal: UserPrincipal) -> str | None:
         """Return a new token for a browser's session whose token is an hour old; None where it is younger.
@@ -110,19 +114,27 @@ class Sessions:
         raise SessionEndedError
 
     async def all_of(self, principal: UserPrincipal) -> Sequence[UserSession]:
-        """Return somebody's live sessions, the latest used first."""
+        """Return somebody's live sessions, the latest used first; of who came by a provider the one that asks alone."""
         async with self._database.of_all() as session:
             statement = select(UserSession).where(UserSession.user_id == principal.user_id, is_live_session())
+            if principal.provider_id is not None:
+                statement = statement.where(UserSession.id == principal.session_id)
             return (await session.scalars(statement.order_by(UserSession.last_seen_at.desc(), UserSession.id))).all()
 
     async def end(self, principal: UserPrincipal, session_id: int, client: Client) -> bool:
-        """End one of somebody's own sessions; False when he has no such one."""
+        """End one of somebody's own sessions; False when he has no such one.
+
+        Raises `PasswordSignInNeededError` where he came by a provider, and it is not the session that asks.
+        """
+        if principal.provider_id is not None and session_id != principal.session_id:
+            raise PasswordSignInNeededError
+        only = None if principal.provider_id is None else principal.organisations
         async with self._database.of_all() as session:
             mine = (UserSession.id == session_id, UserSession.user_id == principal.user_id, is_live_session())
             ended = update(UserSession).where(*mine).values(revoked_at=utc_now()).returning(UserSession.id)
             is_ended = (await session.execute(ended)).first() is not None
             if is_ended:
-                await note(session, principal.actor(client), "session.ended", Target("session", session_id))
+                await note(session, principal.actor(client), "session.ended", Target("session", session_id), only=only)
         self._access.forget()
         return is_ended
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from api.access.principals import Client, DashboardAccess, UserPrincipal
-from api.errors import NotFoundError, PermissionMissingError
+from api.access.errors import PermissionMissingError
+from api.errors import NotFoundError
 from api.queries.answers import Answer
 from api.saved.contents import DashboardContent, InsightContent, InsightTile
 from api.saved.objects import content_of, demand_version

@@ -8,14 +8,7 @@ from fastapi.responses import FileResponse
 from api.dependencies import Asking, ClientDep, ResourcesDep, asking_for, client_of
 from api.exports.files import MEDIA_TYPES
 from api.exports.schemas import ExportList, ExportShown, NewExport
-from api.problems import (
-    EXPORT_LINK,
-    TOO_MANY_EXPORTS,
-    UNAUTHENTICATED,
-    UNAVAILABLE,
-    UNKNOWN_EXPORT,
-    UNSUITABLE,
-)
+from api.problems import EXPORT_LINK, TOO_MANY_EXPORTS, UNAUTHENTICATED, UNAVAILABLE, UNKNOWN_EXPORT, UNSUITABLE
 
 
 async def _exporting(asking: Annotated[Asking, Depends(asking_for("data:export"))]) -> Asking:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from api.access.errors import AddressNotAllowedError
 from api.access.principals import Client
 from api.accounts.errors import LinkInvalidError
 from api.accounts.secrets import Secrets
 from api.audit.trail import Trail
-from api.errors import AddressNotAllowedError, NotFoundError
+from api.errors import NotFoundError
 from api.exports.errors import TooManyExportsError
 from api.exports.files import SUFFIXES
 from api.exports.maker import ExportMaker

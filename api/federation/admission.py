@@ -4,21 +4,26 @@ A provider speaks for addresses of the domains that its organisation was given, 
 account by a provider that merely claims its address.
 """
 
+from collections import defaultdict
+
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Client
 from api.access.service import is_live_session
-from api.accounts.joining import join
+from api.accounts.joining import OPEN, join, withdraw_invitations_by
 from api.accounts.records import actor, note
 from api.federation.claims import Claims
 from api.federation.errors import NotAdmittedError
 from core.clock import utc_now
+from core.metadata import ApiKey, Project
 from core.metadata.accounts import Invitation, Membership, RecoveryCode, User, UserSession
 from core.metadata.audit import Target, entry
+from core.metadata.domains import normal_domain
 from core.metadata.identity import EmailDomain, Identity, IdentityProvider
 from core.metadata.organisations import InvalidEmailError, InvalidNameError, checked_name, normal_email
+from core.metadata.projects import is_live
 
 
 async def admit(session: AsyncSession, provider: IdentityProvider, claims: Claims, client: Client) -> User:
@@ -41,7 +46,7 @@ async def admit(session: AsyncSession, provider: IdentityProvider, claims: Claim
         session.add(user)
         await session.flush()
     elif user.email_verified_at is None:
-        await _take_back(session, user, client)
+        await _take_back(session, provider, user, client)
     if membership is None:
         await _join(session, provider, invitation, user, client)
     await _link(session, provider, claims, user, client)
@@ -64,7 +69,7 @@ async def _proven_email(session: AsyncSession, provider: IdentityProvider, claim
 
 
 async def _demand_domain(session: AsyncSession, provider: IdentityProvider, email: str) -> None:
-    domain = email.rpartition("@")[2]
+    domain = normal_domain(email.rpartition("@")[2])
     given = select(EmailDomain.domain).where(
         EmailDomain.domain == domain, EmailDomain.organisation_id == provider.organisation_id
     )
@@ -77,21 +82,35 @@ async def _demand_domain(session: AsyncSession, provider: IdentityProvider, emai
 
 async def _invitation(session: AsyncSession, provider: IdentityProvider, email: str) -> Invitation | None:
     """Return the latest open invitation of the organisation to an address."""
-    live = (Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None), Invitation.expires_at > utc_now())
+    live = (*OPEN, Invitation.expires_at > utc_now())
     mine = (Invitation.organisation_id == provider.organisation_id, Invitation.email == email)
     found = select(Invitation).where(*mine, *live).order_by(Invitation.id.desc()).limit(1).with_for_update()
     return (await session.scalars(found)).one_or_none()
 
 
-async def _take_back(session: AsyncSession, user: User, client: Client) -> None:
-    """Give an account to whom its address belongs: whoever made it never proved that, and may wait for him in it."""
+async def _take_back(session: AsyncSession, provider: IdentityProvider, user: User, client: Client) -> None:
+    """Give an account to whom its address belongs: whoever made it never proved that, and may wait for him in it.
+
+    API keys are the projects' and stay; each organisation is told which of them whoever made them may know.
+    """
     user.email_verified_at = utc_now()
     user.password_hash = user.totp_secret = user.totp_enabled_at = user.totp_last_step = None
     codes = update(RecoveryCode).where(RecoveryCode.user_id == user.id, RecoveryCode.used_at.is_(None))
     await session.execute(codes.values(used_at=utc_now()))
+    by = actor(user, client)
     opened = update(UserSession).where(UserSession.user_id == user.id, is_live_session())
-    await session.execute(opened.values(revoked_at=utc_now()))
-    await note(session, actor(user, client), "email.verified")
+    for ended in await session.scalars(opened.values(revoked_at=utc_now()).returning(UserSession.id)):
+        await note(session, by, "session.ended", Target("session", ended))
+    await withdraw_invitations_by(session, [user.id], by)
+    mine = select(Project.organisation_id, ApiKey.prefix).join(Project, ApiKey.project_id == Project.id)
+    keys: defaultdict[int, list[str]] = defaultdict(list)
+    for organisation_id, prefix in await session.execute(mine.where(ApiKey.created_by == user.id, is_live(ApiKey))):
+        keys[organisation_id].append(prefix)
+    memberships = select(Membership.organisation_id).where(Membership.user_id == user.id)
+    for organisation_id in await session.scalars(memberships):
+        said = Target("user", user.id, {"provider": provider.name, "keys_made_before": sorted(keys[organisation_id])})
+        session.add(entry(by, "account.taken_back", said, organisation_id=organisation_id))
+    await note(session, by, "email.verified")
 
 
 async def _join(

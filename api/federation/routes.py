@@ -7,12 +7,15 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.accounts.cookies import set_session, set_visit
+from api.accounts.problems import SIGN_IN
 from api.dependencies import ClientDep, ResourcesDep
+from api.errors import BodyTooLargeError
 from api.federation.errors import ProviderAnswerInvalidError
+from api.federation.problems import VISIT
 from api.federation.schemas import OpenIdAnswer, ProviderChoice, ProviderChoices, ProviderQuestion
 from api.federation.service import Arrival
 from api.federation.visits import LIVES
-from api.problems import SIGN_IN, UNAVAILABLE, VISIT
+from api.problems import UNAVAILABLE
 from api.resources import Resources
 
 router = APIRouter(prefix="/v1/sign-in/providers", tags=["accounts"], responses=UNAVAILABLE)
@@ -156,7 +159,7 @@ async def _form(request: Request) -> dict[str, str]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MOST_BYTES:
-            raise ProviderAnswerInvalidError("The answer is too large.")
+            raise BodyTooLargeError(_MOST_BYTES)
     try:
         fields = parse_qs(body.decode("ascii"), max_num_fields=20)
     except ValueError as error:

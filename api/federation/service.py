@@ -22,8 +22,9 @@ from api.federation.oidc import OpenIdClient, OpenIdConnect
 from api.federation.saml import ServiceProvider
 from api.federation.schemas import OpenIdAnswer
 from core.metadata.audit import Target, entry
+from core.metadata.domains import InvalidDomainError, normal_domain
 from core.metadata.identity import EmailDomain, IdentityProvider, PendingSignIn
-from core.metadata.organisations import known_form, random_token
+from core.metadata.organisations import random_token
 from core.metadata.tenancy import Database
 
 
@@ -68,7 +69,10 @@ class FederatedSignIn:
     async def of_email(self, email: str, client: Client) -> list[IdentityProvider]:
         """Return the providers that speak for an address, by its domain: whether it has an account is not told."""
         await self._attempts.visit(client)
-        domain = known_form(email).rpartition("@")[2]
+        try:
+            domain = normal_domain(email.rpartition("@")[2])
+        except InvalidDomainError:
+            return []
         async with self._database.of_all() as session:
             trusting = select(EmailDomain.organisation_id).where(EmailDomain.domain == domain)
             found = select(IdentityProvider).where(IdentityProvider.organisation_id.in_(trusting))

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from sqlalchemy import select
 
+from api.access.errors import TooPowerfulError
 from api.access.principals import Acting, ProjectAccess
 from api.access.service import Access
-from api.errors import NotFoundError, TooPowerfulError
+from api.errors import NotFoundError
 from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata import ApiKey, Project, WriteKey

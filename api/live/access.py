@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Path, WebSocket
 
+from api.access.errors import ProjectNotFoundError
 from api.access.principals import Principal
 from api.dependencies import ClientDep, PrincipalDep, ResourcesDep, bearer, demand_project, principal, project_for
-from api.errors import OriginNotAllowedError, ProjectNotFoundError, TicketInvalidError
+from api.live.errors import OriginNotAllowedError, TicketInvalidError
 from api.live.tickets import PERMISSION, Grant
 from core.metadata import Project
 from core.metadata.origins import AllowedOrigins

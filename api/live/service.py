@@ -10,9 +10,9 @@ import structlog
 
 from api.access.principals import Client
 from api.access.service import Access
-from api.errors import TooManyStreamsError
 from api.live.alerts import LiveAlerts
 from api.live.counters import LiveCounters
+from api.live.errors import TooManyStreamsError
 from api.live.feed import Feed
 from api.live.line import Line
 from api.live.peers import (

@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api.errors import TicketInvalidError
+from api.live.errors import TicketInvalidError
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.errors import UnavailableError

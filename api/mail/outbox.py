@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import ssl
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import make_msgid
@@ -75,14 +76,19 @@ class Outbox:
             _logger.warning("mail_unavailable", error=f"{type(error).__name__}: {error}")
             raise MailUnavailableError from error
 
-    def send_soon(self, mail: Mail) -> None:
-        """Hand a mail in without making anybody wait: how long it takes would tell whether there is such an account."""
+    def send_soon(self, mail: Mail | Awaitable[Mail]) -> None:
+        """Hand a mail in without making anybody wait, not for its being written either.
+
+        How long that takes would tell whether there is such an account.
+        """
 
         async def attempt() -> None:
             try:
-                await self.send(mail)
+                await self.send(mail if isinstance(mail, Mail) else await mail)
             except MailUnavailableError:
                 return
+            except Exception:  # nobody waits for it, who could be told
+                _logger.exception("mail_not_written")
 
         task = asyncio.create_task(attempt())
         self._sending.add(task)

@@ -6,6 +6,7 @@ from sqlalchemy import delete, update
 
 from api.access.principals import Acting, OrganisationAccess
 from api.access.service import Access
+from api.organisations.power import demand_ownership
 from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata import ApiKey, WriteKey
@@ -36,11 +37,12 @@ class Closing:
         self._access = access
 
     async def close(self, by: Acting, where: OrganisationAccess, name: str) -> None:
-        """Take everybody, every key and every link from an organisation; raises `WrongNameError`.
+        """Take everybody, every key and every link from an organisation; raises `WrongNameError` or `TooPowerfulError`.
 
         Its projects stay for whoever runs the installation, with their events: no collector takes further ones. So does
         its audit log.
         """
+        demand_ownership(where)
         if name.strip() != where.name:
             raise WrongNameError(where.name)
         async with self._database.of_organisation(where.id) as session:

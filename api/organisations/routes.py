@@ -135,7 +135,7 @@ async def remove_member(user_id: _UserId, organisation: _Organisation, by: Actin
 )
 async def list_invitations(organisation: _Reader, held: ResourcesDep) -> InvitationList:
     """Return those that were neither accepted nor taken back."""
-    found = await held.organisations.invitations(organisation)
+    found = await held.invitations.all_open(organisation)
     return InvitationList(
         invitations=[InvitationSent.model_validate({**vars(each), "role": role}) for each, role in found]
     )
@@ -150,7 +150,7 @@ async def list_invitations(organisation: _Reader, held: ResourcesDep) -> Invitat
 )
 async def invite(body: NewInvitation, organisation: _Manager, by: ActingDep, held: ResourcesDep) -> InvitationSent:
     """Mail a link to him that works once, for seven days; an open one to the same address works no more."""
-    made = await held.organisations.invite(by, organisation, body.email, body.role)
+    made = await held.invitations.invite(by, organisation, body.email, body.role)
     return InvitationSent.model_validate({**vars(made), "role": body.role})
 
 
@@ -163,7 +163,7 @@ async def invite(body: NewInvitation, organisation: _Manager, by: ActingDep, hel
 )
 async def revoke_invitation(invitation_id: _Id, organisation: _Manager, by: ActingDep, held: ResourcesDep) -> None:
     """Make its link work no more."""
-    await held.organisations.revoke_invitation(by, organisation, invitation_id)
+    await held.invitations.revoke(by, organisation, invitation_id)
 
 
 def _of_mine(access: OrganisationAccess) -> OrganisationOfMine:

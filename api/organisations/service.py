@@ -1,87 +1,31 @@
-"""What is done in an organisation with its members and invitations, each change with its entry in the audit log."""
+"""What is done in an organisation with its members, each change with its entry in the audit log."""
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import timedelta
-from math import ceil
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Acting, OrganisationAccess
 from api.access.service import Access
-from api.accounts import mails
-from api.errors import NotFoundError, TooPowerfulError
-from api.mail.outbox import Outbox
-from api.settings import ApiSettings
-from core.clock import utc_now
-from core.errors import RadixError
-from core.metadata.accounts import Grant, Invitation, Membership, Organisation, Role, User
+from api.accounts.joining import withdraw_invitations_by
+from api.errors import NotFoundError
+from api.organisations.errors import LastOwnerError, LockedOutError, NoProviderError
+from api.organisations.power import demand_power, demand_role, permissions_of
+from core.metadata.accounts import Grant, Membership, Organisation, Role, User
 from core.metadata.audit import Target, entry
 from core.metadata.identity import IdentityProvider
-from core.metadata.organisations import checked_name, checked_networks, invite
+from core.metadata.organisations import checked_name, checked_networks
 from core.metadata.permissions import OWNER, Permission
 from core.metadata.tenancy import Database
-
-
-class LastOwnerError(RadixError):
-    """An organisation would have no owner."""
-
-    status: ClassVar[int] = 409
-    code: ClassVar[str] = "last_owner"
-    title: ClassVar[str] = "An organisation needs an owner"
-
-    def __init__(self) -> None:
-        super().__init__("This is the only owner: make somebody else one first.")
-
-
-class LockedOutError(RadixError):
-    """Whoever allows certain networks would be in none of them."""
-
-    status: ClassVar[int] = 409
-    code: ClassVar[str] = "locked_out"
-    title: ClassVar[str] = "You would lock yourself out"
-
-    def __init__(self, address: str | None) -> None:
-        super().__init__(f"Your own address, {address or 'which is unknown'}, is in none of these networks.")
-
-
-class NoProviderError(RadixError):
-    """Members would have to sign in by a provider, and there is none."""
-
-    status: ClassVar[int] = 409
-    code: ClassVar[str] = "no_provider"
-    title: ClassVar[str] = "There is no identity provider"
-
-    def __init__(self) -> None:
-        super().__init__("Add an identity provider first, and sign in by it once.")
-
-
-class TooManyInvitationsError(RadixError):
-    """A member invited as many within a day as he may; the header Retry-After says when he may again."""
-
-    status: ClassVar[int] = 429
-    code: ClassVar[str] = "too_many_invitations"
-    title: ClassVar[str] = "Too many invitations"
-
-    def __init__(self, most: int, seconds: int) -> None:
-        super().__init__(
-            f"One member makes {most} invitations a day at most (RADIXINSIGHT_API_INVITATIONS_PER_DAY).",
-            headers={"Retry-After": str(max(1, seconds))},
-        )
 
 
 class Organisations:
     """Changes in one organisation by a member who may make them. Raises `UnavailableError` without PostgreSQL."""
 
-    def __init__(self, settings: ApiSettings, database: Database, access: Access, outbox: Outbox) -> None:
-        self._public_url = settings.public_url
-        self._invitations_per_day = settings.invitations_per_day
+    def __init__(self, database: Database, access: Access) -> None:
         self._database = database
         self._access = access
-        self._outbox = outbox
 
     async def change(
         self,
@@ -136,13 +80,13 @@ class Organisations:
         async with self._database.of_organisation(where.id) as session:
             member, former = await _member(session, where, user_id)
             wanted = None if role is None else await demand_role(session, where, role)
-            demand_power(where, _permissions(former))
+            demand_power(where, permissions_of(former))
             await _demand_owner_beside(session, user_id, former, wanted)
             if member.role_id == (None if wanted is None else wanted.id):
                 return
             member.role_id = None if wanted is None else wanted.id
-            if _permissions(former) - _permissions(wanted):
-                await _revoke_invitations_by(session, user_id)
+            if permissions_of(former) - permissions_of(wanted):
+                await withdraw_invitations_by(session, [user_id], by.actor)
             details = {"before": former.name if former else None, "after": role}
             said = Target("member", user_id, details)
             session.add(entry(by.actor, "member.role_changed", said, organisation_id=where.id))
@@ -154,125 +98,15 @@ class Organisations:
             member, former = await _member(session, where, user_id)
             granted = await _granted(session, user_id)
             if user_id != by.user.user_id:
-                held = [_permissions(former), *(role.allowed for role in granted)]
+                held = [permissions_of(former), *(role.allowed for role in granted)]
                 demand_power(where, frozenset[Permission]({"members:manage"}).union(*held))
             await _demand_owner_beside(session, user_id, former, None)
-            await _revoke_invitations_by(session, user_id)
+            await withdraw_invitations_by(session, [user_id], by.actor)
             await session.delete(member)
             details = {"role": former.name if former else None, "granted": sorted(role.name for role in granted)}
             said = Target("member", user_id, details)
             session.add(entry(by.actor, "member.removed", said, organisation_id=where.id))
         self._access.forget()
-
-    async def invitations(self, where: OrganisationAccess) -> list[tuple[Invitation, str | None]]:
-        """Return the open invitations with the names of their roles, the latest first."""
-        async with self._database.of_organisation(where.id) as session:
-            statement = (
-                select(Invitation, Role.name)
-                .outerjoin(Role, Invitation.role_id == Role.id)
-                .where(*_OPEN)
-                .order_by(Invitation.id.desc())
-            )
-            return [(invitation, role) for invitation, role in (await session.execute(statement))]
-
-    async def invite(self, by: Acting, where: OrganisationAccess, email: str, role: str | None) -> Invitation:
-        """Mail an invitation, in place of an open one to the same address.
-
-        Raises `NotFoundError`, `TooPowerfulError`, `TooManyInvitationsError`, `InvalidEmailError`;
-        `MailUnavailableError`, and takes it back then.
-        """
-        async with self._database.of_organisation(where.id) as session:
-            await _demand_few(session, by.user.user_id, self._invitations_per_day)
-            wanted = None if role is None else await demand_role(session, where, role)
-            invitation, token = await session.run_sync(
-                lambda blocking: invite(blocking, where.id, email, wanted, invited_by=by.user.user_id, is_mailed=True)
-            )
-            said = Target("invitation", invitation.id, {"email": invitation.email, "role": role})
-            session.add(entry(by.actor, "invitation.made", said, organisation_id=where.id))
-        link = f"{self._public_url}/#invitation={token}"
-        try:
-            await self._outbox.send(mails.invitation(invitation.email, where.name, by.user.name, link))
-        except BaseException:
-            # Nobody has its token: it is of no use, and would stand in the list as if it had been sent.
-            await asyncio.shield(self.revoke_invitation(by, where, invitation.id))
-            raise
-        async with self._database.of_organisation(where.id) as session:
-            await self._replace(session, by, where, invitation)
-        return invitation
-
-    async def _replace(
-        self, session: AsyncSession, by: Acting, where: OrganisationAccess, invitation: Invitation
-    ) -> None:
-        """Take back the open invitations of before to the same address, as far as whoever invites may."""
-        former = select(Invitation).where(Invitation.email == invitation.email, Invitation.id < invitation.id, *_OPEN)
-        for each in await session.scalars(former.with_for_update()):
-            with suppress(TooPowerfulError):
-                await _demand_power_over(session, where, each)
-                _close(each)
-                said = Target("invitation", each.id, {"email": each.email, "replaced_by": invitation.id})
-                session.add(entry(by.actor, "invitation.revoked", said, organisation_id=where.id))
-
-    async def revoke_invitation(self, by: Acting, where: OrganisationAccess, invitation_id: int) -> None:
-        """Take an invitation back; raises `NotFoundError`."""
-        async with self._database.of_organisation(where.id) as session:
-            found = await session.get(Invitation, invitation_id, with_for_update=True)
-            if found is None or found.accepted_at is not None or found.revoked_at is not None:
-                raise NotFoundError("invitation", invitation_id)
-            await _demand_power_over(session, where, found)
-            _close(found)
-            said = Target("invitation", invitation_id, {"email": found.email})
-            session.add(entry(by.actor, "invitation.revoked", said, organisation_id=where.id))
-
-
-async def demand_role(session: AsyncSession, where: OrganisationAccess, name: str) -> Role:
-    """Return the role of a name that somebody is to have; raises `NotFoundError` or `TooPowerfulError`."""
-    role = (await session.scalars(select(Role).where(Role.name == name))).one_or_none()
-    if role is None:
-        raise NotFoundError("role", name)
-    demand_power(where, role.allowed)
-    return role
-
-
-def demand_power(where: OrganisationAccess, permissions: frozenset[Permission]) -> None:
-    """Raise `TooPowerfulError` unless somebody has all of these permissions himself."""
-    missing = permissions - where.permissions
-    if missing:
-        raise TooPowerfulError(missing)
-
-
-def _permissions(role: Role | None) -> frozenset[Permission]:
-    return frozenset() if role is None else role.allowed
-
-
-_OPEN = (Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
-
-
-def _close(invitation: Invitation) -> None:
-    """Make an invitation work no more. It keeps no role, which could not be deleted otherwise."""
-    invitation.revoked_at, invitation.role_id = utc_now(), None
-
-
-async def _demand_few(session: AsyncSession, user_id: int, most: int) -> None:
-    """Raise `TooManyInvitationsError` where a member invited as many within a day as he may; two at once take turns."""
-    await session.execute(select(Membership).where(Membership.user_id == user_id).with_for_update())
-    day_ago = utc_now() - timedelta(days=1)
-    made = select(func.count(Invitation.id), func.min(Invitation.created_at))
-    count, first = (
-        await session.execute(made.where(Invitation.invited_by == user_id, Invitation.created_at > day_ago))
-    ).one()
-    if count >= most:
-        raise TooManyInvitationsError(most, ceil((first - day_ago).total_seconds()))
-
-
-async def _demand_power_over(session: AsyncSession, where: OrganisationAccess, invitation: Invitation) -> None:
-    role = None if invitation.role_id is None else await session.get(Role, invitation.role_id)
-    demand_power(where, _permissions(role))
-
-
-async def _revoke_invitations_by(session: AsyncSession, user_id: int) -> None:
-    """Take back whom a member invited who may no longer do so: he could have invited himself."""
-    for each in await session.scalars(select(Invitation).where(Invitation.invited_by == user_id, *_OPEN)):
-        _close(each)
 
 
 async def _granted(session: AsyncSession, user_id: int) -> Sequence[Role]:

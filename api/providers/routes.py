@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Path
 
 from api.access.principals import OrganisationAccess
 from api.dependencies import ActingDep, ResourcesDep, organisation_for
-from api.problems import CHANGE, CONFLICT, ORGANISATION, PROVIDER, UNAVAILABLE, USER
+from api.federation.problems import PROVIDER
+from api.problems import CHANGE, CONFLICT, ORGANISATION, UNAVAILABLE, USER
 from api.providers.schemas import NewProvider, ProviderChange, ProviderList, ProviderShown
 from api.settings import ApiSettings
 from core.metadata.identity import IdentityProvider

@@ -14,7 +14,7 @@ from api.errors import NameTakenError, NotFoundError
 from api.federation.errors import ProviderInvalidError
 from api.federation.oidc import OpenIdConnect
 from api.federation.saml import issuer_of
-from api.organisations.service import demand_role
+from api.organisations.power import demand_ownership, demand_role
 from api.providers.schemas import NewProvider, ProviderChange
 from core.metadata.accounts import Organisation, Role
 from core.metadata.audit import Target, entry
@@ -24,7 +24,11 @@ from core.metadata.tenancy import Database
 
 
 class Providers:
-    """Changes by a member who may make them. Everything raises `UnavailableError` without PostgreSQL."""
+    """Changes by a member who may make them. Everything raises `UnavailableError` without PostgreSQL.
+
+    Whoever has a hand in a provider can sign in by it as any member with an address of its domains, owners included: to
+    add and change them takes all that owners may, or `TooPowerfulError` is raised.
+    """
 
     def __init__(self, database: Database, access: Access, secrets: Secrets, openid: OpenIdConnect) -> None:
         self._database = database
@@ -52,6 +56,7 @@ class Providers:
         Raises `ProviderInvalidError`, `ProviderUnavailableError`, `NameTakenError`, `NotFoundError`,
         `TooPowerfulError` or `InvalidNameError`.
         """
+        demand_ownership(where)
         name = checked_name(asked.name)
         if asked.metadata is None:
             issuer = asked.issuer or ""
@@ -79,6 +84,7 @@ class Providers:
 
     async def change(self, by: Acting, where: OrganisationAccess, provider_id: int, asked: ProviderChange) -> None:
         """Change what is given; raises `NotFoundError`, and what `add` raises."""
+        demand_ownership(where)
         given = asked.model_fields_set
         async with self._naming(where, asked.name or "") as session:
             provider = await _found(session, provider_id)

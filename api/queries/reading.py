@@ -8,7 +8,8 @@ from typing import Any, NoReturn, get_args
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
-from api.errors import DocumentTooLargeError, PermissionMissingError
+from api.access.errors import PermissionMissingError
+from api.errors import DocumentTooLargeError
 from api.queries.documents import InsightDocument, ListDocument, QueryDocument
 from core.insights.faults import Fault, Place, faults_in
 from core.insights.filters import Filter, parts_of

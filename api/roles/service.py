@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Acting, OrganisationAccess
 from api.access.service import Access
+from api.accounts.joining import withdraw_invitations_by
 from api.errors import NameTakenError, NotFoundError
-from api.organisations.service import demand_power, demand_role
+from api.organisations.power import demand_power, demand_role
 from core.errors import RadixError
 from core.metadata import Project
 from core.metadata.accounts import Grant, Membership, Role, Team, TeamMember
@@ -97,6 +98,9 @@ class Roles:
             by, where, "role.changed", Target("role", name, {"permissions": sorted(permissions)})
         ) as session:
             role = await _own_role(session, where, name)
+            if role.allowed - frozenset(permissions):
+                holders = await session.scalars(select(Membership.user_id).where(Membership.role_id == role.id))
+                await withdraw_invitations_by(session, holders.all(), by.actor)
             role.permissions = sorted(permissions)
             return role
 

@@ -8,9 +8,10 @@ from typing import ClassVar
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from api.access.errors import PermissionMissingError
 from api.access.principals import Acting, ProjectAccess
 from api.accounts.passwords import Passwords
-from api.errors import NotFoundError, PermissionMissingError
+from api.errors import NotFoundError
 from api.saved.contents import DashboardContent, InsightContent
 from api.saved.objects import content_of, find
 from api.sharing.schemas import LinkQuery

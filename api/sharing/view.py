@@ -6,10 +6,11 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from api.access.errors import AddressNotAllowedError
 from api.access.principals import Client
 from api.accounts.attempts import Attempts
 from api.accounts.passwords import Passwords
-from api.errors import AddressNotAllowedError, NotFoundError
+from api.errors import NotFoundError
 from api.queries.documents import InsightDocument
 from api.queries.reading import ReadDocument
 from api.queries.service import Queries

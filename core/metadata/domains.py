@@ -7,6 +7,7 @@ sign in as everybody who has an address there. The functions take a blocking `Se
 import re
 from typing import ClassVar
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,11 +27,24 @@ class InvalidDomainError(RadixError):
     title: ClassVar[str] = "The domain is not valid"
 
 
-def give_domain(session: Session, organisation: Organisation, text: str) -> str:
-    """Give a domain to an organisation, and return it as it is kept; raises `InvalidDomainError`."""
-    domain = text.strip().lower().removeprefix("@")
+def normal_domain(text: str) -> str:
+    """Return a domain in the one form in which domains are kept and compared; raises `InvalidDomainError`.
+
+    That is the ASCII of IDNA 2008 (`xn--mnchen-3ya.example`), in which names that merely look alike are different.
+    """
+    given = text.strip().removeprefix("@")
+    try:
+        domain = validate_email(f"x@{given}", check_deliverability=False).ascii_domain
+    except EmailNotValidError as error:
+        raise InvalidDomainError(f"{text[:100]!r} is no domain such as example.com: {error}") from error
     if not _DOMAIN.fullmatch(domain):
         raise InvalidDomainError(f"{text[:100]!r} is no domain such as example.com.")
+    return domain
+
+
+def give_domain(session: Session, organisation: Organisation, text: str) -> str:
+    """Give a domain to an organisation, and return it as it is kept; raises `InvalidDomainError`."""
+    domain = normal_domain(text)
     found = session.get(EmailDomain, domain)
     if found is not None:
         raise InvalidDomainError(f"Organisation {found.organisation_id} has the domain {domain} already.")
@@ -43,7 +57,7 @@ def give_domain(session: Session, organisation: Organisation, text: str) -> str:
 
 def take_domain(session: Session, text: str) -> None:
     """Take a domain from whoever has it: nobody signs in by a provider with it any more."""
-    found = session.get(EmailDomain, text.strip().lower().removeprefix("@"))
+    found = session.get(EmailDomain, normal_domain(text))
     if found is None:
         raise InvalidDomainError(f"No organisation has the domain {text[:100]!r}.")
     said = Target("email_domain", found.domain)

@@ -58,7 +58,7 @@ class EmailDomain(OrganisationOwned, Base):
     )
 
     domain: Mapped[str] = mapped_column(primary_key=True)
-    """In lower case. No two organisations have the same."""
+    """As `core.metadata.domains.normal_domain` writes it. No two organisations have the same."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

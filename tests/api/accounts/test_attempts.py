@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from pyotp.totp import TOTP
+
 from api.access.principals import Client
 from api.accounts.attempts import Attempts
 from api.accounts.secrets import Secrets
@@ -94,6 +97,49 @@ async def test_whoever_guesses_locks_no_browser_out_with_which_the_owner_signed_
         # It is no way to guess without end either.
         codes = [(await known.post("/v1/sign-in", json=wrong)).json()["code"] for _ in range(3)]
     assert codes == ["sign_in_failed", "sign_in_failed", "too_many_attempts"]
+
+
+async def test_however_many_browsers_are_known_their_attempts_are_bounded_together(
+    install: Callable[..., Any], installation: Installation, owner: Person
+) -> None:
+    right = {"email": owner.email, "password": PASSWORD}
+    known = [installation.browser() for _ in range(3)]
+    for browser in known:
+        assert (await browser.post("/v1/sign-in", json=right)).status_code == 204
+    assert len({browser.cookies["radixinsight-device"] for browser in known}) == 3
+    async with install(installation.settings.model_copy(update={"sign_in_attempts": 3})) as strict:
+        codes: list[str] = []
+        for browser in known:
+            device = f"radixinsight-device={browser.cookies['radixinsight-device']}"
+            tries = [strict.browser(cookie=device) for _ in range(3)]
+            body = right | {"password": "wrong" * 4}
+            codes += [(await each.post("/v1/sign-in", json=body)).json()["code"] for each in tries]
+    assert codes == ["sign_in_failed"] * 6 + ["too_many_attempts"] * 3
+
+
+@pytest.mark.parametrize("changed", ["password", "second factor"])
+async def test_a_browser_is_known_until_its_owner_changes_how_he_proves_himself(
+    install: Callable[..., Any], installation: Installation, owner: Person, changed: str
+) -> None:
+    stolen, own = owner.client.cookies["radixinsight-device"], PASSWORD
+    if changed == "password":
+        own = "another horse battery staple"
+        body = {"current": PASSWORD, "new": own}
+        assert (await owner.client.post("/v1/me/password", json=body)).status_code == 204
+    else:
+        secret = (await owner.client.post("/v1/me/second-factor", json={"password": PASSWORD})).json()["secret"]
+        body = {"code": TOTP(secret).now()}
+        assert (await owner.client.post("/v1/me/second-factor/confirm", json=body)).status_code == 200
+    async with install(installation.settings.model_copy(update={"sign_in_attempts": 1})) as strict:
+        for _ in range(5):
+            await strict.browser().post("/v1/sign-in", json={"email": owner.email, "password": "wrong" * 4})
+        codes: list[str] = []
+        for device in (stolen, owner.client.cookies["radixinsight-device"]):
+            browser = strict.browser(cookie=f"radixinsight-device={device}")
+            response = await browser.post("/v1/sign-in", json={"email": owner.email, "password": own})
+            codes.append("fine" if response.status_code == 204 else response.json()["code"])
+    # The browser in which he changed it is known on.
+    assert codes == ["too_many_attempts", "fine" if changed == "password" else "second_factor_needed"]
 
 
 async def test_a_browser_is_known_for_the_account_that_signed_in_with_it_alone(

@@ -112,6 +112,7 @@ async def test_what_ended_long_ago_is_forgotten_and_nothing_else(
     for _ in range(2):
         await installation.browser().post("/v1/sign-in", json={"email": owner.email, "password": PASSWORD})
         await installation.browser().post("/v1/password-resets", json={"email": owner.email})
+    await installation.app.state.resources.outbox.close()
     engine = metadata.connect(runtime.database_url)
     with engine.begin() as connection:
         for statement in (

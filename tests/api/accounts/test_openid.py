@@ -53,11 +53,12 @@ def domain(runtime: Instance, owner: Person) -> str:
     return give(runtime, owner.organisation)
 
 
-def give(runtime: Instance, organisation: int) -> str:
-    """Give an organisation a new domain."""
+def give(runtime: Instance, organisation: int, domain: str | None = None) -> str:
+    """Give an organisation a domain, a new one unless it is said."""
+    domain = domain or f"d{uuid4().hex[:12]}.example.com"
     engine = metadata.connect(runtime.database_url)
     with Session(engine) as session, session.begin():
-        given = give_domain(session, session.get_one(Organisation, organisation), f"d{uuid4().hex[:12]}.example.com")
+        given = give_domain(session, session.get_one(Organisation, organisation), domain)
     engine.dispose()
     return given
 
@@ -206,16 +207,107 @@ async def test_a_session_by_a_provider_is_good_for_its_organisation_alone(
     assert code_of(await visited(installation.browser(), provider, number, "both")) == "not_admitted"
 
 
+async def test_whoever_comes_by_a_provider_does_nothing_to_his_account_and_in_other_organisations(
+    owner: Person, installation: Installation, provider: OpenIdProvider, new_owner: NewOwner, runtime: Instance
+) -> None:
+    other, domain = await new_owner("Other"), give(runtime, owner.organisation)
+    email = f"two@{domain}"
+    await invited(other, email, "admin")
+    member = await signed_up(installation, installation.token_mailed(email), email, other.organisation)
+    await invited(owner, email, "admin")
+    number = await added(owner, provider)
+    provider.add("two", email=email)
+    browser = installation.browser()
+    assert code_of(await visited(browser, provider, number, "two")) == "fine"
+    browser.headers["x-csrf-token"] = (await browser.get("/v1/me")).json()["csrf_token"]
+    mine = {each["id"]: each for each in (await member.client.get("/v1/me/sessions")).json()["sessions"]}
+    (seen,) = (await browser.get("/v1/me/sessions")).json()["sessions"]
+    assert seen["is_current"]
+    await invited(await new_owner("Third"), email)
+    third = installation.token_mailed(email)
+    proof = {"password": PASSWORD}
+    refused: list[tuple[str, str, dict[str, Any]]] = [
+        ("PATCH", "/v1/me", {"name": "Renamed"}),
+        ("POST", "/v1/me/password", {"current": PASSWORD, "new": "another horse battery staple"}),
+        ("POST", "/v1/me/deletion", proof),
+        ("POST", "/v1/me/second-factor", proof),
+        ("POST", "/v1/me/second-factor/confirm", {"code": "123456"}),
+        ("POST", "/v1/me/second-factor/recovery-codes", proof | {"code": "123456"}),
+        ("POST", "/v1/me/second-factor/remove", proof | {"code": "123456"}),
+        ("POST", "/v1/email-verifications", {}),
+        ("POST", "/v1/invitations/accept", {"invitation": third}),
+        *(("DELETE", f"/v1/me/sessions/{each}", {}) for each in mine if each != seen["id"]),
+    ]
+    for method, path, body in refused:
+        response = await browser.request(method, path, json=body)
+        assert (response.status_code, code_of(response)) == (403, "password_sign_in_needed"), path
+    made = (await other.client.post(f"{other.path}/projects", json={"name": "Theirs"})).json()["id"]
+    key = {"name": "k", "scopes": ["data:query"]}
+    assert code_of(await browser.post(f"/v1/projects/{made}/api-keys", json=key)) == "project_not_found"
+    assert code_of(await member.client.get("/v1/me")) == "fine"
+    own = (await browser.post(f"{owner.path}/projects", json={"name": "Own"})).json()["id"]
+    assert code_of(await browser.post(f"/v1/projects/{own}/api-keys", json=key)) == "fine"
+    # What he does is told in that organisation alone.
+    assert (await browser.post("/v1/sign-out")).status_code == 204
+    for path, told in ((owner.path, {"session.opened", "session.ended"}), (other.path, set[str]())):
+        by = owner if path == owner.path else other
+        log = (await by.client.get(f"{path}/audit-log", params={"actor": email})).json()["entries"]
+        assert {each["action"] for each in log if each["action"].startswith("session.")} == told
+
+
+async def test_tokens_of_a_session_by_a_provider_are_worth_no_more_than_it(
+    owner: Person, installation: Installation, provider: OpenIdProvider, domain: str, runtime: Instance
+) -> None:
+    number = await added(owner, provider)
+    email = f"token@{domain}"
+    await invited(owner, email)
+    member = await signed_up(installation, installation.token_mailed(email), email, owner.organisation)
+    tokens = (await member.client.post("/v1/tokens", json={"email": email, "password": PASSWORD})).json()
+    engine = metadata.connect(runtime.database_url)
+    with engine.begin() as connection:
+        given = "update sessions set provider_id = %s where user_id = %s and kind = 'program'"
+        connection.exec_driver_sql(given, (number, member.id))
+    engine.dispose()
+    renewed = await installation.browser().post("/v1/tokens/refresh", json={"refresh_token": tokens["refresh_token"]})
+    for token in (tokens["access_token"], renewed.json()["access_token"]):
+        program = installation.browser(authorization=f"Bearer {token}")
+        assert code_of(await program.patch("/v1/me", json={"name": "Renamed"})) == "password_sign_in_needed"
+        assert code_of(await program.get(owner.path)) == "fine"
+
+
+async def test_whoever_has_no_password_gets_one_by_mail_and_with_it_the_account(
+    owner: Person, installation: Installation, provider: OpenIdProvider, domain: str
+) -> None:
+    number = await added(owner, provider, admits_uninvited=True, role="viewer")
+    email = f"none@{domain}"
+    provider.add("none", email=email)
+    assert code_of(await visited(installation.browser(), provider, number, "none")) == "fine"
+    browser = installation.browser()
+    await browser.post("/v1/password-resets", json={"email": email})
+    await installation.app.state.resources.outbox.close()
+    body = {"token": installation.token_mailed(email), "password": PASSWORD}
+    assert (await browser.post("/v1/password-resets/complete", json=body)).status_code == 204
+    assert (await browser.post("/v1/sign-in", json={"email": email, "password": PASSWORD})).status_code == 204
+    browser.headers["x-csrf-token"] = (await browser.get("/v1/me")).json()["csrf_token"]
+    assert (await browser.patch("/v1/me", json={"name": "Own"})).status_code == 204
+    assert code_of(await visited(installation.browser(), provider, number, "none")) == "fine"
+    assert len((await browser.get("/v1/me/sessions")).json()["sessions"]) == 2
+
+
 async def test_an_account_that_somebody_made_with_an_unproved_address_becomes_its_owners(
     owner: Person, installation: Installation, provider: OpenIdProvider, domain: str, runtime: Instance
 ) -> None:
     email = f"late@{domain}"
     engine = metadata.connect(runtime.database_url)
     with Session(engine) as session, session.begin():
-        role = role_named(session, owner.organisation, "viewer")
+        role = role_named(session, owner.organisation, "admin")
         _, token = invite(session, owner.organisation, email, role, invited_by=None, is_mailed=False)
     engine.dispose()
     squatter = await signed_up(installation, token, email, owner.organisation)
+    project = (await owner.client.post(f"{owner.path}/projects", json={"name": "Shop"})).json()["id"]
+    asked = {"name": "k", "scopes": ["data:query"]}
+    key = (await squatter.client.post(f"/v1/projects/{project}/api-keys", json=asked)).json()
+    await invited(squatter, f"friend@{domain}")
     number = await added(owner, provider)
     provider.add("late", email=email)
     browser = installation.browser()
@@ -224,6 +316,13 @@ async def test_an_account_that_somebody_made_with_an_unproved_address_becomes_it
     assert code_of(await squatter.client.get("/v1/me")) == "session_ended"
     again = await installation.browser().post("/v1/sign-in", json={"email": email, "password": PASSWORD})
     assert code_of(again) == "sign_in_failed"
+    friend = {"invitation": installation.token_mailed(f"friend@{domain}")}
+    looked = await installation.browser().post("/v1/invitations/look-up", json=friend)
+    assert code_of(looked) == "link_invalid"
+    log = (await owner.client.get(f"{owner.path}/audit-log", params={"actor": email})).json()["entries"]
+    told = {each["action"]: each for each in log[:7]}
+    assert {"account.taken_back", "session.ended", "invitation.revoked", "email.verified"} <= set(told)
+    assert told["account.taken_back"]["details"] == {"provider": "Login", "keys_made_before": [key["prefix"]]}
 
 
 async def test_two_first_visits_at_once_make_one_account(
@@ -440,6 +539,25 @@ async def test_only_owners_manage_providers_and_only_real_ones_are_added(
         assert (await owner.client.post(path, json={"name": "X"} | wrong)).status_code == 422
 
 
+async def test_whoever_may_change_the_organisation_and_less_else_makes_himself_no_owner_by_a_provider(
+    owner: Person, provider: OpenIdProvider, join: Join
+) -> None:
+    number = await added(owner, provider)
+    role = {"name": "settings", "permissions": ["organisation:manage"]}
+    assert (await owner.client.post(f"{owner.path}/roles", json=role)).status_code == 201
+    member = await join(owner, "settings")
+    path = f"{owner.path}/identity-providers"
+    body = {"kind": "oidc", "name": "Mine", "issuer": provider.issuer, "client_id": CLIENT_ID}
+    for refused in (
+        await member.client.post(path, json=body),
+        await member.client.patch(f"{path}/{number}", json={"client_secret": "mine"}),
+        await member.client.patch(f"{path}/{number}", json={"admits_uninvited": True}),
+    ):
+        assert (refused.status_code, code_of(refused)) == (403, "too_powerful")
+    # Nor does he take the organisation from its owners.
+    assert code_of(await member.client.post(f"{owner.path}/closing", json={"name": "Shop"})) == "too_powerful"
+
+
 async def test_over_http_no_provider_is_asked_unless_the_settings_say_so(
     install: Callable[..., Any], account_settings: ApiSettings, owner: Person, provider: OpenIdProvider
 ) -> None:
@@ -466,3 +584,27 @@ async def test_an_address_tells_its_providers_and_not_whether_it_has_an_account(
         ]
     for email in ("x@elsewhere.example.com", owner.email, "nonsense"):
         assert (await browser.post("/v1/sign-in/providers", json={"email": email})).json() == {"providers": []}
+
+
+async def test_a_domain_with_letters_beyond_ascii_is_the_same_however_it_is_written(
+    owner: Person, installation: Installation, provider: OpenIdProvider, runtime: Instance
+) -> None:
+    name = f"münchen-{uuid4().hex[:8]}.example"
+    ascii_name = give(runtime, owner.organisation, f"@{name.upper()}")
+    assert ascii_name == name.encode("idna").decode()
+    number = await added(owner, provider, admits_uninvited=True)
+    found: list[int] = []
+    for subject, domain in (("one", name), ("two", ascii_name.upper()), ("three", name.replace("ü", "u\u0308"))):
+        provider.add(subject, email=f"{subject}@{domain}")
+        assert code_of(await visited(installation.browser(), provider, number, subject)) == "fine", domain
+        asked = await installation.browser().post("/v1/sign-in/providers", json={"email": f"x@{domain}"})
+        found += [each["id"] for each in asked.json()["providers"]]
+    assert found == [number] * 3
+    # What looks alike is another domain: here with letters of Cyrillic.
+    for domain in (name.replace("c", "\u0441"), name.replace("e", "\u0435"), name.replace("ü", "u"), f"sub.{name}"):
+        provider.add("alike", email=f"alike@{domain}")
+        assert code_of(await visited(installation.browser(), provider, number, "alike")) == "not_admitted", domain
+        asked = await installation.browser().post("/v1/sign-in/providers", json={"email": f"x@{domain}"})
+        assert asked.json() == {"providers": []}
+    take(runtime, name)
+    assert code_of(await visited(installation.browser(), provider, number, "one")) == "not_admitted"

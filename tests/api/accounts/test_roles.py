@@ -8,7 +8,7 @@ import pytest
 
 from core import metadata
 from core.metadata.permissions import BUILT_IN
-from engine.accounts import Installation, Person, new_email
+from engine.accounts import PASSWORD, Installation, Person, new_email
 from runtime.instance import Instance
 
 Join = Callable[..., Awaitable[Person]]
@@ -189,18 +189,6 @@ async def test_a_change_of_nothing_or_of_the_unknown_is_refused(owner: Person, b
     assert (await owner.client.patch(owner.path, json=body)).status_code == 422
 
 
-async def test_whom_a_removed_member_invited_does_not_get_in(
-    owner: Person, join: Join, installation: Installation
-) -> None:
-    admin = await join(owner, "admin")
-    email = new_email()
-    await admin.client.post(f"{owner.path}/invitations", json={"email": email, "role": "admin"})
-    token = installation.token_mailed(email)
-    assert await _code(owner, "DELETE", f"{owner.path}/members/{admin.id}") == "fine"
-    shown = await installation.browser().post("/v1/invitations/look-up", json={"invitation": token})
-    assert shown.json()["code"] == "link_invalid"
-
-
 async def test_nobody_takes_back_an_invitation_to_more_than_he_has(owner: Person, join: Join) -> None:
     admin = await join(owner, "admin")
     body = {"email": new_email(), "role": "owner"}
@@ -209,6 +197,52 @@ async def test_nobody_takes_back_an_invitation_to_more_than_he_has(owner: Person
     assert await _code(admin, "POST", f"{owner.path}/invitations", email=body["email"], role="viewer") == "fine"
     listed = (await owner.client.get(f"{owner.path}/invitations")).json()["invitations"]
     assert {each["role"] for each in listed} == {"owner", "viewer"}
+
+
+@pytest.mark.parametrize("how", ["deleted", "removed", "role", "permissions"])
+async def test_who_may_not_invite_any_more_gets_nobody_in_whom_he_invited(
+    owner: Person, join: Join, installation: Installation, how: str
+) -> None:
+    role = {"name": "host", "permissions": ["members:read", "members:manage"]}
+    await owner.client.post(f"{owner.path}/roles", json=role)
+    host = await join(owner, "host")
+    email = new_email()
+    sent = await host.client.post(f"{owner.path}/invitations", json={"email": email, "role": None})
+    assert sent.status_code == 201
+    member = f"{owner.path}/members/{host.id}"
+    done = {
+        "deleted": lambda: host.client.post("/v1/me/deletion", json={"password": PASSWORD}),
+        "removed": lambda: owner.client.delete(member),
+        "role": lambda: owner.client.put(f"{member}/role", json={"role": "viewer"}),
+        "permissions": lambda: owner.client.put(
+            f"{owner.path}/roles/host", json={"permissions": ["members:read", "project:read"]}
+        ),
+    }
+    assert (await done[how]()).status_code < 300
+    token = {"invitation": installation.token_mailed(email)}
+    assert (await installation.browser().post("/v1/invitations/look-up", json=token)).json()["code"] == "link_invalid"
+    asked = {"action": "invitation.revoked"}
+    (told,) = (await owner.client.get(f"{owner.path}/audit-log", params=asked)).json()["entries"]
+    assert (told["target_id"], told["details"]["email"]) == (str(sent.json()["id"]), email)
+
+
+async def test_whoever_was_removed_in_another_process_changes_nothing_any_more(
+    install: Callable[..., Any], installation: Installation, owner: Person, join: Join
+) -> None:
+    admin = await join(owner, "admin")
+    project = (await owner.client.post(f"{owner.path}/projects", json={"name": "Shop"})).json()["id"]
+    async with install(installation.settings.model_copy(update={"key_cache_seconds": 60})) as other:
+        client = other.browser()
+        client.cookies.update(admin.client.cookies)
+        client.headers["x-csrf-token"] = admin.client.headers["x-csrf-token"]
+        assert (await client.get(owner.path)).status_code == 200
+        assert (await owner.client.delete(f"{owner.path}/members/{admin.id}")).status_code == 204
+        tries = [
+            client.post(f"{owner.path}/invitations", json={"email": new_email(), "role": "admin"}),
+            client.post(f"/v1/projects/{project}/api-keys", json={"name": "k", "scopes": ["data:query"]}),
+            client.put(f"{owner.path}/members/{admin.id}/role", json={"role": "owner"}),
+        ]
+        assert [(await each).status_code for each in tries] == [404] * 3
 
 
 async def test_a_role_that_an_invitation_had_can_be_deleted(owner: Person, join: Join) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import Any
 
 import jwt
 from pyotp.totp import TOTP
@@ -72,8 +74,48 @@ async def test_it_is_taken_away_by_password_and_code_alone(owner: Person, instal
         assert (await owner.client.post("/v1/me/second-factor/remove", json=body)).status_code == 401
     body = {"password": PASSWORD, "code": _code(totp)}
     assert (await owner.client.post("/v1/me/second-factor/remove", json=body)).status_code == 204
+    # The owner hears of it, should it not have been him.
+    await installation.app.state.resources.outbox.close()
+    assert "takes the password alone now" in installation.last_mail(owner.email)
     assert await _sign_in(installation, owner.email) == "fine"
     assert (await owner.client.post("/v1/me/second-factor/remove", json=body)).json()["code"] == "second_factor_state"
+
+
+async def test_whoever_has_the_password_guesses_few_codes_a_day_from_wherever_he_does(
+    install: Callable[..., Any], installation: Installation, owner: Person
+) -> None:
+    totp, codes = await _enabled(owner)
+    known = owner.client.cookies["radixinsight-device"]
+    async with install(installation.settings.model_copy(update={"code_attempts": 3})) as strict:
+        tries = [_sign_in(strict, owner.email, code=f"00000{number}") for number in range(5)]
+        assert sorted(await asyncio.gather(*tries)) == ["code_invalid"] * 3 + ["too_many_attempts"] * 2
+        # Not even with a right one, nor as a program.
+        assert await _sign_in(strict, owner.email, code=_code(totp)) == "too_many_attempts"
+        body = {"email": owner.email, "password": PASSWORD, "code": codes[0]}
+        refused = await strict.browser().post("/v1/tokens", json=body)
+        assert (refused.status_code, int(refused.headers["retry-after"]) > 80_000) == (429, True)
+        # The owner gets in with a browser of his, and there guesses are few too.
+        browser = strict.browser(cookie=f"radixinsight-device={known}")
+        guesses = [await browser.post("/v1/sign-in", json=body | {"code": "wrong"}) for _ in range(2)]
+        assert [each.json()["code"] for each in guesses] == ["code_invalid"] * 2
+        assert (await browser.post("/v1/sign-in", json=body)).status_code == 204
+
+
+async def test_codes_are_not_guessed_in_a_session_either(
+    install: Callable[..., Any], installation: Installation, owner: Person
+) -> None:
+    totp, _ = await _enabled(owner)
+    async with install(installation.settings.model_copy(update={"code_attempts": 2})) as strict:
+        browser = strict.browser(
+            cookie=f"radixinsight={owner.client.cookies['radixinsight']}",
+            **{"x-csrf-token": owner.client.headers["x-csrf-token"]},
+        )
+        body = {"password": PASSWORD, "code": "000000"}
+        paths = ("/v1/me/second-factor/recovery-codes", "/v1/me/second-factor/remove", "/v1/me/deletion")
+        codes = [(await browser.post(path, json=body)).json()["code"] for path in paths]
+        assert codes == ["code_invalid"] * 2 + ["too_many_attempts"]
+        late = await browser.post("/v1/me/deletion", json=body | {"code": _code(totp)})
+    assert late.json()["code"] == "too_many_attempts"
 
 
 async def test_the_secret_is_stored_encrypted(owner: Person, runtime: Instance) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from api.accounts import recovery
 from api.accounts.passwords import Passwords
 from core import metadata
 from engine.accounts import PASSWORD, Installation, Person, new_email, signed_up
@@ -217,6 +219,21 @@ async def test_a_page_of_another_site_changes_nothing(owner: Person, installatio
     assert form.status_code == 422
 
 
+async def test_no_operation_changes_anything_by_a_cookie_alone(owner: Person, installation: Installation) -> None:
+    forged = installation.browser()
+    forged.cookies.update(owner.client.cookies)
+    tried: list[str] = []
+    for path, operations in installation.app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            if method != "get" and "security" in operation:
+                address = re.sub(r"\{\w+\}", "1", path)
+                response = await forged.request(method, address, json={})
+                assert (response.status_code, response.json()["code"]) == (403, "csrf_token_invalid"), operation
+                tried.append(operation["operationId"])
+    assert len(tried) > 50
+    assert (await owner.client.get("/v1/me")).status_code == 200
+
+
 async def test_the_csrf_token_of_another_session_does_not_count(owner: Person, join: Join) -> None:
     member = await join(owner, "viewer")
     token = member.client.headers["x-csrf-token"]
@@ -262,6 +279,23 @@ async def test_a_forgotten_password_is_replaced_by_a_mailed_link(owner: Person, 
 async def test_nobody_learns_by_a_reset_who_has_an_account(installation: Installation) -> None:
     response = await installation.browser().post("/v1/password-resets", json={"email": new_email()})
     assert (response.status_code, response.content) == (202, b"")
+
+
+async def test_a_reset_takes_no_longer_where_there_is_an_account(
+    owner: Person, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, make_link = asyncio.Event(), recovery.make_link
+
+    async def slowly(*arguments: Any) -> str:
+        await goes_on.wait()
+        return await make_link(*arguments)
+
+    monkeypatch.setattr(recovery, "make_link", slowly)
+    asked = installation.browser().post("/v1/password-resets", json={"email": owner.email})
+    assert (await asyncio.wait_for(asked, 5)).status_code == 202
+    goes_on.set()
+    await installation.app.state.resources.outbox.close()
+    assert "Choose a new password" in installation.last_mail(owner.email)
 
 
 async def test_an_address_is_verified_by_a_mailed_link(owner: Person, installation: Installation) -> None:
