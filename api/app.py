@@ -14,6 +14,7 @@ from api.accounts import routes as accounts
 from api.annotations import routes as annotations
 from api.audit import routes as audit
 from api.catalogue import routes as catalogue
+from api.cohorts import routes as cohorts
 from api.dashboards import routes as dashboards
 from api.exports import routes as exports
 from api.federation import routes as federation
@@ -89,6 +90,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         keys,
         saved,
         saved_insights,
+        cohorts,
         dashboards,
         annotations,
         folders,

@@ -52,8 +52,9 @@ _NO_VALUES: dict[str, Any] = {
 class Catalogue:
     """The events and properties of one project."""
 
-    def __init__(self, database: Database, answers: Answers, sql: CatalogueSql) -> None:
+    def __init__(self, database: Database, answers: Answers, sql: CatalogueSql, kept_versions: int) -> None:
         self._database = database
+        self._kept_versions = kept_versions
         self._answers = answers
         self._sql = sql
 
@@ -107,7 +108,8 @@ class Catalogue:
                     if await session.scalar(members) is None:
                         fault = Fault(("owner_id",), f"there is no member {content.owner_id} here", "not_found")
                         raise invalid_document(fault)
-                await write(session, by, found, content, action="described", project=project)
+                keep = self._kept_versions
+                await write(session, by, found, content, action="described", project=project, keep=keep)
                 return found
         except IntegrityError as error:
             # Somebody described it first, at the same time.

@@ -2,17 +2,16 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, NoReturn, get_args
 
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
-from api.errors import DocumentTooLargeError, PermissionMissingError
+from api.errors import DocumentTooLargeError
 from api.queries.documents import InsightDocument, ListDocument, QueryDocument
 from core.insights.faults import Fault, Place, faults_in
 from core.insights.filters import Filter, parts_of
-from core.metadata.permissions import Permission
 from core.problem import InvalidRequestError
 
 # Of one value a document may be made wholly, and ClickHouse takes 128 KiB of each and quotes double what they stand
@@ -69,12 +68,6 @@ async def read_document(request: Request) -> ReadDocument:
 def shows_persons(read: ReadDocument) -> bool:
     """Say whether the answer shows single events or persons, and not figures of many."""
     return read.document.kind in _OF_PERSONS
-
-
-def demand_permission(permissions: Collection[Permission], read: ReadDocument) -> None:
-    """Raise `PermissionMissingError` for a document that shows single events or persons to who may not see them."""
-    if shows_persons(read) and "persons:read" not in permissions:
-        raise PermissionMissingError("persons:read")
 
 
 def read_part(sent: Any, place: Place) -> ReadDocument:

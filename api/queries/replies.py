@@ -22,13 +22,15 @@ async def reply_to(asking: Asking, read: ReadDocument, wanted: Format | None, *,
     Raises `PermissionMissingError` for a document that shows persons to who may not see them.
     """
     asking.note("persons:read" if shows_persons(read) else "data:query", read.sent, document_text(read.sent))
-    answer = partial(asking.held.queries.answer, asking.access.project, read)
+    queries, project = asking.held.queries, asking.access.project
+    question = await queries.question(project, read)
+    answer = partial(queries.answer, project, question)
     if explain:
         return await unless_left(asking.request, answer(explain=True))
     asked = read.document
     return await reply(
         asking,
-        asked,
+        question,
         partial(answer, explain=False),
         name=asked.kind,
         wanted=wanted,

@@ -39,7 +39,7 @@ async def create_saved_insight(
 ) -> SavedInsight:
     """Save a query document under a name. It is checked as `POST …/query` checks it."""
     found = await held.saved_insights.create(by, project, body)
-    return shown(response, SavedInsight, found)
+    return shown(response, SavedInsight, found, shared_links=0)
 
 
 @router.get("/{object_id}", operation_id="get_saved_insight", summary="A saved question")
@@ -48,7 +48,7 @@ async def get_saved_insight(
 ) -> SavedInsight:
     """Return what it asks; its answer is at `…/result`."""
     found = await held.saved_insights.find(project, object_id)
-    return shown(response, SavedInsight, found)
+    return shown(response, SavedInsight, found, shared_links=await held.saved.shared_links(project, found))
 
 
 @router.put(
@@ -65,7 +65,8 @@ async def change_saved_insight(
     held: ResourcesDep,
 ) -> SavedInsight:
     """Make a version of it; what is left out of the body is empty then."""
-    return edit.shown(SavedInsight, await held.saved_insights.change(edit.by, project, object_id, body, edit.seen))
+    found = await held.saved_insights.change(edit.by, project, object_id, body, edit.seen)
+    return edit.shown(SavedInsight, found, shared_links=await held.saved.shared_links(project, found))
 
 
 @router.get(

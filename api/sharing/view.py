@@ -158,7 +158,8 @@ class SharedViews:
         elif tile is not None:
             raise NotFoundError("tile", tile)
         read = demand_shareable(content_of(asked, InsightContent).query)
-        answered = await self._queries.answer(viewer.project, read, explain=False)
+        question = await self._queries.question(viewer.project, read)
+        answered = await self._queries.answer(viewer.project, question, explain=False)
         meta = answered.meta
         return SharedResult.model_validate(
             {
