@@ -50,6 +50,7 @@ from api.queries.service import Queries
 from api.results.kept import KeptAnswers
 from api.roles.service import Roles
 from api.saved.service import Saved
+from api.saved_insights.materialised import Materialised
 from api.saved_insights.service import SavedInsights
 from api.settings import ApiSettings
 from api.sharing.service import SharedLinks
@@ -100,6 +101,7 @@ class Resources:
     export_maker: ExportMaker
     saved: Saved
     saved_insights: SavedInsights
+    materialised: Materialised
     cohorts: Cohorts
     dashboards: Dashboards
     annotations: Annotations
@@ -224,6 +226,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         queries=queries,
         saved=saved,
         saved_insights=saved_insights,
+        materialised=Materialised(settings, warehouse, queries),
         cohorts=Cohorts(saved, naming),
         dashboards=Dashboards(saved, saved_insights),
         annotations=Annotations(database),

@@ -119,5 +119,5 @@ async def get_tile_result(
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Answer | Response:
     """Answer the question of one tile, as `POST …/query` does."""
-    read = await asking.held.dashboards.question(asking.access.project, object_id, tile_id)
-    return await reply_to(asking, read, format_, explain=explain)
+    found, read = await asking.held.dashboards.question(asking.access.project, object_id, tile_id)
+    return await reply_to(asking, read, format_, explain=explain, saved=found)

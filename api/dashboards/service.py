@@ -51,8 +51,8 @@ class Dashboards:
                 raise PermissionMissingError("insights:write")
         return await self._saved.change(by, access.project, dashboard_id, content, seen)
 
-    async def question(self, project: Project, dashboard_id: int, tile_id: str) -> ReadDocument:
-        """Return what a tile asks; raises `NotFoundError`."""
+    async def question(self, project: Project, dashboard_id: int, tile_id: str) -> tuple[SavedObject, ReadDocument]:
+        """Return the insight of a tile and what it asks; raises `NotFoundError`."""
         return await self._insights.question(project, await self._insight_of(project, dashboard_id, tile_id))
 
     async def _insight_of(self, project: Project, dashboard_id: int, tile_id: str) -> int:

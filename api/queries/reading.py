@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.errors import DocumentTooLargeError
 from api.queries.documents import InsightDocument, ListDocument, QueryDocument
 from core.insights.faults import Fault, Place, faults_in
-from core.insights.filters import Filter, parts_of
+from core.insights.filters import Filter, Subject, parts_of
 from core.problem import InvalidRequestError
 
 # Of one value a document may be made wholly, and ClickHouse takes 128 KiB of each and quotes double what they stand
@@ -68,6 +68,12 @@ async def read_document(request: Request) -> ReadDocument:
 def shows_persons(read: ReadDocument) -> bool:
     """Say whether the answer shows single events or persons, and not figures of many."""
     return read.document.kind in _OF_PERSONS
+
+
+def tells_of_many(read: ReadDocument) -> bool:
+    """Say whether the answer is figures of many persons, and nothing is told apart by what is known of one."""
+    told_apart = parts_of(getattr(read.document, "breakdown", ()), Subject)
+    return isinstance(read.document, InsightDocument) and all(each.trait is None for each in told_apart)
 
 
 def read_part(sent: Any, place: Place) -> ReadDocument:

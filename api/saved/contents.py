@@ -95,6 +95,10 @@ class InsightContent(Described):
     kind: ClassVar[str] = "insight"
     query: Annotated[dict[str, Any], WithJsonSchema(QUERY_SCHEMA)]
     """As it was sent. Whoever saves it has it checked; one of long ago may say what is no longer understood."""
+    materialised: Annotated[
+        bool,
+        Field(description="Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits."),
+    ] = False
 
 
 class CohortContent(Described):

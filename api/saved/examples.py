@@ -21,6 +21,7 @@ _ASKED: dict[str, Any] = _STAMP | {
     "tags": ["growth"],
     "folder_id": None,
     "query": DOCUMENTS["funnel"],
+    "materialised": False,
 }
 _INSIGHT: dict[str, Any] = _ASKED | {"shared_links": 1}
 _COHORT: dict[str, Any] = _STAMP | {
@@ -50,7 +51,7 @@ _ANNOTATION: dict[str, Any] = _STAMP | {
     "about_id": None,
 }
 _FOLDER: dict[str, Any] = _STAMP | {"id": 4, "name": "Monday", "folder_id": None}
-_SUMMARY: dict[str, Any] = {name: value for name, value in _ASKED.items() if name != "query"} | {
+_SUMMARY: dict[str, Any] = {name: value for name, value in _ASKED.items() if name not in {"query", "materialised"}} | {
     "kind": "insight",
     "is_favourite": True,
     "deleted_at": None,
@@ -104,6 +105,8 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "create_saved_insight": _INSIGHT,
     "get_saved_insight": _INSIGHT,
     "change_saved_insight": _INSIGHT | {"version": 2},
+    "get_materialisation": {"made_at": _AT, "version": 1, "error": None, "is_given": True},
+    "make_materialisation": {"version": 1, "question": "0" * 32, "answer": ANSWERS["funnel"]},
     "create_cohort": _COHORT,
     "get_cohort": _COHORT,
     "change_cohort": _COHORT | {"version": 2},

@@ -1,9 +1,10 @@
 """Saves questions and answers those that were saved, as `POST …/query` answers any."""
 
-from api.queries.reading import ReadDocument, invalid_at, read_part
+from api.queries.reading import ReadDocument, invalid_at, invalid_document, read_part, tells_of_many
 from api.queries.service import Queries
 from api.saved.contents import InsightContent
 from api.saved.service import Saved
+from core.insights.faults import Fault
 from core.metadata import Project
 from core.metadata.audit import Actor
 from core.metadata.saved import SavedObject
@@ -35,12 +36,16 @@ class SavedInsights:
         await self._check(project, content)
         return await self._saved.change(by, project, insight_id, content, seen)
 
-    async def question(self, project: Project, insight_id: int) -> ReadDocument:
-        """Return what an insight asks; raises `NotFoundError`."""
-        return ReadDocument((await self.find(project, insight_id)).content["query"])
+    async def question(self, project: Project, insight_id: int) -> tuple[SavedObject, ReadDocument]:
+        """Return an insight and what it asks; raises `NotFoundError`."""
+        found = await self.find(project, insight_id)
+        return found, ReadDocument(found.content["query"])
 
     async def _check(self, project: Project, content: InsightContent) -> None:
         read = read_part(content.query, _QUERY)
+        if content.materialised and not tells_of_many(read):
+            message = "what lists events, persons or values, or is told apart by a trait, is not made beforehand"
+            raise invalid_document(Fault(("materialised",), message, "value_error"))
         try:
             await self._queries.question(project, read)
         except InvalidRequestError as error:

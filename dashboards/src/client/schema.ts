@@ -1621,9 +1621,49 @@ export interface paths {
         };
         /**
          * The answer to a saved question
-         * @description Answer it now, as `POST …/query` does.
+         * @description Answer it now, as `POST …/query` does; or with what was made of it beforehand, as `meta` says then.
          */
         get: operations["get_saved_insight_result"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights/{object_id}/materialisation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was made of a saved question beforehand
+         * @description Return when its answer was made last, whether that is given, and why there is none.
+         */
+        get: operations["get_materialisation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights/{object_id}/materialisation/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The answer to keep
+         * @description Answer it from the data of now: for the schedule that keeps it.
+         */
+        get: operations["make_materialisation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2310,6 +2350,12 @@ export interface components {
              */
             tags: string[];
             query: components["schemas"]["QueryDocument"];
+            /**
+             * Materialised
+             * @description Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits.
+             * @default false
+             */
+            materialised: boolean;
         };
         /**
          * AuditEntryShown
@@ -3452,6 +3498,12 @@ export interface components {
              */
             tags: string[];
             query: components["schemas"]["QueryDocument"];
+            /**
+             * Materialised
+             * @description Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits.
+             * @default false
+             */
+            materialised: boolean;
         };
         /**
          * InsightTile
@@ -3833,6 +3885,50 @@ export interface components {
              * @description Whether there are more rows than were asked for.
              */
             is_truncated: boolean;
+        };
+        /**
+         * Materialisation
+         * @description What was made of an insight beforehand.
+         */
+        Materialisation: {
+            /**
+             * Made At
+             * @description When it was tried last; null: never.
+             */
+            made_at: string | null;
+            /**
+             * Version
+             * @description Of which version there is an answer; null: there is none.
+             */
+            version: number | null;
+            /**
+             * Error
+             * @description Why there is none.
+             */
+            error: string | null;
+            /**
+             * Is Given
+             * @description Whether `…/result` gives it: it is of what is asked now, and not too old.
+             */
+            is_given: boolean;
+        };
+        /**
+         * MaterialisedResult
+         * @description An answer that is to be kept, and of what it is the answer.
+         */
+        MaterialisedResult: {
+            /**
+             * Version
+             * @description Version of the insight.
+             */
+            version: number;
+            /**
+             * Question
+             * @description Digest of all that was asked, saved cohorts included.
+             */
+            question: string;
+            /** Answer */
+            answer: components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
         };
         /**
          * Me
@@ -5423,6 +5519,12 @@ export interface components {
              */
             tags: string[];
             query: components["schemas"]["QueryDocument"];
+            /**
+             * Materialised
+             * @description Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits.
+             * @default false
+             */
+            materialised: boolean;
         };
         /**
          * SavedPage
@@ -15416,6 +15518,7 @@ export interface operations {
                      *         ],
                      *         "window": "7d"
                      *       },
+                     *       "materialised": false,
                      *       "shared_links": 1
                      *     }
                      */
@@ -15531,6 +15634,7 @@ export interface operations {
                      *         ],
                      *         "window": "7d"
                      *       },
+                     *       "materialised": false,
                      *       "shared_links": 1
                      *     }
                      */
@@ -15643,6 +15747,7 @@ export interface operations {
                      *         ],
                      *         "window": "7d"
                      *       },
+                     *       "materialised": false,
                      *       "shared_links": 1
                      *     }
                      */
@@ -15770,6 +15875,271 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_materialisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "made_at": "2026-03-20T08:00:00Z",
+                     *       "version": 1,
+                     *       "error": null,
+                     *       "is_given": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Materialisation"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_materialisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 1,
+                     *       "question": "00000000000000000000000000000000",
+                     *       "answer": {
+                     *         "kind": "funnel",
+                     *         "data": {
+                     *           "order": "ordered",
+                     *           "attempts": "best",
+                     *           "window_ms": 604800000,
+                     *           "lines": [
+                     *             {
+                     *               "breakdown": [],
+                     *               "conversion": 0.25,
+                     *               "steps": [
+                     *                 {
+                     *                   "step": 1,
+                     *                   "name": "catalog",
+                     *                   "persons": 200,
+                     *                   "lost_persons": 150,
+                     *                   "incomplete_persons": 0,
+                     *                   "conversion_from_first": 1,
+                     *                   "conversion_from_previous": null,
+                     *                   "p25_ms": null,
+                     *                   "median_ms": null,
+                     *                   "p75_ms": null,
+                     *                   "p90_ms": null,
+                     *                   "p95_ms": null,
+                     *                   "p99_ms": null,
+                     *                   "average_ms": null,
+                     *                   "total_average_ms": null,
+                     *                   "total_median_ms": null
+                     *                 },
+                     *                 {
+                     *                   "step": 2,
+                     *                   "name": "bought",
+                     *                   "persons": 50,
+                     *                   "lost_persons": 0,
+                     *                   "incomplete_persons": 0,
+                     *                   "conversion_from_first": 0.25,
+                     *                   "conversion_from_previous": 0.25,
+                     *                   "p25_ms": 60000,
+                     *                   "median_ms": 184000,
+                     *                   "p75_ms": 300000,
+                     *                   "p90_ms": 600000,
+                     *                   "p95_ms": 750000,
+                     *                   "p99_ms": 900000,
+                     *                   "average_ms": 260512.5,
+                     *                   "total_average_ms": 260512.5,
+                     *                   "total_median_ms": 184000
+                     *                 }
+                     *               ]
+                     *             }
+                     *           ]
+                     *         },
+                     *         "meta": {
+                     *           "sources": [
+                     *             "marts.fct_events"
+                     *           ],
+                     *           "sql": "with … select … from marts.fct_events where …",
+                     *           "parameters": {
+                     *             "project_id": 1,
+                     *             "start": "2026-03-01 00:00:00.000",
+                     *             "end": "2026-03-15 00:00:00.000",
+                     *             "value_0": "purchase"
+                     *           },
+                     *           "computed_at": "2026-03-20T08:00:00.000Z",
+                     *           "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *           "unmodelled": {
+                     *             "events": 412,
+                     *             "until": "2026-03-20T07:57:32.006Z",
+                     *             "is_counted": true
+                     *           },
+                     *           "data_version": "6f1d0c7b9a3e5d42",
+                     *           "elapsed_ms": 18.4,
+                     *           "cached": false,
+                     *           "read_rows": 31106,
+                     *           "read_bytes": 1493088,
+                     *           "plan": null
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MaterialisedResult"];
+                };
             };
             /** @description No API key and no session, or one that is not valid */
             401: {
@@ -16426,7 +16796,8 @@ export interface operations {
                      *               }
                      *             ],
                      *             "window": "7d"
-                     *           }
+                     *           },
+                     *           "materialised": false
                      *         }
                      *       ]
                      *     }
