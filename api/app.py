@@ -15,6 +15,7 @@ from api.annotations import routes as annotations
 from api.audit import routes as audit
 from api.bodies import BodyLimitMiddleware
 from api.catalogue import routes as catalogue
+from api.cohorts import routes as cohorts
 from api.dashboards import routes as dashboards
 from api.exports import routes as exports
 from api.federation import routes as federation
@@ -60,6 +61,7 @@ _ROUTES = [
         keys,
         saved,
         saved_insights,
+        cohorts,
         dashboards,
         annotations,
         folders,

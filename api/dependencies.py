@@ -176,7 +176,7 @@ def project_access_for(permission: Permission) -> Callable[..., Awaitable[Projec
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A question about one project: who asks it, and what he may do there."""
+    """A question about one project: who asks it, and what he may see of it."""
 
     request: Request
     principal: Principal
@@ -185,14 +185,14 @@ class Asking:
 
     def demand(self, permission: Permission) -> None:
         """Refuse the question to who lacks a further permission, and note it with that."""
-        demand_project(self.principal, self.access.project.id, permission, self.request, self.held)
+        _demanded(self.principal, self.access, permission, self.request, self.held)
 
     def note(self, permission: Permission, question: object, text: str) -> None:
         """Refuse a question to who lacks the permission that it takes, and note what is asked.
 
         That is a digest of all of it and a text without values; see `api.audit.questions`.
         """
-        demand_project(self.principal, self.access.project.id, permission, self.request, self.held, is_noted=False)
+        _demanded(self.principal, self.access, permission, self.request, self.held, is_noted=False)
         asked = {"digest": self.held.secrets.pseudonym(f"question {question!r}"), "text": text}
         by = self.principal.actor(client_of(self.request))
         self.held.trail.note_access(by, permission, self.request, self.access.project, asked)
@@ -231,7 +231,7 @@ async def _access_in_part(found: PrincipalDep, project_id: _ProjectId) -> Projec
     return access
 
 
-def dashboard_access_for(permission: Permission) -> Callable[..., Awaitable[DashboardAccess]]:
+def dashboard_access_for(permission: Permission, *, is_noted: bool = True) -> Callable[..., Awaitable[DashboardAccess]]:
     """Return the dependency that gives the dashboard of the path to whoever has a permission for it.
 
     He has it in the project, or it was granted to him for this dashboard.
@@ -248,10 +248,24 @@ def dashboard_access_for(permission: Permission) -> Callable[..., Awaitable[Dash
         if granted is None and access.project.id not in found.projects():
             raise ProjectNotFoundError(access.project.id)
         permissions = access.permissions | (granted or frozenset())
-        _demanded(found, replace(access, permissions=permissions), permission, request, held)
-        return DashboardAccess(access.project, permissions, access.permissions)
+        _demanded(found, replace(access, permissions=permissions), permission, request, held, is_noted=is_noted)
+        return DashboardAccess(access.project, access.allowed_networks, permissions, access.permissions)
 
     return dashboard_access
+
+
+async def asking_dashboard(
+    request: Request,
+    found: PrincipalDep,
+    held: ResourcesDep,
+    access: Annotated[DashboardAccess, Depends(dashboard_access_for("data:query", is_noted=False))],
+) -> Asking:
+    """Return a question that a dashboard asks; the operation notes it, by `Asking.note`.
+
+    Who may put any question onto the dashboard sees of its answers what he may see in the project.
+    """
+    permissions = access.in_project if "insights:write" in access.in_project else access.permissions
+    return Asking(request, found, held, ProjectAccess(access.project, access.allowed_networks, permissions))
 
 
 def organisation_for(permission: Permission | None) -> Callable[..., Awaitable[OrganisationAccess]]:

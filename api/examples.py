@@ -137,6 +137,7 @@ SQL: dict[str, Any] = {
         "fresh_until": "2026-03-20T07:57:31.412Z",
         "data_version": "6f1d0c7b9a3e5d42",
         "elapsed_ms": 21.7,
+        "cached": False,
         "read_rows": 31106,
         "read_bytes": 1493088,
         "truncated": False,

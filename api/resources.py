@@ -21,6 +21,7 @@ from api.audit.service import AuditLog
 from api.audit.trail import Trail
 from api.catalogue.queries import CatalogueSql
 from api.catalogue.service import Catalogue
+from api.cohorts.service import Cohorts
 from api.dashboards.service import Dashboards
 from api.exports.maker import ExportMaker
 from api.exports.rows import ExportRows
@@ -45,12 +46,12 @@ from api.organisations.invitations import Invitations
 from api.organisations.service import Organisations
 from api.projects.service import Projects
 from api.providers.service import Providers
-from api.queries.list_statements import ListSql
+from api.queries.naming import Naming
 from api.queries.service import Queries
-from api.queries.statements import QuerySql
 from api.results.kept import KeptAnswers
 from api.roles.service import Roles
 from api.saved.service import Saved
+from api.saved_insights.materialised import Materialised
 from api.saved_insights.service import SavedInsights
 from api.settings import ApiSettings
 from api.sharing.service import SharedLinks
@@ -102,6 +103,8 @@ class Resources:
     export_maker: ExportMaker
     saved: Saved
     saved_insights: SavedInsights
+    materialised: Materialised
+    cohorts: Cohorts
     dashboards: Dashboards
     annotations: Annotations
     catalogue: Catalogue
@@ -160,10 +163,9 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     answers = Answers(warehouse, results, unmodelled)
     maker = ExportMaker(settings, database, ExportRows(settings, warehouse))
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
-    queries = Queries(
-        settings, answers, QuerySql(statements), ListSql(statements, settings.intermediate_database), defined
-    )
-    saved = Saved(database)
+    naming = Naming(database, defined)
+    queries = Queries(settings, answers, statements, naming)
+    saved = Saved(database, settings.saved_versions)
     saved_insights = SavedInsights(saved, queries)
     link_tokens = LinkTokens(secrets)
     return Resources(
@@ -236,9 +238,11 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         queries=queries,
         saved=saved,
         saved_insights=saved_insights,
+        materialised=Materialised(settings, warehouse, queries),
+        cohorts=Cohorts(saved, naming),
         dashboards=Dashboards(saved, saved_insights),
         annotations=Annotations(database),
-        catalogue=Catalogue(database, answers, CatalogueSql(settings.marts_database)),
+        catalogue=Catalogue(database, answers, CatalogueSql(settings.marts_database), settings.saved_versions),
         links=SharedLinks(database, passwords),
         link_tokens=link_tokens,
         shared=SharedViews(

@@ -274,6 +274,14 @@ class ApiSettings(Settings):
     address_attempts: int = Field(
         default=100, ge=1, description="Attempts to sign in from one network in 15 minutes, with whatever address."
     )
+    materialised_most_minutes: int = Field(
+        default=180,
+        ge=1,
+        description="Age up to which an answer that was made beforehand is given; then it is computed.",
+    )
+    saved_versions: int = Field(
+        default=100, ge=2, description="Versions that are kept of each saved thing, the latest ones."
+    )
 
     @property
     def is_https(self) -> bool:

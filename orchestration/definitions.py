@@ -10,6 +10,7 @@ from orchestration.defs.backfills.assets import backfills
 from orchestration.defs.enrichment.assets import addresses, custom, user_agents
 from orchestration.defs.governance.assets import pii_findings
 from orchestration.defs.governance.properties import event_properties, events_as_agreed
+from orchestration.defs.insights.assets import build_materialise_schedule, insight_results, materialise
 from orchestration.defs.landing.assets import events, projects
 from orchestration.defs.landing.checks import landing_expectations
 from orchestration.defs.models.assets import build_model_assets
@@ -31,6 +32,10 @@ def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
         assets=[
             events,
             backfills,
+            # Thrice the time between two of its runs: two may fail.
+            insight_results.map_asset_specs(
+                lambda spec: dg.apply_freshness_policy(spec, freshness(timedelta(hours=3)))
+            ),
             *(
                 made.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, fresh))
                 for made in (projects, user_agents, addresses, custom, pii_findings, event_properties)
@@ -40,8 +45,13 @@ def build_definitions(settings: OrchestrationSettings) -> dg.Definitions:
             build_model_assets(parsed, stale_after=settings.stale_after),
         ],
         asset_checks=[landing_expectations, events_as_agreed, insight_definitions],
-        jobs=[refresh, reconcile, history],
-        schedules=[build_refresh_schedule(settings), build_reconcile_schedule(settings), history_schedule],
+        jobs=[refresh, reconcile, materialise, history],
+        schedules=[
+            build_refresh_schedule(settings),
+            build_reconcile_schedule(settings),
+            build_materialise_schedule(settings),
+            history_schedule,
+        ],
         resources={
             "settings": settings,
             "warehouse": WarehouseResource(url=dg.EnvVar("CLICKHOUSE_URL")),

@@ -57,6 +57,12 @@ class OrchestrationSettings(BaseSettings):
     refresh_enabled: bool = Field(
         default=True, description="Whether the schedule runs without being switched on first."
     )
+    materialise_cron: str = Field(
+        default="17 * * * *", description="When answers of saved insights are made beforehand (cron, UTC)."
+    )
+    api_url: str = Field(
+        default="http://127.0.0.1:7100", description="Where the read API is, which answers them; without a last slash."
+    )
     reconcile_cron: str = Field(
         default="47 4 * * *", description="When acknowledged, landed and modelled events are compared (cron, UTC)."
     )

@@ -134,6 +134,9 @@ class Catalogue:
             "REDIS_URL": self._addresses.redis_url,
             "RADIXINSIGHT_DATA_DIR": str(self._directory.root),
             "RADIXINSIGHT_PORT_BASE": str(self._ports.base),
+            "RADIXINSIGHT_ORCHESTRATION_API_URL": os.environ.get(
+                "RADIXINSIGHT_ORCHESTRATION_API_URL", f"http://{LOOPBACK}:{self._ports.of('api')}"
+            ),
             "DAGSTER_POSTGRES_URL": dagster_home.storage_url(self._addresses.dagster_database_url),
             "DAGSTER_HOME": str(self._directory.dagster),
             "DAGSTER_DISABLE_TELEMETRY": "1",

@@ -57,6 +57,7 @@ class DashboardAccess:
     """One dashboard that somebody may see, and what he may do with it."""
 
     project: Project
+    allowed_networks: tuple[str, ...]
     permissions: frozenset[Permission]
     in_project: frozenset[Permission]
     """Those of them that he has in all of the project."""

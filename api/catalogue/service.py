@@ -1,6 +1,7 @@
 """Joins what was sent with what people say it means."""
 
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -26,7 +27,7 @@ from core.metadata.audit import Actor
 from core.metadata.saved import SavedObject
 from core.metadata.tenancy import Database
 
-_Entry = TypeVar("_Entry", EventEntry, PropertyEntry)
+_Said = dict[str, dict[str, Any]]
 _UNSAID: dict[str, Any] = {
     "description_id": None,
     "version": 0,
@@ -52,8 +53,9 @@ _NO_VALUES: dict[str, Any] = {
 class Catalogue:
     """The events and properties of one project."""
 
-    def __init__(self, database: Database, answers: Answers, sql: CatalogueSql) -> None:
+    def __init__(self, database: Database, answers: Answers, sql: CatalogueSql, kept_versions: int) -> None:
         self._database = database
+        self._kept_versions = kept_versions
         self._answers = answers
         self._sql = sql
 
@@ -62,11 +64,11 @@ class Catalogue:
         computed, meta = await self._answers.read(project, self._sql.events())
         said = await self._said(project, EventContent.kind)
         sent = {row["event"]: row for row in computed.rows[:MOST_LISTED]}
-        entries = [
+        names, following = _page({*sent, *said}, said, query)
+        page = [
             EventEntry.model_validate({"event": name} | _NO_EVENTS | sent.get(name, {}) | said.get(name, _UNSAID))
-            for name in {*sent, *said}
+            for name in names
         ]
-        page, following = _page({each.event: each for each in entries}, query)
         return EventCatalogue(events=page, next=following, is_truncated=len(computed.rows) > MOST_LISTED, meta=meta)
 
     async def properties(self, project: Project, query: PropertyQuery) -> PropertyCatalogue:
@@ -80,14 +82,13 @@ class Catalogue:
             if whose.items() <= each.items()
         }
         # Of one event those are listed that it has; what a property means holds for all events.
-        names = set(sent) if query.event else {*sent, *said}
-        entries = [
+        names, following = _page(set(sent) if query.event else {*sent, *said}, said, query)
+        page = [
             PropertyEntry.model_validate(
                 {"property": name} | whose | _NO_VALUES | sent.get(name, {}) | said.get(name, _UNSAID)
             )
             for name in names
         ]
-        page, following = _page({each.property: each for each in entries}, query)
         truncated = len(computed.rows) > MOST_LISTED
         return PropertyCatalogue(properties=page, next=following, is_truncated=truncated, meta=meta)
 
@@ -107,32 +108,33 @@ class Catalogue:
                     if await session.scalar(members) is None:
                         fault = Fault(("owner_id",), f"there is no member {content.owner_id} here", "not_found")
                         raise invalid_document(fault)
-                await write(session, by, found, content, action="described", project=project)
+                keep = self._kept_versions
+                await write(session, by, found, content, action="described", project=project, keep=keep)
                 return found
         except IntegrityError as error:
             # Somebody described it first, at the same time.
             raise ChangedMeanwhileError(seen, 1) from error
 
-    async def _said(self, project: Project, kind: str) -> dict[str, dict[str, Any]]:
+    async def _said(self, project: Project, kind: str) -> _Said:
         """Return what is said of events, or of properties, by what it is said of."""
         async with self._database.of_project(project) as session:
             found = (await session.scalars(select(SavedObject).where(SavedObject.kind == kind))).all()
         return {str(each.key): each.content | {"description_id": each.id, "version": each.version} for each in found}
 
 
-def _page(entries: dict[str, _Entry], query: CatalogueQuery) -> tuple[list[_Entry], str | None]:
-    """Return a page of the entries that are asked for, by name, and what the next one comes after."""
-    wanted = [name for name, each in entries.items() if _is_wanted(name, each, query)]
-    names = sorted(name for name in wanted if query.after is None or name > query.after)
-    shown = names[: query.limit]
-    return [entries[name] for name in shown], shown[-1] if len(names) > query.limit else None
+def _page(names: Iterable[str], said: _Said, query: CatalogueQuery) -> tuple[list[str], str | None]:
+    """Return a page of the names that are asked for, in order, and what the next one comes after."""
+    ahead = (name for name in names if query.after is None or name > query.after)
+    wanted = sorted(name for name in ahead if _is_wanted(name, said.get(name, _UNSAID), query))
+    shown = wanted[: query.limit]
+    return shown, shown[-1] if len(wanted) > query.limit else None
 
 
-def _is_wanted(name: str, each: EventEntry | PropertyEntry, query: CatalogueQuery) -> bool:
+def _is_wanted(name: str, said: dict[str, Any], query: CatalogueQuery) -> bool:
     return (
         (query.search is None or query.search.casefold() in name.casefold())
-        and (query.tag is None or query.tag in each.tags)
-        and (query.owner_id is None or query.owner_id == each.owner_id)
-        and (query.is_hidden is None or query.is_hidden == each.is_hidden)
-        and (query.is_verified is None or query.is_verified == each.is_verified)
+        and (query.tag is None or query.tag in said["tags"])
+        and (query.owner_id is None or query.owner_id == said["owner_id"])
+        and (query.is_hidden is None or query.is_hidden == said["is_hidden"])
+        and (query.is_verified is None or query.is_verified == said["is_verified"])
     )

@@ -6,14 +6,36 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.access.principals import DashboardAccess
 from api.dashboards.schemas import Dashboard, DashboardShown, GrantedDashboard, GrantedDashboards
-from api.dependencies import ActorDep, ClientDep, ObjectId, ResourcesDep, UserDep, dashboard_access_for
-from api.problems import SAVED, SAVED_CHANGE, SAVED_NEW, SAVED_RESULT, TIMED_OUT, UNANSWERABLE, UNAVAILABLE, USER
+from api.dependencies import (
+    ActorDep,
+    Asking,
+    ClientDep,
+    ObjectId,
+    ResourcesDep,
+    UserDep,
+    asking_dashboard,
+    dashboard_access_for,
+)
+from api.problems import (
+    KEPT,
+    SAVED,
+    SAVED_CHANGE,
+    SAVED_NEW,
+    SAVED_RESULT,
+    TIMED_OUT,
+    TOO_MANY_QUERIES,
+    UNANSWERABLE,
+    UNAVAILABLE,
+    USER,
+)
 from api.queries.answers import Answer
+from api.queries.replies import reply_to
+from api.results.files import FormatParameter
 from api.saved.contents import DashboardContent
 from api.saved.locking import EditDep, shown
 from api.saved.routes import WriterDep
 from api.saved.schemas import stamped
-from api.saved_insights.schemas import SavedInsight
+from api.saved_insights.schemas import AskedInsight
 
 router = APIRouter(prefix="/v1", tags=["saved"])
 _PATH = "/projects/{project_id}/dashboards"
@@ -52,15 +74,16 @@ async def create_dashboard(
 ) -> Dashboard:
     """Make a dashboard of tiles on a grid of 12 columns: saved insights and texts, none over another."""
     found = await held.saved.create(by, project, body)
-    return shown(response, Dashboard, found)
+    return shown(response, Dashboard, found, shared_links=0)
 
 
 @router.get(_PATH + "/{object_id}", operation_id="get_dashboard", summary="A dashboard", responses=SAVED)
 async def get_dashboard(object_id: ObjectId, access: _Reads, held: ResourcesDep, response: Response) -> DashboardShown:
     """Return its tiles and what they ask. Each tile's answer is asked for by itself."""
     found, insights = await held.dashboards.find(access.project, object_id)
-    asked = [stamped(SavedInsight, each) for each in insights]
-    return DashboardShown(**shown(response, Dashboard, found).model_dump(), insights=asked)
+    links = await held.saved.shared_links(access.project, found)
+    asked = [stamped(AskedInsight, each) for each in insights]
+    return DashboardShown(**shown(response, Dashboard, found, shared_links=links).model_dump(), insights=asked)
 
 
 @router.put(
@@ -77,21 +100,24 @@ async def change_dashboard(
     held: ResourcesDep,
 ) -> Dashboard:
     """Make a version of it. Who may change this dashboard alone arranges what it shows, and adds texts."""
-    return edit.shown(Dashboard, await held.dashboards.change(edit.by, access, object_id, body, edit.seen))
+    found = await held.dashboards.change(edit.by, access, object_id, body, edit.seen)
+    return edit.shown(Dashboard, found, shared_links=await held.saved.shared_links(access.project, found))
 
 
 @router.get(
     _PATH + "/{object_id}/tiles/{tile_id}/result",
     operation_id="get_tile_result",
     summary="The answer of a tile",
-    responses=SAVED | SAVED_RESULT | UNANSWERABLE | TIMED_OUT,
+    response_model=Answer,
+    responses=KEPT | SAVED | SAVED_RESULT | TOO_MANY_QUERIES | UNANSWERABLE | TIMED_OUT,
 )
 async def get_tile_result(
     object_id: ObjectId,
     tile_id: TileId,
-    access: _Reads,
-    held: ResourcesDep,
+    asking: Annotated[Asking, Depends(asking_dashboard)],
+    format_: FormatParameter = None,
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
-) -> Answer:
-    """Answer the question of one tile, as `POST …/query` would."""
-    return await held.dashboards.answer(access, object_id, tile_id, explain=explain)
+) -> Answer | Response:
+    """Answer the question of one tile, as `POST …/query` does."""
+    found, read = await asking.held.dashboards.question(asking.access.project, object_id, tile_id)
+    return await reply_to(asking, read, format_, explain=explain, saved=found)

@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from api.saved.contents import DashboardContent
-from api.saved.schemas import Stamp
-from api.saved_insights.schemas import SavedInsight
+from api.saved.schemas import SharedStamp
+from api.saved_insights.schemas import AskedInsight
 
 
-class Dashboard(DashboardContent, Stamp):
+class Dashboard(DashboardContent, SharedStamp):
     """A dashboard."""
 
 
@@ -17,7 +17,7 @@ class DashboardShown(Dashboard):
     """A dashboard with what its tiles ask."""
 
     insights: Annotated[
-        list[SavedInsight], Field(description="Those of its tiles, once each; one that is in the trash is missing.")
+        list[AskedInsight], Field(description="Those of its tiles, once each; one that is in the trash is missing.")
     ]
 
 

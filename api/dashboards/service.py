@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from api.access.principals import Client, DashboardAccess, UserPrincipal
 from api.access.errors import PermissionMissingError
 from api.errors import NotFoundError
-from api.queries.answers import Answer
+from api.queries.reading import ReadDocument
 from api.saved.contents import DashboardContent, InsightContent, InsightTile
 from api.saved.objects import content_of, demand_version
 from api.saved.service import Saved
@@ -52,17 +52,11 @@ class Dashboards:
                 raise PermissionMissingError("insights:write")
         return await self._saved.change(by, access.project, dashboard_id, content, seen)
 
-    async def answer(self, access: DashboardAccess, dashboard_id: int, tile_id: str, *, explain: bool) -> Answer:
-        """Answer the question of a tile; raises `NotFoundError`, `PermissionMissingError`.
+    async def question(self, project: Project, dashboard_id: int, tile_id: str) -> tuple[SavedObject, ReadDocument]:
+        """Return the insight of a tile and what it asks; raises `NotFoundError`."""
+        return await self._insights.question(project, await self._insight_of(project, dashboard_id, tile_id))
 
-        Who may put any question onto the dashboard sees of its answers what he may see in the project.
-        """
-        insight_id = await self.insight_of(access.project, dashboard_id, tile_id)
-        permissions = access.in_project if "insights:write" in access.in_project else access.permissions
-        return await self._insights.answer(access.project, permissions, insight_id, explain=explain)
-
-    async def insight_of(self, project: Project, dashboard_id: int, tile_id: str) -> int:
-        """Return which insight a tile shows; raises `NotFoundError`."""
+    async def _insight_of(self, project: Project, dashboard_id: int, tile_id: str) -> int:
         found = await self._saved.find(project, dashboard_id, {DashboardContent.kind})
         for tile in content_of(found, DashboardContent).tiles:
             if isinstance(tile, InsightTile) and tile.id == tile_id:

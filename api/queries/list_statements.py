@@ -13,6 +13,7 @@ from api.queries.documents import (
     PropertyValuesDocument,
 )
 from api.queries.making import Making
+from api.queries.naming import SavedCohorts
 from core.insights.arguments import text_of
 from core.insights.filters import joined
 
@@ -23,13 +24,14 @@ class ListSql:
     A list has one row more than it shows: that there is one says that there is another page.
     """
 
-    def __init__(self, statements: Statements, intermediate: str) -> None:
+    def __init__(self, statements: Statements, intermediate: str, cohorts: SavedCohorts) -> None:
         self._statements = statements
+        self._cohorts = cohorts
         self._devices = f"{intermediate}.int_devices_linked"
 
     def events(self, window: Window, asked: EventsDocument, now: datetime) -> Statement:
         """Rows of `insights_event_list`."""
-        making = Making(self._statements, replace(window, unmodelled=None), now)
+        making = Making(self._statements, replace(window, unmodelled=None), now, self._cohorts)
         conditions = [asked.events.sql(making.scope)]
         if asked.person_number is not None:
             conditions.append(f"person_number = {making.bind(asked.person_number, 'UInt32')}")
@@ -44,7 +46,7 @@ class ListSql:
 
     def persons(self, window: Window, asked: PersonsDocument | CohortDocument, now: datetime) -> Statement:
         """Rows of `insights_person_list`."""
-        making = Making(self._statements, window, now)
+        making = Making(self._statements, window, now, self._cohorts)
         conditions = [joined("and", asked.who, making.scope)] if asked.who else []
         if isinstance(asked, PersonsDocument) and asked.search is not None:
             conditions.append(_found("person_id", asked.search, making))
@@ -59,7 +61,7 @@ class ListSql:
 
     def person(self, window: Window, asked: PersonDocument, now: datetime) -> Statement:
         """Rows of `insights_person`: one, or none."""
-        making = Making(self._statements, window, now)
+        making = Making(self._statements, window, now, self._cohorts)
         making.sources.append(self._devices)
         return making.made_now(
             "insights_person",
@@ -74,7 +76,7 @@ class ListSql:
 
     def property_values(self, window: Window, asked: PropertyValuesDocument, now: datetime) -> Statement:
         """Rows of `insights_property_values`."""
-        making = Making(self._statements, replace(window, unmodelled=None), now)
+        making = Making(self._statements, replace(window, unmodelled=None), now, self._cohorts)
         is_of_events = asked.trait is None
         value = text_of(asked, making.scope) if is_of_events else asked.text(making.bind)
         conditions = [asked.events.sql(making.scope)]

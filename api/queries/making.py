@@ -7,11 +7,12 @@ from typing import Any
 from api.insights.macros import Argument
 from api.insights.moments import literal
 from api.insights.statements import END, NOW, PROJECT, START, TIMEZONE, Statement, Statements, Window
+from api.queries.naming import SavedCohorts
 from api.queries.reading import invalid_document
 from core.insights.arguments import wants_traits
 from core.insights.binding import Placeholders, Scope
 from core.insights.faults import Fault
-from core.insights.filters import Subject
+from core.insights.filters import Subject, joined
 
 # What a model has as a number of its own text.
 _NUMBERS = {
@@ -30,7 +31,8 @@ _LONGEST = 200_000
 class Making:
     """A statement in the making: what it binds, and the tables that it names."""
 
-    def __init__(self, statements: Statements, window: Window, now: datetime) -> None:
+    def __init__(self, statements: Statements, window: Window, now: datetime, cohorts: SavedCohorts) -> None:
+        self._cohorts = cohorts
         self.window = window
         self.now = now
         self.statements = statements
@@ -39,7 +41,9 @@ class Making:
         self.scope = Scope(bind=self.bind, relation=self.table, project=PROJECT, now=NOW, timezone=TIMEZONE)
 
     def table(self, name: str) -> str:
-        """Return a modelled table, which the statement reads."""
+        """Return a modelled table, which the statement reads; of a saved cohort, which has none, its persons."""
+        if name in self._cohorts:
+            return f"({self.scope.persons('dim_persons', joined('and', self._cohorts[name].who, self.scope))})"
         table = self.statements.table(name)
         self.sources.append(table)
         return table

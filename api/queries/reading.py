@@ -2,18 +2,16 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, NoReturn, get_args
 
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
-from api.access.errors import PermissionMissingError
 from api.errors import DocumentTooLargeError
 from api.queries.documents import InsightDocument, ListDocument, QueryDocument
 from core.insights.faults import Fault, Place, faults_in
-from core.insights.filters import Filter, parts_of
-from core.metadata.permissions import Permission
+from core.insights.filters import Filter, Subject, parts_of
 from core.problem import InvalidRequestError
 
 # Of one value a document may be made wholly, and ClickHouse takes 128 KiB of each and quotes double what they stand
@@ -72,10 +70,10 @@ def shows_persons(read: ReadDocument) -> bool:
     return read.document.kind in _OF_PERSONS
 
 
-def demand_permission(permissions: Collection[Permission], read: ReadDocument) -> None:
-    """Raise `PermissionMissingError` for a document that shows single events or persons to who may not see them."""
-    if shows_persons(read) and "persons:read" not in permissions:
-        raise PermissionMissingError("persons:read")
+def tells_of_many(read: ReadDocument) -> bool:
+    """Say whether the answer is figures of many persons, and nothing is told apart by what is known of one."""
+    told_apart = parts_of(getattr(read.document, "breakdown", ()), Subject)
+    return isinstance(read.document, InsightDocument) and all(each.trait is None for each in told_apart)
 
 
 def read_part(sent: Any, place: Place) -> ReadDocument:

@@ -12,28 +12,42 @@ from api.queries.reading import ReadDocument, shows_persons
 from api.results.formats import Format
 from api.results.leaving import unless_left
 from api.results.replies import reply
+from core.metadata.saved import SavedObject
 
 _FIGURES = frozenset({"trend", "funnel", "retention", "lifecycle", "stickiness"})
 
 
-async def reply_to(asking: Asking, read: ReadDocument, wanted: Format | None, *, explain: bool) -> Answer | Response:
+async def reply_to(
+    asking: Asking, read: ReadDocument, wanted: Format | None, *, explain: bool, saved: SavedObject | None = None
+) -> Answer | Response:
     """Note what is asked, and return the answer as JSON, given again where it can be, or as a file.
 
+    Of what was `saved` to be made beforehand that answer counts, but where it is to be explained.
     Raises `PermissionMissingError` for a document that shows persons to who may not see them.
     """
-    asking.note("persons:read" if shows_persons(read) else "data:query", read.sent, document_text(read.sent))
-    answer = partial(asking.held.queries.answer, asking.access.project, read)
+    note_question(asking, read)
+    queries, project = asking.held.queries, asking.access.project
+    question = await queries.question(project, read)
+    answer = partial(queries.answer, project, question)
     if explain:
         return await unless_left(asking.request, answer(explain=True))
     asked = read.document
+    make = partial(answer, explain=False)
+    if saved is not None and saved.content.get("materialised"):
+        make = partial(asking.held.materialised.answer, project, saved, question)
     return await reply(
         asking,
-        asked,
-        partial(answer, explain=False),
+        question,
+        make,
         name=asked.kind,
         wanted=wanted,
         may_be_stale=_tells_no_values(asked),
     )
+
+
+def note_question(asking: Asking, read: ReadDocument) -> None:
+    """Note what is asked; raises `PermissionMissingError` as `reply_to` does."""
+    asking.note("persons:read" if shows_persons(read) else "data:query", read.sent, document_text(read.sent))
 
 
 def _tells_no_values(asked: InsightDocument | ListDocument) -> bool:

@@ -1,17 +1,16 @@
 """Answers to query documents: the range, the statement, its rows, and the figures made of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from api.insights.answers import Answers, Invalid, check_buckets, whole_days
-from api.insights.defined import DefinedInsights
 from api.insights.figures import quarter_hour
 from api.insights.results import Computed
 from api.insights.schemas import Meta
-from api.insights.statements import Statement, Window
+from api.insights.statements import Statement, Statements, Window
 from api.queries import figures, rows
 from api.queries.answers import (
     Answer,
@@ -48,14 +47,13 @@ from api.queries.documents import (
     WebDocument,
 )
 from api.queries.list_statements import ListSql
+from api.queries.naming import Naming, Question
 from api.queries.ranges import ends_of
 from api.queries.reading import ReadDocument, invalid_document
 from api.queries.statements import QuerySql
 from api.settings import ApiSettings
 from core.clock import utc_now
-from core.insights.cohorts import lists_in
-from core.insights.faults import Fault, Place
-from core.insights.filters import cohorts_in
+from core.insights.faults import Fault
 from core.metadata import Project
 from core.problem import InvalidRequestError
 
@@ -76,80 +74,81 @@ class _Found:
 class Queries:
     """Answers one project's query documents."""
 
-    def __init__(
-        self, settings: ApiSettings, answers: Answers, sql: QuerySql, lists: ListSql, defined: DefinedInsights
-    ) -> None:
+    def __init__(self, settings: ApiSettings, answers: Answers, statements: Statements, naming: Naming) -> None:
         self._settings = settings
         self._answers = answers
-        self._sql = sql
-        self._lists = lists
-        self._defined = defined
+        self._statements = statements
+        self._naming = naming
 
-    async def answer(self, project: Project, read: ReadDocument, *, explain: bool) -> Answer:
-        """Return the answer to a document, with the plan of its statement if that is asked for.
+    async def question(self, project: Project, read: ReadDocument) -> Question:
+        """Return what a document asks, as `Naming.question` does."""
+        return await self._naming.question(project, read)
 
-        Raises `InvalidRequestError` for a range that makes no sense, and a cohort or list that there is not.
+    async def answer(self, project: Project, question: Question, *, explain: bool) -> Answer:
+        """Return the answer to a question, with the plan of its statement if that is asked for.
+
+        Raises `InvalidRequestError` for a range that makes no sense.
         """
-        self.check_names(project, read)
-        asked = read.document
+        asked, cohorts = question.document, question.cohorts
         if isinstance(asked, ListDocument):
-            return await self._list(project, asked, explain=explain)
-        return await self._insight(project, asked, explain=explain)
+            lists = ListSql(self._statements, self._settings.intermediate_database, cohorts)
+            return await self._list(project, lists, asked, explain=explain)
+        return await self._insight(project, QuerySql(self._statements, cohorts), asked, explain=explain)
 
-    async def _insight(self, project: Project, asked: InsightDocument, *, explain: bool) -> Answer:
+    async def _insight(self, project: Project, sql: QuerySql, asked: InsightDocument, *, explain: bool) -> Answer:
         find = partial(self._find, project, explain=explain)
         match asked:
             case TrendDocument():
-                found = await find(asked, self._sql.trend, None if asked.total else asked.interval)
+                found = await find(asked, sql.trend, None if asked.total else asked.interval)
                 data = figures.trend_data(found.rows, asked, found.window, found.now)
                 answer = TrendAnswer(kind=asked.kind, data=data, meta=found.meta)
             case FunnelDocument():
-                found = await find(asked, self._sql.funnel)
+                found = await find(asked, sql.funnel)
                 answer = FunnelAnswer(kind=asked.kind, data=figures.funnel_data(found.rows, asked), meta=found.meta)
             case RetentionDocument():
-                found = await find(asked, self._sql.retention, asked.period)
+                found = await find(asked, sql.retention, asked.period)
                 data = figures.retention_data(found.rows, asked, found.window)
                 answer = RetentionAnswer(kind=asked.kind, data=data, meta=found.meta)
             case LifecycleDocument():
-                found = await find(asked, self._sql.lifecycle, asked.interval)
+                found = await find(asked, sql.lifecycle, asked.interval)
                 data = figures.lifecycle_data(found.rows, asked, found.window)
                 answer = LifecycleAnswer(kind=asked.kind, data=data, meta=found.meta)
             case StickinessDocument():
-                found = await find(asked, self._sql.stickiness, asked.interval)
+                found = await find(asked, sql.stickiness, asked.interval)
                 data = figures.stickiness_data(found.rows, asked, found.window)
                 answer = StickinessAnswer(kind=asked.kind, data=data, meta=found.meta)
             case PathsDocument():
-                found = await find(asked, self._sql.paths)
+                found = await find(asked, sql.paths)
                 answer = PathsAnswer(kind=asked.kind, data=figures.paths_data(found.rows), meta=found.meta)
             case WebDocument():
-                found = await find(asked, self._sql.web, None if asked.total else asked.interval)
+                found = await find(asked, sql.web, None if asked.total else asked.interval)
                 data = figures.web_data(found.rows, asked, found.window, found.now)
                 answer = WebAnswer(kind=asked.kind, data=data, meta=found.meta)
             case RevenueDocument():
-                found = await find(asked, self._sql.revenue, None if asked.total else asked.interval)
+                found = await find(asked, sql.revenue, None if asked.total else asked.interval)
                 data = figures.revenue_data(found.rows, asked, found.window, found.now)
                 answer = RevenueAnswer(kind=asked.kind, data=data, meta=found.meta)
         return answer
 
-    async def _list(self, project: Project, asked: ListDocument, *, explain: bool) -> Answer:
+    async def _list(self, project: Project, lists: ListSql, asked: ListDocument, *, explain: bool) -> Answer:
         find = partial(self._find, project, explain=explain)
         find_now = partial(self._find_now, project, explain=explain)
         match asked:
             case EventsDocument():
-                found = await find(asked, self._lists.events)
+                found = await find(asked, lists.events)
                 answer = EventsAnswer(kind=asked.kind, data=rows.events_data(found.rows, asked), meta=found.meta)
             case PersonsDocument():
-                found = await find_now(asked, self._lists.persons)
+                found = await find_now(asked, lists.persons)
                 answer = PersonsAnswer(kind=asked.kind, data=rows.persons_data(found.rows, asked), meta=found.meta)
             case CohortDocument():
-                found = await find_now(asked, self._lists.persons)
+                found = await find_now(asked, lists.persons)
                 answer = CohortAnswer(kind=asked.kind, data=rows.persons_data(found.rows, asked), meta=found.meta)
             case PersonDocument():
-                found = await find_now(asked, self._lists.person)
+                found = await find_now(asked, lists.person)
                 answer = PersonAnswer(kind=asked.kind, data=rows.person_data(found.rows), meta=found.meta)
             case PropertyValuesDocument():
                 ask = find if asked.trait is None else find_now
-                found = await ask(asked, self._lists.property_values)
+                found = await ask(asked, lists.property_values)
                 data = rows.property_values_data(found.rows, asked)
                 answer = PropertyValuesAnswer(kind=asked.kind, data=data, meta=found.meta)
         return answer
@@ -198,46 +197,10 @@ class Queries:
             meta = meta.model_copy(update={"plan": await self._answers.plan(project, computed.statement)})
         return _Found(computed.rows, meta, window, now)
 
-    def check_names(self, project: Project, read: ReadDocument) -> None:
-        """Refuse a document that names a cohort which is not defined for the project, or a list that there is not."""
-        cohorts, lists = cohorts_in(read.document), lists_in(read.document)
-        if cohorts:
-            defined = self._defined.of_project(project.id)
-            cohorts -= {each.name for each in defined if each.definition.kind == "cohort"}
-        if lists:
-            lists -= self._defined.lists(project.id)
-        faults = [
-            *(
-                Fault(place, f"no cohort {name} is defined for this project", "cohort_not_found")
-                for place, name in _named(read.sent, "cohort", cohorts)
-            ),
-            *(
-                Fault(place, f"there is no list {name} with users of this project", "list_not_found")
-                for place, name in _named(read.sent, "listed", lists)
-            ),
-        ]
-        if faults:
-            raise invalid_document(*faults)
-
 
 def _minute(instant: datetime) -> datetime:
     """Cut to the minute, so that equal questions stay equal for that long."""
     return instant.replace(second=0, microsecond=0)
-
-
-def _named(sent: Any, key: str, names: set[str], place: Place = ()) -> list[tuple[Place, str]]:
-    """Return where in a document a key gives one of some names."""
-    found: list[tuple[Place, str]] = []
-    items: Iterable[tuple[str | int, Any]] = ()
-    if names and isinstance(sent, dict):
-        items = cast("dict[str, Any]", sent).items()
-    elif names and isinstance(sent, list):
-        items = enumerate(cast("list[Any]", sent))
-    for part, item in items:
-        if part == key and isinstance(item, str) and item in names:
-            found.append(((*place, part), item))
-        found += _named(item, key, names, (*place, part))
-    return found
 
 
 def _invalid_of(asked: Ranged) -> Invalid:

@@ -17,6 +17,7 @@ from api.queries.documents import (
     WebDocument,
 )
 from api.queries.making import Making
+from api.queries.naming import SavedCohorts
 from core.insights.arguments import (
     activity_is_of_days,
     activity_rollup,
@@ -42,8 +43,9 @@ class QuerySql:
     What the rollups know exactly is asked of them. Rows are those of the macro that each kind has.
     """
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: Statements, cohorts: SavedCohorts) -> None:
         self._statements = statements
+        self._cohorts = cohorts
 
     def trend(self, window: Window, asked: TrendDocument, now: datetime) -> Statement:
         """Rows of `insights_trends`."""
@@ -178,7 +180,8 @@ class QuerySql:
 
     def _making(self, window: Window, now: datetime, *, knows_landed: bool) -> Making:
         """Begin a statement; events that landed since the last refresh are left out of what they do not know."""
-        return Making(self._statements, window if knows_landed else replace(window, unmodelled=None), now)
+        known = window if knows_landed else replace(window, unmodelled=None)
+        return Making(self._statements, known, now, self._cohorts)
 
 
 def _is_of_names(asked: Any) -> bool:

@@ -38,6 +38,7 @@ class _Kept:
     """An answer without what is of each: since when it is known to be so, in monotonic seconds."""
 
     body: bytes
+    has_plan: bool
     etag: str
     since: float
     cached: bool
@@ -114,7 +115,8 @@ class KeptAnswers:
         # Both end with a brace; what is of each answer comes before the last two.
         body = f'{data[:-1]},"meta":{origin[:-1]}'.encode()
         digest = hashlib.blake2b(body, digest_size=16).hexdigest()
-        kept = _Kept(body, f'W/"{digest}"', since, answer.meta.cached)
+        has_plan = "plan" in type(answer.meta).model_fields
+        kept = _Kept(body, has_plan, f'W/"{digest}"', since, answer.meta.cached)
         self._keep(key, kept)
         return kept
 
@@ -154,7 +156,8 @@ def _response(request: Request, kept: _Kept, asked_at: float, age_s: int, *, is_
     if _has(request, kept.etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     elapsed = round((time.perf_counter() - asked_at) * 1000, 3)
-    end = f',"elapsed_ms":{elapsed},"cached":{"true" if is_cached else "false"},"plan":null}}}}'
+    plan = ',"plan":null' if kept.has_plan else ""
+    end = f',"elapsed_ms":{elapsed},"cached":{"true" if is_cached else "false"}{plan}}}}}'
     return Response(kept.body + end.encode(), headers=headers, media_type="application/json")
 
 

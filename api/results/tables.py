@@ -19,6 +19,7 @@ from api.queries.schemas import (
     TrendData,
     WebData,
 )
+from api.sql.schemas import SqlAnswer, SqlMeta
 
 # The way to the rows: the lists in which they are, from the outermost.
 _WAYS: dict[type[BaseModel], tuple[str, ...]] = {
@@ -51,7 +52,7 @@ class Answered(Protocol):
         ...
 
     @property
-    def meta(self) -> Meta:
+    def meta(self) -> Meta | SqlMeta:
         """Return where they come from."""
         ...
 
@@ -71,6 +72,8 @@ class Table:
 def table_of(answer: Answered) -> Table:
     """Return the figures of an answer as a table."""
     data = answer.data
+    if isinstance(answer, SqlAnswer):
+        return Table([column.name for column in answer.data.columns], answer.data.rows, answer.meta.truncated)
     if isinstance(data, MartData):
         columns = [column.name for column in data.columns]
         return Table(columns, [[row[name] for name in columns] for row in data.rows], data.is_truncated)

@@ -11,8 +11,9 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, Wi
 
 from api.accounts.schemas import Body
 from api.insights.moments import EARLIEST, LATEST, is_in_reach
+from core.insights.filters import CohortName
 
-Kind = Literal["insight", "dashboard", "annotation", "folder"]
+Kind = Literal["insight", "cohort", "dashboard", "annotation", "folder"]
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 GRID_COLUMNS = 12
 _MOST_TEXT = 200_000
@@ -94,6 +95,23 @@ class InsightContent(Described):
     kind: ClassVar[str] = "insight"
     query: Annotated[dict[str, Any], WithJsonSchema(QUERY_SCHEMA)]
     """As it was sent. Whoever saves it has it checked; one of long ago may say what is no longer understood."""
+    materialised: Annotated[
+        bool,
+        Field(description="Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits."),
+    ] = False
+
+
+class CohortContent(Described):
+    """Who is in a cohort, under the name by which query documents name it."""
+
+    kind: ClassVar[str] = "cohort"
+    name: Annotated[CohortName, Field(examples=["cohort_regulars"])]
+    query: Annotated[dict[str, Any], WithJsonSchema(QUERY_SCHEMA)]
+    """A query document of the kind `cohort`, as it was sent."""
+
+    def columns(self) -> dict[str, Any]:
+        """Return its name and folder; there is one of a name."""
+        return super().columns() | {"key": self.name}
 
 
 class _Placed(Body):

@@ -31,11 +31,11 @@ class ChangedMeanwhileError(RadixError):
 
 
 class NothingToUndoError(RadixError):
-    """It is as it was made."""
+    """It is as it was made, or as the oldest version that is kept."""
 
     status: ClassVar[int] = 409
     code: ClassVar[str] = "nothing_to_undo"
     title: ClassVar[str] = "There is nothing to undo"
 
     def __init__(self) -> None:
-        super().__init__("It is as it was made: there is no version before it.")
+        super().__init__("No version before it is kept: it is as it was made, or as the oldest that there is.")

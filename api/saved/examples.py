@@ -15,12 +15,22 @@ _STAMP = {
     "updated_at": _AT,
     "updated_by": "ada@example.com",
 }
-_INSIGHT: dict[str, Any] = _STAMP | {
+_ASKED: dict[str, Any] = _STAMP | {
     "name": "Catalog to purchase",
     "description": "",
     "tags": ["growth"],
     "folder_id": None,
     "query": DOCUMENTS["funnel"],
+    "materialised": False,
+}
+_INSIGHT: dict[str, Any] = _ASKED | {"shared_links": 1}
+_COHORT: dict[str, Any] = _STAMP | {
+    "id": 7,
+    "name": "cohort_regulars",
+    "description": "",
+    "tags": [],
+    "folder_id": None,
+    "query": DOCUMENTS["cohort"],
 }
 _TEXT_TILE = {"kind": "text", "id": "about", "x": 8, "y": 0, "width": 4, "height": 4, "text": "Of the **shop** alone."}
 _PLACE = {"id": "funnel", "x": 0, "y": 0, "width": 8, "height": 4}
@@ -30,6 +40,7 @@ _DASHBOARD: dict[str, Any] = _STAMP | {
     "description": "What we look at on Mondays.",
     "tags": [],
     "folder_id": None,
+    "shared_links": 1,
     "tiles": [_PLACE | {"kind": "insight", "insight_id": 1, "title": ""}, _TEXT_TILE],
 }
 _ANNOTATION: dict[str, Any] = _STAMP | {
@@ -40,7 +51,7 @@ _ANNOTATION: dict[str, Any] = _STAMP | {
     "about_id": None,
 }
 _FOLDER: dict[str, Any] = _STAMP | {"id": 4, "name": "Monday", "folder_id": None}
-_SUMMARY: dict[str, Any] = {name: value for name, value in _INSIGHT.items() if name != "query"} | {
+_SUMMARY: dict[str, Any] = {name: value for name, value in _ASKED.items() if name not in {"query", "materialised"}} | {
     "kind": "insight",
     "is_favourite": True,
     "deleted_at": None,
@@ -94,11 +105,16 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "create_saved_insight": _INSIGHT,
     "get_saved_insight": _INSIGHT,
     "change_saved_insight": _INSIGHT | {"version": 2},
+    "get_materialisation": {"made_at": _AT, "version": 1, "error": None, "is_given": True},
+    "make_materialisation": {"version": 1, "question": "0" * 32, "answer": ANSWERS["funnel"]},
+    "create_cohort": _COHORT,
+    "get_cohort": _COHORT,
+    "change_cohort": _COHORT | {"version": 2},
     "list_granted_dashboards": {
         "dashboards": [{"project_id": 1, "id": 2, "name": "Shop", "description": "What we look at on Mondays."}]
     },
     "create_dashboard": _DASHBOARD,
-    "get_dashboard": _DASHBOARD | {"insights": [_INSIGHT]},
+    "get_dashboard": _DASHBOARD | {"insights": [_ASKED]},
     "change_dashboard": _DASHBOARD | {"version": 2},
     "list_annotations": {"annotations": [_ANNOTATION], "next": None},
     "create_annotation": _ANNOTATION,

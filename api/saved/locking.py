@@ -23,9 +23,9 @@ class Edit:
     seen: int
     response: Response
 
-    def shown(self, kind: type[Stamped], found: SavedObject) -> Stamped:
+    def shown(self, kind: type[Stamped], found: SavedObject, **beside: int) -> Stamped:
         """Return what came of it, and its version as the answer's ETag."""
-        return shown(self.response, kind, found)
+        return shown(self.response, kind, found, **beside)
 
 
 async def _edit(
@@ -41,10 +41,10 @@ async def _edit(
 EditDep = Annotated[Edit, Depends(_edit)]
 
 
-def shown(response: Response, kind: type[Stamped], found: SavedObject) -> Stamped:
+def shown(response: Response, kind: type[Stamped], found: SavedObject, **beside: int) -> Stamped:
     """Return something saved as answers show it, and its version as the answer's ETag."""
     tell_version(response, found.version)
-    return stamped(kind, found)
+    return stamped(kind, found, **beside)
 
 
 def tell_version(response: Response, version: int) -> None:

@@ -3,13 +3,16 @@
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from pydantic import ValidationError
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.errors import NotFoundError
+from api.queries.naming import places_of
 from api.queries.reading import invalid_document
 from api.saved.contents import (
     AnnotationContent,
+    CohortContent,
     Content,
     DashboardContent,
     EventContent,
@@ -20,19 +23,33 @@ from api.saved.contents import (
 )
 from api.saved.errors import ChangedMeanwhileError
 from core.clock import utc_now
+from core.insights.cohorts import CohortQuestion
 from core.insights.faults import Fault
+from core.insights.filters import cohorts_in
 from core.metadata import Project
 from core.metadata.audit import Actor, Target, entry
-from core.metadata.saved import SavedObject, SavedVersion
+from core.metadata.saved import SavedObject, SavedVersion, SharedLink
 from core.problem import InvalidRequestError
 
-_LISTED: tuple[type[Content], ...] = (InsightContent, DashboardContent, AnnotationContent, FolderContent)
+_LISTED: tuple[type[Content], ...] = (
+    InsightContent,
+    CohortContent,
+    DashboardContent,
+    AnnotationContent,
+    FolderContent,
+)
 LISTED = frozenset(each.kind for each in _LISTED)
 """What is listed with all that is saved, and can be put into the trash."""
 CONTENTS: dict[str, type[Content]] = {each.kind: each for each in (*_LISTED, EventContent, PropertyContent)}
 """What has versions."""
 _DEEPEST_FOLDER = 20
 _Content = TypeVar("_Content", bound=Content)
+
+
+async def take_turns(session: AsyncSession) -> None:
+    """Let those who change what a project saved wait for each other: what one has checked stays so until he is done."""
+    # Not as strong as the lock that deletes a project: rows that refer to it can be added meanwhile.
+    await session.execute(select(Project.id).with_for_update(key_share=True))
 
 
 async def find(
@@ -69,9 +86,13 @@ async def write(
     *,
     action: str,
     project: Project,
+    keep: int,
     restored_from: int | None = None,
 ) -> None:
-    """Make the next version of something, unless an edit changes nothing; of what is new the first one."""
+    """Make the next version of something, unless an edit changes nothing; of what is new the first one.
+
+    So many versions are kept, the latest ones.
+    """
     said = content.model_dump(mode="json")
     changed = sorted(part for part in {*said, *found.content} if said.get(part) != found.content.get(part))
     if found.version and not changed and restored_from is None:
@@ -95,7 +116,11 @@ async def write(
             actor_name=by.name,
         )
     )
+    too_old = SavedVersion.version <= found.version - keep
+    await session.execute(delete(SavedVersion).where(SavedVersion.object_id == found.id, too_old))
     details: dict[str, Any] = {"name": found.name, "version": found.version, "changed": changed}
+    if links := await live_links(session, found):
+        details["shared_links"] = links
     if restored_from is not None:
         details["restored_from"] = restored_from
     note(session, by, found, action=action, details=details, project=project)
@@ -108,6 +133,22 @@ def note(
     said = Target(found.kind, found.id, details)
     made = entry(by, f"{found.kind}.{action}", said, organisation_id=project.organisation_id, project_id=project.id)
     session.add(made)
+
+
+async def live_links(session: AsyncSession, found: SavedObject) -> int:
+    """Return how many links show something now: to itself or, of an insight, to a dashboard with it."""
+    if found.kind not in {InsightContent.kind, DashboardContent.kind}:
+        return 0
+    shows_it = SavedObject.content.contains({"tiles": [{"kind": "insight", "insight_id": found.id}]})
+    boards = select(SavedObject.id).where(
+        SavedObject.kind == DashboardContent.kind, SavedObject.deleted_at.is_(None), shows_it
+    )
+    links = select(func.count(SharedLink.id)).where(
+        SharedLink.revoked_at.is_(None),
+        SharedLink.expires_at > utc_now(),
+        or_(SharedLink.object_id == found.id, SharedLink.object_id.in_(boards)),
+    )
+    return await session.scalar(links) or 0
 
 
 def new(content: Content, by: Actor, key: str | None = None) -> SavedObject:
@@ -135,6 +176,37 @@ async def check(session: AsyncSession, content: Content, before: SavedObject | N
             raise invalid_document(*faults)
     if isinstance(content, FolderContent):
         await _check_way_up(session, content, before)
+    if isinstance(content, CohortContent):
+        await check_cohort(session, content, before)
+
+
+async def check_cohort(session: AsyncSession, content: CohortContent, before: SavedObject | None) -> None:
+    """Raise `InvalidRequestError` where another cohort has the name, or the cohort would be made of itself."""
+    others = select(SavedObject.key, SavedObject.content).where(
+        SavedObject.kind == CohortContent.kind, SavedObject.id != (0 if before is None else before.id)
+    )
+    if (await session.execute(others.where(SavedObject.key == content.name))).first() is not None:
+        raise invalid_document(Fault(("name",), f"there is a cohort {content.name} already", "name_taken"))
+    for name in sorted(_cohorts_of(content.query)):
+        waiting, seen = {name}, set[str]()
+        while waiting - {content.name}:
+            seen |= waiting
+            found = await session.execute(others.where(SavedObject.key.in_(waiting)))
+            waiting = set[str]().union(*(_cohorts_of(said["query"]) for _, said in found)) - seen
+            if content.name in waiting:
+                break
+        if content.name in waiting:
+            places = places_of(content.query, "cohort", name)
+            message = f"{content.name} would be made of itself"
+            raise invalid_document(*(Fault(("query", *place), message, "value_error") for place in places))
+
+
+def _cohorts_of(query: dict[str, Any]) -> set[str]:
+    try:
+        return cohorts_in(CohortQuestion.model_validate(query))
+    except ValidationError:
+        # One of long ago, which is not understood any more and so not answered.
+        return set()
 
 
 async def in_live_folder(session: AsyncSession, content: Content, found: SavedObject) -> Content:

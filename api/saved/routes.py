@@ -1,6 +1,7 @@
 """`/v1/projects/{project_id}/saved` and `/trash`: what all that is saved has in common."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
@@ -30,10 +31,10 @@ _Version = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 async def list_saved(
     project: ProjectDep, found: PrincipalDep, held: ResourcesDep, query: Annotated[SavedQuery, Query()]
 ) -> SavedPage:
-    """Return insights, dashboards, annotations and folders, of one kind, folder or tag; or what is in the trash."""
+    """Return what is saved but descriptions of events, of one kind, folder or tag; or what is in the trash."""
     user_id = found.user_id if isinstance(found, UserPrincipal) else None
     page, following = await held.saved.page(project, query, user_id)
-    return SavedPage(saved=[_summary(each, is_favourite=is_one) for each, is_one in page], next=following)
+    return SavedPage(saved=[_summary(each) for each in page], next=following)
 
 
 @router.delete(
@@ -44,12 +45,15 @@ async def list_saved(
     status_code=204,
 )
 async def delete_saved(object_id: ObjectId, project: WriterDep, by: ActorDep, held: ResourcesDep) -> None:
-    """Put an insight, a dashboard, an annotation or an empty folder into the trash. Links to it show nothing then."""
+    """Put something saved, or an empty folder, into the trash. Links to it show nothing then."""
     await held.saved.delete(by, project, object_id)
 
 
 @router.post(
-    "/trash/{object_id}/recover", operation_id="recover_saved", summary="Take out of the trash", responses=SAVED_NEW
+    "/trash/{object_id}/recover",
+    operation_id="recover_saved",
+    summary="Take out of the trash",
+    responses=SAVED_NEW | SAVED_IN_USE,
 )
 async def recover_saved(
     object_id: ObjectId, project: WriterDep, by: ActorDep, held: ResourcesDep, response: Response
@@ -65,7 +69,7 @@ async def list_versions(
 ) -> VersionPage:
     """Return who changed what and when, the latest version first."""
     found, following = await held.saved.versions(project, object_id, query)
-    return VersionPage(versions=[VersionSummary.model_validate(vars(each)) for each in found], next=following)
+    return VersionPage(versions=[VersionSummary.model_validate(each) for each in found], next=following)
 
 
 @router.get("/saved/{object_id}/versions/{version}", operation_id="get_version", summary="One version")
@@ -78,7 +82,7 @@ async def get_version(object_id: ObjectId, version: _Version, project: ProjectDe
     "/saved/{object_id}/versions/{version}/restore",
     operation_id="restore_version",
     summary="Go back to a version",
-    responses=SAVED_CHANGE,
+    responses=SAVED_CHANGE | SAVED_IN_USE,
 )
 async def restore_version(
     object_id: ObjectId,
@@ -118,10 +122,10 @@ async def remove_favourite(object_id: ObjectId, project: ProjectDep, user: UserD
     await held.saved.set_favourite(project, object_id, user.user_id, is_one=False)
 
 
-def _summary(found: SavedObject, *, is_favourite: bool) -> SavedSummary:
-    said = {"description": found.content.get("description", ""), "tags": found.content.get("tags", [])}
-    shown = {name: getattr(found, name) for name in SavedSummary.model_fields if hasattr(found, name)}
-    return SavedSummary.model_validate({**shown, **said, "is_favourite": is_favourite})
+def _summary(listed: Mapping[str, Any]) -> SavedSummary:
+    # An annotation and a folder have neither.
+    said = {"description": listed["description"] or "", "tags": listed["tags"] or []}
+    return SavedSummary.model_validate({**listed, **said})
 
 
 def _made(response: Response, found: SavedObject, restored_from: int | None) -> VersionMade:

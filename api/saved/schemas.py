@@ -26,12 +26,23 @@ class Stamp(BaseModel):
     updated_by: str
 
 
+class SharedStamp(Stamp):
+    """The same of what can be shared by link."""
+
+    shared_links: Annotated[
+        int,
+        Field(
+            description="Links that show it now, an insight also on dashboards: who changes it changes what they show."
+        ),
+    ]
+
+
 Stamped = TypeVar("Stamped", bound=Stamp)
 
 
-def stamped(kind: type[Stamped], found: SavedObject) -> Stamped:
+def stamped(kind: type[Stamped], found: SavedObject, **beside: int) -> Stamped:
     """Return something saved: its content beside its stamp."""
-    return kind.model_validate({name: getattr(found, name) for name in Stamp.model_fields} | found.content)
+    return kind.model_validate({name: getattr(found, name) for name in Stamp.model_fields} | beside | found.content)
 
 
 class SavedSummary(Stamp):

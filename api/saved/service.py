@@ -1,43 +1,60 @@
 """Keeps what people save: its versions, its folder, its place among favourites and in the trash."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.errors import NotFoundError
 from api.roles.service import InUseError
-from api.saved.contents import Content
+from api.saved.contents import CohortContent, Content
 from api.saved.errors import NothingToUndoError
-from api.saved.objects import CONTENTS, LISTED, check, demand_version, find, in_live_folder, new, note, write
-from api.saved.schemas import SavedQuery, VersionQuery
+from api.saved.objects import (
+    CONTENTS,
+    LISTED,
+    check,
+    check_cohort,
+    demand_version,
+    find,
+    in_live_folder,
+    live_links,
+    new,
+    note,
+    write,
+)
+from api.saved.schemas import SavedQuery, SavedSummary, VersionQuery, VersionSummary
 from core.clock import utc_now
 from core.metadata import Project
 from core.metadata.audit import Actor
 from core.metadata.saved import Favourite, SavedObject, SavedVersion
 from core.metadata.tenancy import Database
+from core.problem import InvalidRequestError
 
 
 class Saved:
     """What one project's people saved. Raises `UnavailableError` without PostgreSQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, kept_versions: int) -> None:
         self._database = database
+        self._kept_versions = kept_versions
 
     async def page(
         self, project: Project, query: SavedQuery, user_id: int | None
-    ) -> tuple[list[tuple[SavedObject, bool]], int | None]:
-        """Return saved things, the latest made first, each with whether it is a favourite, and where to go on."""
+    ) -> tuple[Sequence[Mapping[str, Any]], int | None]:
+        """Return what is listed of saved things, the latest made first, and where to go on."""
         async with self._database.of_project(project) as session:
             own = select(Favourite.object_id).where(Favourite.user_id == (user_id or 0))
             statement = _selected(query).order_by(SavedObject.id.desc()).limit(query.limit + 1)
             if query.favourites:
                 statement = statement.where(SavedObject.id.in_(own))
-            found = (await session.scalars(statement)).all()
+            found = (await session.execute(statement)).mappings().all()
             shown = found[: query.limit]
-            own = own.where(Favourite.object_id.in_([each.id for each in shown]))
+            own = own.where(Favourite.object_id.in_([each["id"] for each in shown]))
             favourites = set(await session.scalars(own))
-        return [(each, each.id in favourites) for each in shown], shown[-1].id if len(found) > query.limit else None
+        marked = [each | {"is_favourite": each["id"] in favourites} for each in map(dict, shown)]
+        return marked, shown[-1]["id"] if len(found) > query.limit else None
 
     async def find(self, project: Project, object_id: int, kinds: Collection[str]) -> SavedObject:
         """Return one thing; raises `NotFoundError`."""
@@ -52,54 +69,63 @@ class Saved:
 
     async def create(self, by: Actor, project: Project, content: Content) -> SavedObject:
         """Save something new; raises `InvalidRequestError` where it names what is not there."""
-        async with self._database.of_project(project) as session:
+        async with self._changing(project) as session:
             await check(session, content)
             made = new(content, by)
-            await write(session, by, made, content, action="created", project=project)
+            await self._write(session, by, made, content, action="created", project=project)
             return made
 
     async def change(self, by: Actor, project: Project, object_id: int, content: Content, seen: int) -> SavedObject:
         """Make another version of what was seen; raises `NotFoundError`, `ChangedMeanwhileError` and as `create`."""
-        async with self._database.of_project(project) as session:
+        async with self._changing(project) as session:
             found = await find(session, object_id, {content.kind}, to_change=True)
             demand_version(found, seen)
             await check(session, content, found)
-            await write(session, by, found, content, action="changed", project=project)
+            await self._write(session, by, found, content, action="changed", project=project)
             return found
 
     async def delete(self, by: Actor, project: Project, object_id: int) -> None:
         """Put something into the trash; raises `NotFoundError`, and `InUseError` for a folder that is not empty."""
-        async with self._database.of_project(project) as session:
+        async with self._changing(project) as session:
             found = await find(session, object_id, to_change=True)
             within = select(SavedObject.id).where(SavedObject.folder_id == object_id, *_LIVE).limit(1)
             if await session.scalar(within) is not None:
                 raise InUseError("The folder is not empty: move what is in it, or delete that first.")
+            details: dict[str, Any] = {"name": found.name}
+            if links := await live_links(session, found):
+                details["shared_links"] = links
             found.deleted_at, found.deleted_by = utc_now(), by.name
-            note(session, by, found, action="deleted", details={"name": found.name}, project=project)
+            # Its name is free for another.
+            found.key = None
+            note(session, by, found, action="deleted", details=details, project=project)
 
     async def recover(self, by: Actor, project: Project, object_id: int) -> SavedObject:
-        """Take something out of the trash; raises `NotFoundError`. Without its folder, if that is in the trash too."""
-        async with self._database.of_project(project) as session:
+        """Take something out of the trash; raises `NotFoundError`, and `InUseError` for a cohort whose name is taken.
+
+        Without its folder, if that is in the trash too.
+        """
+        async with self._changing(project) as session:
             found = await find(session, object_id, in_trash=True, to_change=True)
+            content = await _as_it_was(session, found, found.content)
             found.deleted_at = found.deleted_by = None
+            found.key = content.columns().get("key")
             note(session, by, found, action="recovered", details={"name": found.name}, project=project)
-            content = await in_live_folder(session, CONTENTS[found.kind].model_validate(found.content), found)
-            await write(session, by, found, content, action="changed", project=project)
+            await self._write(session, by, found, content, action="changed", project=project)
             return found
 
     async def versions(
         self, project: Project, object_id: int, query: VersionQuery
-    ) -> tuple[Sequence[SavedVersion], int | None]:
-        """Return versions, the latest first, and what the next page begins before; raises `NotFoundError`."""
+    ) -> tuple[Sequence[Mapping[str, Any]], int | None]:
+        """Return what is listed of versions, the latest first, and where to go on; raises `NotFoundError`."""
         async with self._database.of_project(project) as session:
             await find(session, object_id, CONTENTS)
-            statement = select(SavedVersion).where(SavedVersion.object_id == object_id)
+            statement = select(*_OF_VERSION).where(SavedVersion.object_id == object_id)
             if query.before is not None:
                 statement = statement.where(SavedVersion.version < query.before)
             ordered = statement.order_by(SavedVersion.version.desc()).limit(query.limit + 1)
-            found = (await session.scalars(ordered)).all()
+            found = [dict(each) for each in (await session.execute(ordered)).mappings()]
         shown = found[: query.limit]
-        return shown, shown[-1].version if len(found) > query.limit else None
+        return shown, shown[-1]["version"] if len(found) > query.limit else None
 
     async def version(self, project: Project, object_id: int, version: int) -> SavedVersion:
         """Return one version; raises `NotFoundError`."""
@@ -112,26 +138,27 @@ class Saved:
     ) -> tuple[SavedObject, int]:
         """Make a version with the content of an earlier one; return it with the one that this was edited as.
 
-        Raises `NotFoundError` or `ChangedMeanwhileError`.
+        Raises `NotFoundError`, `ChangedMeanwhileError`, and `InUseError` for a cohort that cannot be so any more.
         """
-        async with self._database.of_project(project) as session:
+        async with self._changing(project) as session:
             found = await find(session, object_id, CONTENTS, to_change=True)
             demand_version(found, seen)
-            return await _restore(session, by, project, found, await _version(session, object_id, version))
+            return await self._restore(session, by, project, found, await _version(session, object_id, version))
 
     async def undo(self, by: Actor, project: Project, object_id: int, seen: int) -> tuple[SavedObject, int]:
         """Take the latest edit back, and one more each time; return as `restore` does.
 
-        Raises `NotFoundError`, `ChangedMeanwhileError` or `NothingToUndoError`.
+        Raises `NotFoundError`, `ChangedMeanwhileError`, `NothingToUndoError`, and `InUseError` as `restore` does.
         """
-        async with self._database.of_project(project) as session:
+        async with self._changing(project) as session:
             found = await find(session, object_id, CONTENTS, to_change=True)
             demand_version(found, seen)
             present = await _version(session, object_id, found.version)
             edited_as = present.restored_from or present.version
-            if edited_as == 1:
+            before = await session.get(SavedVersion, (object_id, edited_as - 1))
+            if before is None:
                 raise NothingToUndoError
-            return await _restore(session, by, project, found, await _version(session, object_id, edited_as - 1))
+            return await self._restore(session, by, project, found, before)
 
     async def set_favourite(self, project: Project, object_id: int, user_id: int, *, is_one: bool) -> None:
         """Put something among a user's favourites, or take it out; raises `NotFoundError`."""
@@ -144,12 +171,51 @@ class Saved:
             elif not is_one and there is not None:
                 await session.delete(there)
 
+    async def shared_links(self, project: Project, found: SavedObject) -> int:
+        """Return how many links show something now; see `live_links`."""
+        async with self._database.of_project(project) as session:
+            return await live_links(session, found)
+
+    @asynccontextmanager
+    async def _changing(self, project: Project) -> AsyncGenerator[AsyncSession]:
+        async with self._database.of_project(project) as session:
+            yield session
+
+    async def _write(
+        self,
+        session: AsyncSession,
+        by: Actor,
+        found: SavedObject,
+        content: Content,
+        *,
+        action: str,
+        project: Project,
+        restored_from: int | None = None,
+    ) -> None:
+        keep = self._kept_versions
+        await write(session, by, found, content, action=action, project=project, keep=keep, restored_from=restored_from)
+
+    async def _restore(
+        self, session: AsyncSession, by: Actor, project: Project, found: SavedObject, version: SavedVersion
+    ) -> tuple[SavedObject, int]:
+        edited_as = version.restored_from or version.version
+        content = await _as_it_was(session, found, version.content)
+        await self._write(session, by, found, content, action="restored", project=project, restored_from=edited_as)
+        return found, edited_as
+
 
 _LIVE = (SavedObject.deleted_at.is_(None),)
+# Whole contents are for who looks at one of them.
+_OF_OBJECT: tuple[Any, ...] = (
+    *(getattr(SavedObject, name) for name in SavedSummary.model_fields if hasattr(SavedObject, name)),
+    SavedObject.content["description"].label("description"),
+    SavedObject.content["tags"].label("tags"),
+)
+_OF_VERSION = tuple(getattr(SavedVersion, name) for name in VersionSummary.model_fields)
 
 
-def _selected(query: SavedQuery) -> Select[SavedObject]:
-    statement = select(SavedObject).where(SavedObject.kind.in_([query.kind] if query.kind else LISTED))
+def _selected(query: SavedQuery) -> Select[*tuple[Any, ...]]:
+    statement = select(*_OF_OBJECT).where(SavedObject.kind.in_([query.kind] if query.kind else LISTED))
     is_live = SavedObject.deleted_at.is_not(None) if query.trash else SavedObject.deleted_at.is_(None)
     statement = statement.where(is_live)
     if query.folder_id is not None:
@@ -170,10 +236,15 @@ async def _version(session: AsyncSession, object_id: int, version: int) -> Saved
     return found
 
 
-async def _restore(
-    session: AsyncSession, by: Actor, project: Project, found: SavedObject, version: SavedVersion
-) -> tuple[SavedObject, int]:
-    edited_as = version.restored_from or version.version
-    content = await in_live_folder(session, CONTENTS[found.kind].model_validate(version.content), found)
-    await write(session, by, found, content, action="restored", project=project, restored_from=edited_as)
-    return found, edited_as
+async def _as_it_was(session: AsyncSession, found: SavedObject, said: dict[str, Any]) -> Content:
+    """Return content of before as something can have it again: not in a folder that is gone.
+
+    Raises `InUseError` for a cohort whose name another has by now, or that is in itself by now.
+    """
+    content = await in_live_folder(session, CONTENTS[found.kind].model_validate(said), found)
+    if isinstance(content, CohortContent):
+        try:
+            await check_cohort(session, content, found)
+        except InvalidRequestError as error:
+            raise InUseError(f"It cannot be as it was: {error}") from error
+    return content

@@ -17,12 +17,12 @@ from api.problems import (
     UNANSWERABLE,
 )
 from api.queries.answers import Answer
-from api.queries.replies import reply_to
+from api.queries.replies import note_question, reply_to
 from api.results.files import FormatParameter
 from api.saved.contents import InsightContent
 from api.saved.locking import EditDep, shown
 from api.saved.routes import WriterDep
-from api.saved_insights.schemas import SavedInsight
+from api.saved_insights.schemas import Materialisation, MaterialisedResult, SavedInsight
 
 router = APIRouter(prefix="/v1/projects/{project_id}/saved-insights", tags=["saved"], responses=SAVED)
 
@@ -39,7 +39,7 @@ async def create_saved_insight(
 ) -> SavedInsight:
     """Save a query document under a name. It is checked as `POST …/query` checks it."""
     found = await held.saved_insights.create(by, project, body)
-    return shown(response, SavedInsight, found)
+    return shown(response, SavedInsight, found, shared_links=0)
 
 
 @router.get("/{object_id}", operation_id="get_saved_insight", summary="A saved question")
@@ -48,7 +48,7 @@ async def get_saved_insight(
 ) -> SavedInsight:
     """Return what it asks; its answer is at `…/result`."""
     found = await held.saved_insights.find(project, object_id)
-    return shown(response, SavedInsight, found)
+    return shown(response, SavedInsight, found, shared_links=await held.saved.shared_links(project, found))
 
 
 @router.put(
@@ -65,7 +65,8 @@ async def change_saved_insight(
     held: ResourcesDep,
 ) -> SavedInsight:
     """Make a version of it; what is left out of the body is empty then."""
-    return edit.shown(SavedInsight, await held.saved_insights.change(edit.by, project, object_id, body, edit.seen))
+    found = await held.saved_insights.change(edit.by, project, object_id, body, edit.seen)
+    return edit.shown(SavedInsight, found, shared_links=await held.saved.shared_links(project, found))
 
 
 @router.get(
@@ -81,6 +82,33 @@ async def get_saved_insight_result(
     format_: FormatParameter = None,
     explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Answer | Response:
-    """Answer it now, as `POST …/query` does."""
-    read = await asking.held.saved_insights.question(asking.access.project, object_id)
-    return await reply_to(asking, read, format_, explain=explain)
+    """Answer it now, as `POST …/query` does; or with what was made of it beforehand, as `meta` says then."""
+    found, read = await asking.held.saved_insights.question(asking.access.project, object_id)
+    return await reply_to(asking, read, format_, explain=explain, saved=found)
+
+
+@router.get(
+    "/{object_id}/materialisation",
+    operation_id="get_materialisation",
+    summary="What was made of a saved question beforehand",
+    responses=SAVED_RESULT | TOO_MANY_QUERIES | UNANSWERABLE | TIMED_OUT,
+)
+async def get_materialisation(object_id: ObjectId, project: ProjectDep, held: ResourcesDep) -> Materialisation:
+    """Return when its answer was made last, whether that is given, and why there is none."""
+    return await held.materialised.state(project, await held.saved_insights.find(project, object_id))
+
+
+@router.get(
+    "/{object_id}/materialisation/next",
+    operation_id="make_materialisation",
+    summary="The answer to keep",
+    responses=SAVED_RESULT | TOO_MANY_QUERIES | UNANSWERABLE | TIMED_OUT,
+)
+async def make_materialisation(
+    object_id: ObjectId, asking: Annotated[Asking, Depends(asking_for("data:query", is_noted=False))]
+) -> MaterialisedResult:
+    """Answer it from the data of now: for the schedule that keeps it."""
+    held, project = asking.held, asking.access.project
+    found, read = await held.saved_insights.question(project, object_id)
+    note_question(asking, read)
+    return await held.materialised.make(project, found, await held.queries.question(project, read))

@@ -1,15 +1,12 @@
 """Saves questions and answers those that were saved, as `POST …/query` answers any."""
 
-from collections.abc import Collection
-
-from api.queries.answers import Answer
-from api.queries.reading import ReadDocument, demand_permission, invalid_at, read_part
+from api.queries.reading import ReadDocument, invalid_at, invalid_document, read_part, tells_of_many
 from api.queries.service import Queries
 from api.saved.contents import InsightContent
 from api.saved.service import Saved
+from core.insights.faults import Fault
 from core.metadata import Project
 from core.metadata.audit import Actor
-from core.metadata.permissions import Permission
 from core.metadata.saved import SavedObject
 from core.problem import InvalidRequestError
 
@@ -29,31 +26,27 @@ class SavedInsights:
 
     async def create(self, by: Actor, project: Project, content: InsightContent) -> SavedObject:
         """Save a question."""
-        self._check(project, content)
+        await self._check(project, content)
         return await self._saved.create(by, project, content)
 
     async def change(
         self, by: Actor, project: Project, insight_id: int, content: InsightContent, seen: int
     ) -> SavedObject:
         """Save another version of it; raises `NotFoundError` or `ChangedMeanwhileError`."""
-        self._check(project, content)
+        await self._check(project, content)
         return await self._saved.change(by, project, insight_id, content, seen)
 
-    async def question(self, project: Project, insight_id: int) -> ReadDocument:
-        """Return what an insight asks; raises `NotFoundError`."""
-        return ReadDocument((await self.find(project, insight_id)).content["query"])
+    async def question(self, project: Project, insight_id: int) -> tuple[SavedObject, ReadDocument]:
+        """Return an insight and what it asks; raises `NotFoundError`."""
+        found = await self.find(project, insight_id)
+        return found, ReadDocument(found.content["query"])
 
-    async def answer(
-        self, project: Project, permissions: Collection[Permission], insight_id: int, *, explain: bool
-    ) -> Answer:
-        """Answer a saved question to who has these permissions; raises `NotFoundError`, `PermissionMissingError`."""
-        read = await self.question(project, insight_id)
-        demand_permission(permissions, read)
-        return await self._queries.answer(project, read, explain=explain)
-
-    def _check(self, project: Project, content: InsightContent) -> None:
+    async def _check(self, project: Project, content: InsightContent) -> None:
         read = read_part(content.query, _QUERY)
+        if content.materialised and not tells_of_many(read):
+            message = "what lists events, persons or values, or is told apart by a trait, is not made beforehand"
+            raise invalid_document(Fault(("materialised",), message, "value_error"))
         try:
-            self._queries.check_names(project, read)
+            await self._queries.question(project, read)
         except InvalidRequestError as error:
             raise invalid_at(_QUERY, error) from error

@@ -11,8 +11,7 @@ from api.access.principals import Client
 from api.accounts.attempts import Attempts
 from api.accounts.passwords import Passwords
 from api.errors import NotFoundError
-from api.queries.documents import InsightDocument
-from api.queries.reading import ReadDocument
+from api.queries.reading import ReadDocument, tells_of_many
 from api.queries.service import Queries
 from api.saved.contents import DashboardContent, InsightContent, TextTile
 from api.saved.objects import content_of
@@ -21,7 +20,6 @@ from api.sharing.schemas import LinkOpened, Shared, SharedResult, SharedTile
 from api.sharing.tokens import LinkTokens, link_named
 from core.clock import utc_now
 from core.errors import RadixError
-from core.insights.filters import Subject, parts_of
 from core.metadata import Project
 from core.metadata.accounts import Organisation
 from core.metadata.audit import Actor
@@ -159,7 +157,8 @@ class SharedViews:
         elif tile is not None:
             raise NotFoundError("tile", tile)
         read = demand_shareable(content_of(asked, InsightContent).query)
-        answered = await self._queries.answer(viewer.project, read, explain=False)
+        question = await self._queries.question(viewer.project, read)
+        answered = await self._queries.answer(viewer.project, question, explain=False)
         meta = answered.meta
         return SharedResult.model_validate(
             {
@@ -228,8 +227,7 @@ class SharedViews:
 def demand_shareable(query: dict[str, Any]) -> ReadDocument:
     """Return a question whose answer tells nothing of single persons; raises `NotShareableError` for others."""
     read = ReadDocument(query)
-    told_apart = parts_of(getattr(read.document, "breakdown", ()), Subject)
-    if not isinstance(read.document, InsightDocument) or any(each.trait is not None for each in told_apart):
+    if not tells_of_many(read):
         raise NotShareableError
     return read
 

@@ -1,5 +1,6 @@
 """`/v1/projects/{project_id}/sql`."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -8,6 +9,7 @@ from api.audit.questions import sql_text
 from api.dependencies import Asking, ResourcesDep, asking_for, project_for
 from api.problems import (
     INVALID,
+    KEPT,
     REFUSED_SQL,
     TIMED_OUT,
     TOO_MANY_QUERIES,
@@ -16,9 +18,8 @@ from api.problems import (
     UNAVAILABLE,
     UNKNOWN_PROJECT,
 )
-from api.results.files import AS_FILE, FormatParameter, file_response, wanted_format
-from api.results.leaving import unless_left
-from api.results.tables import Table
+from api.results.files import FormatParameter
+from api.results.replies import reply
 from api.sql.schemas import SqlAnswer, SqlQuery, SqlTables
 from core.metadata import Project
 
@@ -31,7 +32,7 @@ router = APIRouter(prefix="/v1/projects/{project_id}/sql", tags=["sql"], respons
     operation_id="query_sql",
     summary="Run a select",
     response_model=SqlAnswer,
-    responses=AS_FILE | REFUSED_SQL | TOO_MANY_QUERIES | UNANSWERABLE | TIMED_OUT,
+    responses=KEPT | REFUSED_SQL | TOO_MANY_QUERIES | UNANSWERABLE | TIMED_OUT,
 )
 async def query_sql(
     asking: Annotated[Asking, Depends(asking_for("sql:query", is_noted=False))],
@@ -40,14 +41,9 @@ async def query_sql(
 ) -> SqlAnswer | Response:
     """Run one select over the project's marts. Each table holds the project's rows and no others."""
     asking.note("sql:query", query.model_dump(), sql_text(query.sql))
-    kind = wanted_format(asking.request, format_)
-    if kind != "json":
-        asking.demand("data:export")
-    answer = await unless_left(asking.request, asking.held.sql.answer(asking.access.project, query))
-    if isinstance(answer, Response) or kind == "json":
-        return answer
-    columns = [column.name for column in answer.data.columns]
-    return file_response(kind, Table(columns, answer.data.rows, answer.meta.truncated), "result")
+    answer = partial(asking.held.sql.answer, asking.access.project, query)
+    # Rows may tell of persons who are erased meanwhile.
+    return await reply(asking, query, answer, name="result", wanted=format_, may_be_stale=False)
 
 
 @router.get(

@@ -87,6 +87,7 @@ class SqlMeta(BaseModel):
     ]
     data_version: Annotated[str, Field(description="Changes whenever a modelled table does.")]
     elapsed_ms: float
+    cached: Annotated[bool, Field(description="Whether it was given before, a moment ago.")]
     read_rows: Annotated[int, Field(description="Rows that ClickHouse read.")]
     read_bytes: Annotated[int, Field(description="Bytes that ClickHouse read.")]
     truncated: Annotated[bool, Field(description="Whether there are more rows than `limit`.")]

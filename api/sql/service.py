@@ -107,6 +107,7 @@ class Sql:
                 "fresh_until": fresh_until,
                 "data_version": version,
                 "elapsed_ms": round((time.perf_counter() - started) * 1000, 3),
+                "cached": False,
                 "read_rows": int(result.summary.get("read_rows", 0)),
                 "read_bytes": int(result.summary.get("read_bytes", 0)),
                 "truncated": len(result.result_rows) > rows,

@@ -1,4 +1,4 @@
-"""Tables of what people save: insights, dashboards, annotations, folders, descriptions; and links that show them.
+"""Tables of what people save: insights, cohorts, dashboards, annotations, folders, descriptions; and links to them.
 
 All of it has one life: versions, a folder, a trash. So it is one table, told apart by `kind`; what a kind says of
 itself is a document.
@@ -41,7 +41,9 @@ class SavedObject(ProjectOwned, Base):
         UniqueConstraint("project_id", "id", name="uq_saved_objects_project_id_id"),
         UniqueConstraint("project_id", "kind", "key", name="uq_saved_objects_project_id_kind_key"),
         Index("ix_saved_objects_project_id_kind", "project_id", "kind", "id"),
-        CheckConstraint("kind in ('insight', 'dashboard', 'annotation', 'folder', 'event', 'property')", name="kind"),
+        CheckConstraint(
+            "kind in ('insight', 'cohort', 'dashboard', 'annotation', 'folder', 'event', 'property')", name="kind"
+        ),
         _of_object("saved_objects", "folder_id"),
         _of_object("saved_objects", "about_id"),
     )
@@ -49,7 +51,7 @@ class SavedObject(ProjectOwned, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
     key: Mapped[str | None]
-    """What there is one of: the event or the property that is described."""
+    """What there is one of: the event or the property that is described, the name of a cohort that is not deleted."""
     name: Mapped[str]
     """Of its content, like all below down to `version`: to look for it."""
     folder_id: Mapped[int | None]

@@ -59,6 +59,24 @@ async def test_an_answer_says_what_was_run_and_of_which_types_it_is(api: httpx.A
     assert not meta["truncated"]
 
 
+async def test_who_has_the_rows_is_not_sent_them_again(serve: Any, settings: ApiSettings, modelled: Any) -> None:
+    keeping = settings.model_copy(update={"data_version_seconds": 60, "landing_seconds": 60})
+    path, sent = f"/v1/projects/{modelled.berlin.id}/sql", modelled.berlin.headers
+    statement = {"sql": "select count() as events from fct_events"}
+    async with serve(keeping) as (client, _):
+        first = await client.post(path, json=statement, headers=sent)
+        again = await client.post(path, json=statement, headers=sent)
+        assert [each.json()["meta"]["cached"] for each in (first, again)] == [False, True]
+        assert first.json()["data"] == again.json()["data"]
+        known = sent | {"if-none-match": first.headers["etag"], "cache-control": "max-stale=60"}
+        unchanged = await client.post(path, json=statement, headers=known)
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        assert "age" not in unchanged.headers
+        other = f"/v1/projects/{modelled.kathmandu.id}/sql"
+        theirs = await client.post(other, json=statement, headers=modelled.kathmandu.headers)
+        assert not theirs.json()["meta"]["cached"]
+
+
 async def test_insights_and_statements_share_what_is_known_of_freshness(api: httpx.AsyncClient, modelled: Any) -> None:
     path = f"/v1/projects/{modelled.kathmandu.id}/event-names?from=2025-03-03&to=2025-04-07"
     insight = (await api.get(path, headers=modelled.kathmandu.headers)).json()["meta"]

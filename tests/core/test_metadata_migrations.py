@@ -155,3 +155,23 @@ def test_sessions_outlive_identity_providers_unless_one_of_them_opened_them(engi
     _down(engine, "0003")
     assert _rows(engine, "select token_hash from sessions") == [("a",)]
     assert _rows(engine, "select count(*) from memberships") == [(1,)]
+
+
+def test_what_is_saved_outlives_saved_cohorts_in_both_directions(engine: Engine) -> None:
+    migrate.migrate(engine, "0006")
+    _execute(engine, "insert into organisations (name) values ('Shop')")
+    _execute(engine, "insert into projects (name, organisation_id) values ('Shop', 1)")
+    said = (
+        "insert into saved_objects (project_id, kind, key, name, content, version, created_by, updated_by) "
+        "values (1, '{0}', {1}, '{0}', '{{}}', 1, 'ada', 'ada')"
+    )
+    _execute(engine, said.format("insight", "null"))
+    with pytest.raises(IntegrityError):
+        _execute(engine, said.format("cohort", "'cohort_a'"))
+    for _ in range(2):
+        migrate.migrate(engine)
+        _execute(engine, said.format("cohort", "'cohort_a'"))
+        with pytest.raises(IntegrityError):
+            _execute(engine, said.format("cohort", "'cohort_a'"))
+        _down(engine, "0006")
+        assert _rows(engine, "select kind from saved_objects") == [("insight",)]

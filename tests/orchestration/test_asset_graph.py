@@ -36,7 +36,7 @@ def test_the_asset_graph_is_the_one_that_was_reviewed(graph: dict[str, dict[str,
 
 def test_an_asset_is_named_after_its_table(graph: dict[str, dict[str, Any]]) -> None:
     layers = {key.split("/")[0] for key in graph}
-    assert layers == {"raw", "staging", "intermediate", "marts", "governance", "enrichment"}
+    assert layers == {"raw", "staging", "intermediate", "marts", "governance", "enrichment", "insights"}
     assert all(key.count("/") == 1 for key in graph)
 
 
@@ -62,7 +62,8 @@ def test_everything_that_is_made_has_a_freshness_policy(definitions: dg.Definiti
 
 def test_the_jobs_cover_every_asset_and_check_once(definitions: dg.Definitions) -> None:
     assets = definitions.resolve_asset_graph()
-    selected = [definitions.resolve_job_def(name).asset_layer.asset_graph for name in ("refresh", "reconcile")]
+    jobs = ("refresh", "reconcile", "materialise")
+    selected = [definitions.resolve_job_def(name).asset_layer.asset_graph for name in jobs]
     keys = [key for graph in selected for key in graph.executable_asset_keys]
     checks = [key for graph in selected for key in graph.asset_check_keys]
     assert sorted([*keys, BACKFILLS]) == sorted(assets.executable_asset_keys)

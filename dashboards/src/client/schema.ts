@@ -1413,7 +1413,7 @@ export interface paths {
         };
         /**
          * List what is saved
-         * @description Return insights, dashboards, annotations and folders, of one kind, folder or tag; or what is in the trash.
+         * @description Return what is saved but descriptions of events, of one kind, folder or tag; or what is in the trash.
          */
         get: operations["list_saved"];
         put?: never;
@@ -1436,7 +1436,7 @@ export interface paths {
         post?: never;
         /**
          * Put into the trash
-         * @description Put an insight, a dashboard, an annotation or an empty folder into the trash. Links to it show nothing then.
+         * @description Put something saved, or an empty folder, into the trash. Links to it show nothing then.
          */
         delete: operations["delete_saved"];
         options?: never;
@@ -1621,10 +1621,94 @@ export interface paths {
         };
         /**
          * The answer to a saved question
-         * @description Answer it now, as `POST …/query` does.
+         * @description Answer it now, as `POST …/query` does; or with what was made of it beforehand, as `meta` says then.
          */
         get: operations["get_saved_insight_result"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights/{object_id}/materialisation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was made of a saved question beforehand
+         * @description Return when its answer was made last, whether that is given, and why there is none.
+         */
+        get: operations["get_materialisation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/saved-insights/{object_id}/materialisation/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The answer to keep
+         * @description Answer it from the data of now: for the schedule that keeps it.
+         */
+        get: operations["make_materialisation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/cohorts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Save a cohort
+         * @description Save who is in a cohort under a name, by which query documents and other cohorts can name it.
+         */
+        post: operations["create_cohort"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/cohorts/{object_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A saved cohort
+         * @description Return who is in it by its definition.
+         */
+        get: operations["get_cohort"];
+        /**
+         * Change a saved cohort
+         * @description Make a version of it. Whatever names it is answered by this one from now on.
+         */
+        put: operations["change_cohort"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1705,7 +1789,7 @@ export interface paths {
         };
         /**
          * The answer of a tile
-         * @description Answer the question of one tile, as `POST …/query` would.
+         * @description Answer the question of one tile, as `POST …/query` does.
          */
         get: operations["get_tile_result"];
         put?: never;
@@ -2214,6 +2298,66 @@ export interface components {
             last_used_at: string | null;
         };
         /**
+         * AskedInsight
+         * @description A saved question that a dashboard asks.
+         */
+        AskedInsight: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example Sign-up funnel
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            query: components["schemas"]["QueryDocument"];
+            /**
+             * Materialised
+             * @description Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits.
+             * @default false
+             */
+            materialised: boolean;
+        };
+        /**
          * AuditEntryShown
          * @description One change, or one access to data.
          */
@@ -2312,6 +2456,60 @@ export interface components {
             code: string;
         };
         /**
+         * Cohort
+         * @description A cohort that was saved.
+         */
+        Cohort: {
+            /** Id */
+            id: number;
+            /**
+             * Version
+             * @description Its number, from 1: the ETag.
+             */
+            version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @description E-mail address, or the beginning of an API key.
+             */
+            created_by: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Name
+             * @example cohort_regulars
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            query: components["schemas"]["QueryDocument"];
+        };
+        /**
          * CohortAnswer
          * @description The answer to a cohort.
          */
@@ -2323,6 +2521,36 @@ export interface components {
             kind: "cohort";
             data: components["schemas"]["PersonsData"];
             meta: components["schemas"]["Meta"];
+        };
+        /**
+         * CohortContent
+         * @description Who is in a cohort, under the name by which query documents name it.
+         */
+        CohortContent: {
+            /**
+             * Name
+             * @example cohort_regulars
+             */
+            name: string;
+            /**
+             * Folder Id
+             * @description The folder that it is in; null: in none.
+             */
+            folder_id?: number | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "growth"
+             *     ]
+             */
+            tags: string[];
+            query: components["schemas"]["QueryDocument"];
         };
         /**
          * Counters
@@ -2396,6 +2624,11 @@ export interface components {
             updated_at: string;
             /** Updated By */
             updated_by: string;
+            /**
+             * Shared Links
+             * @description Links that show it now, an insight also on dashboards: who changes it changes what they show.
+             */
+            shared_links: number;
             /**
              * Name
              * @example Sign-up funnel
@@ -2489,6 +2722,11 @@ export interface components {
             /** Updated By */
             updated_by: string;
             /**
+             * Shared Links
+             * @description Links that show it now, an insight also on dashboards: who changes it changes what they show.
+             */
+            shared_links: number;
+            /**
              * Name
              * @example Sign-up funnel
              */
@@ -2520,7 +2758,7 @@ export interface components {
              * Insights
              * @description Those of its tiles, once each; one that is in the trash is missing.
              */
-            insights: components["schemas"]["SavedInsight"][];
+            insights: components["schemas"]["AskedInsight"][];
         };
         /**
          * Defined
@@ -3260,6 +3498,12 @@ export interface components {
              */
             tags: string[];
             query: components["schemas"]["QueryDocument"];
+            /**
+             * Materialised
+             * @description Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits.
+             * @default false
+             */
+            materialised: boolean;
         };
         /**
          * InsightTile
@@ -3641,6 +3885,50 @@ export interface components {
              * @description Whether there are more rows than were asked for.
              */
             is_truncated: boolean;
+        };
+        /**
+         * Materialisation
+         * @description What was made of an insight beforehand.
+         */
+        Materialisation: {
+            /**
+             * Made At
+             * @description When it was tried last; null: never.
+             */
+            made_at: string | null;
+            /**
+             * Version
+             * @description Of which version there is an answer; null: there is none.
+             */
+            version: number | null;
+            /**
+             * Error
+             * @description Why there is none.
+             */
+            error: string | null;
+            /**
+             * Is Given
+             * @description Whether `…/result` gives it: it is of what is asked now, and not too old.
+             */
+            is_given: boolean;
+        };
+        /**
+         * MaterialisedResult
+         * @description An answer that is to be kept, and of what it is the answer.
+         */
+        MaterialisedResult: {
+            /**
+             * Version
+             * @description Version of the insight.
+             */
+            version: number;
+            /**
+             * Question
+             * @description Digest of all that was asked, saved cohorts included.
+             */
+            question: string;
+            /** Answer */
+            answer: components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
         };
         /**
          * Me
@@ -5203,6 +5491,11 @@ export interface components {
             /** Updated By */
             updated_by: string;
             /**
+             * Shared Links
+             * @description Links that show it now, an insight also on dashboards: who changes it changes what they show.
+             */
+            shared_links: number;
+            /**
              * Name
              * @example Sign-up funnel
              */
@@ -5226,6 +5519,12 @@ export interface components {
              */
             tags: string[];
             query: components["schemas"]["QueryDocument"];
+            /**
+             * Materialised
+             * @description Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits.
+             * @default false
+             */
+            materialised: boolean;
         };
         /**
          * SavedPage
@@ -5273,7 +5572,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "insight" | "dashboard" | "annotation" | "folder";
+            kind: "insight" | "cohort" | "dashboard" | "annotation" | "folder";
             /**
              * Name
              * @description Of an annotation: the beginning of its text.
@@ -5529,6 +5828,11 @@ export interface components {
             data_version: string;
             /** Elapsed Ms */
             elapsed_ms: number;
+            /**
+             * Cached
+             * @description Whether it was given before, a moment ago.
+             */
+            cached: boolean;
             /**
              * Read Rows
              * @description Rows that ClickHouse read.
@@ -8551,6 +8855,10 @@ export interface operations {
                 headers: {
                     /** @description Of a file: whether there are more rows than were asked for, true or false. */
                     "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8591,6 +8899,7 @@ export interface operations {
                      *         "fresh_until": "2026-03-20T07:57:31.412Z",
                      *         "data_version": "6f1d0c7b9a3e5d42",
                      *         "elapsed_ms": 21.7,
+                     *         "cached": false,
                      *         "read_rows": 31106,
                      *         "read_bytes": 1493088,
                      *         "truncated": false
@@ -8607,6 +8916,13 @@ export interface operations {
                     "application/vnd.apache.parquet": string;
                     "application/vnd.apache.arrow.stream": string;
                 };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No API key and no session, or one that is not valid */
             401: {
@@ -14666,7 +14982,7 @@ export interface operations {
     list_saved: {
         parameters: {
             query?: {
-                kind?: ("insight" | "dashboard" | "annotation" | "folder") | null;
+                kind?: ("insight" | "cohort" | "dashboard" | "annotation" | "folder") | null;
                 /** @description In this folder. */
                 folder_id?: number | null;
                 tag?: string | null;
@@ -14894,6 +15210,15 @@ export interface operations {
             };
             /** @description One may see no such project, or there is no such thing in it */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A folder is not empty */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15151,6 +15476,15 @@ export interface operations {
             };
             /** @description One may see no such project, or there is no such thing in it */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A folder is not empty */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15489,7 +15823,9 @@ export interface operations {
                      *           }
                      *         ],
                      *         "window": "7d"
-                     *       }
+                     *       },
+                     *       "materialised": false,
+                     *       "shared_links": 1
                      *     }
                      */
                     "application/json": components["schemas"]["SavedInsight"];
@@ -15603,7 +15939,9 @@ export interface operations {
                      *           }
                      *         ],
                      *         "window": "7d"
-                     *       }
+                     *       },
+                     *       "materialised": false,
+                     *       "shared_links": 1
                      *     }
                      */
                     "application/json": components["schemas"]["SavedInsight"];
@@ -15714,7 +16052,9 @@ export interface operations {
                      *           }
                      *         ],
                      *         "window": "7d"
-                     *       }
+                     *       },
+                     *       "materialised": false,
+                     *       "shared_links": 1
                      *     }
                      */
                     "application/json": components["schemas"]["SavedInsight"];
@@ -15907,6 +16247,618 @@ export interface operations {
             };
         };
     };
+    get_materialisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "made_at": "2026-03-20T08:00:00Z",
+                     *       "version": 1,
+                     *       "error": null,
+                     *       "is_given": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Materialisation"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_materialisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 1,
+                     *       "question": "00000000000000000000000000000000",
+                     *       "answer": {
+                     *         "kind": "funnel",
+                     *         "data": {
+                     *           "order": "ordered",
+                     *           "attempts": "best",
+                     *           "window_ms": 604800000,
+                     *           "lines": [
+                     *             {
+                     *               "breakdown": [],
+                     *               "conversion": 0.25,
+                     *               "steps": [
+                     *                 {
+                     *                   "step": 1,
+                     *                   "name": "catalog",
+                     *                   "persons": 200,
+                     *                   "lost_persons": 150,
+                     *                   "incomplete_persons": 0,
+                     *                   "conversion_from_first": 1,
+                     *                   "conversion_from_previous": null,
+                     *                   "p25_ms": null,
+                     *                   "median_ms": null,
+                     *                   "p75_ms": null,
+                     *                   "p90_ms": null,
+                     *                   "p95_ms": null,
+                     *                   "p99_ms": null,
+                     *                   "average_ms": null,
+                     *                   "total_average_ms": null,
+                     *                   "total_median_ms": null
+                     *                 },
+                     *                 {
+                     *                   "step": 2,
+                     *                   "name": "bought",
+                     *                   "persons": 50,
+                     *                   "lost_persons": 0,
+                     *                   "incomplete_persons": 0,
+                     *                   "conversion_from_first": 0.25,
+                     *                   "conversion_from_previous": 0.25,
+                     *                   "p25_ms": 60000,
+                     *                   "median_ms": 184000,
+                     *                   "p75_ms": 300000,
+                     *                   "p90_ms": 600000,
+                     *                   "p95_ms": 750000,
+                     *                   "p99_ms": 900000,
+                     *                   "average_ms": 260512.5,
+                     *                   "total_average_ms": 260512.5,
+                     *                   "total_median_ms": 184000
+                     *                 }
+                     *               ]
+                     *             }
+                     *           ]
+                     *         },
+                     *         "meta": {
+                     *           "sources": [
+                     *             "marts.fct_events"
+                     *           ],
+                     *           "sql": "with … select … from marts.fct_events where …",
+                     *           "parameters": {
+                     *             "project_id": 1,
+                     *             "start": "2026-03-01 00:00:00.000",
+                     *             "end": "2026-03-15 00:00:00.000",
+                     *             "value_0": "purchase"
+                     *           },
+                     *           "computed_at": "2026-03-20T08:00:00.000Z",
+                     *           "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *           "unmodelled": {
+                     *             "events": 412,
+                     *             "until": "2026-03-20T07:57:32.006Z",
+                     *             "is_counted": true
+                     *           },
+                     *           "data_version": "6f1d0c7b9a3e5d42",
+                     *           "elapsed_ms": 18.4,
+                     *           "cached": false,
+                     *           "read_rows": 31106,
+                     *           "read_bytes": 1493088,
+                     *           "plan": null
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MaterialisedResult"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_cohort: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CohortContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 7,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "cohort_regulars",
+                     *       "description": "",
+                     *       "tags": [],
+                     *       "folder_id": null,
+                     *       "query": {
+                     *         "kind": "cohort",
+                     *         "who": [
+                     *           {
+                     *             "did": {
+                     *               "event": "purchase",
+                     *               "at_least": 3,
+                     *               "within": "90d"
+                     *             }
+                     *           },
+                     *           {
+                     *             "did_not": {
+                     *               "event": "purchase",
+                     *               "within": "30d"
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Cohort"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cohort: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 7,
+                     *       "version": 1,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "cohort_regulars",
+                     *       "description": "",
+                     *       "tags": [],
+                     *       "folder_id": null,
+                     *       "query": {
+                     *         "kind": "cohort",
+                     *         "who": [
+                     *           {
+                     *             "did": {
+                     *               "event": "purchase",
+                     *               "at_least": 3,
+                     *               "within": "90d"
+                     *             }
+                     *           },
+                     *           {
+                     *             "did_not": {
+                     *               "event": "purchase",
+                     *               "within": "30d"
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Cohort"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_cohort: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Of something saved. */
+                object_id: number;
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CohortContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 7,
+                     *       "version": 2,
+                     *       "created_at": "2026-03-20T08:00:00Z",
+                     *       "created_by": "ada@example.com",
+                     *       "updated_at": "2026-03-20T08:00:00Z",
+                     *       "updated_by": "ada@example.com",
+                     *       "name": "cohort_regulars",
+                     *       "description": "",
+                     *       "tags": [],
+                     *       "folder_id": null,
+                     *       "query": {
+                     *         "kind": "cohort",
+                     *         "who": [
+                     *           {
+                     *             "did": {
+                     *               "event": "purchase",
+                     *               "at_least": 3,
+                     *               "within": "90d"
+                     *             }
+                     *           },
+                     *           {
+                     *             "did_not": {
+                     *               "event": "purchase",
+                     *               "within": "30d"
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Cohort"];
+                };
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here, or a browser's request that the page did not send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description One may see no such project, or there is no such thing in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body or a parameter does not fit, or names what is not there */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_granted_dashboards: {
         parameters: {
             query?: never;
@@ -15990,6 +16942,7 @@ export interface operations {
                      *       "description": "What we look at on Mondays.",
                      *       "tags": [],
                      *       "folder_id": null,
+                     *       "shared_links": 1,
                      *       "tiles": [
                      *         {
                      *           "id": "funnel",
@@ -16103,6 +17056,7 @@ export interface operations {
                      *       "description": "What we look at on Mondays.",
                      *       "tags": [],
                      *       "folder_id": null,
+                     *       "shared_links": 1,
                      *       "tiles": [
                      *         {
                      *           "id": "funnel",
@@ -16157,7 +17111,8 @@ export interface operations {
                      *               }
                      *             ],
                      *             "window": "7d"
-                     *           }
+                     *           },
+                     *           "materialised": false
                      *         }
                      *       ]
                      *     }
@@ -16249,6 +17204,7 @@ export interface operations {
                      *       "description": "What we look at on Mondays.",
                      *       "tags": [],
                      *       "folder_id": null,
+                     *       "shared_links": 1,
                      *       "tiles": [
                      *         {
                      *           "id": "funnel",
@@ -16352,6 +17308,8 @@ export interface operations {
     get_tile_result: {
         parameters: {
             query?: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
                 /** @description Also return ClickHouse's plan of the statement. */
                 explain?: boolean;
             };
@@ -16369,11 +17327,32 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
                 };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No API key and no session, or one that is not valid */
             401: {
@@ -16404,6 +17383,15 @@ export interface operations {
             };
             /** @description A parameter does not fit, or the saved question does not any more, or needs more than one query may use */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -22,6 +22,8 @@ _OF_ONESELF = (
     "/v1/invitations",
     "/v1/shared",
 )
+MEMBERS: dict[str, Any] = {"kind": "cohort", "who": [{"did": "purchase"}]}
+OF_VICTIM = {"cohort": "cohort_of_victim"}
 
 
 def _operations(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -48,6 +50,8 @@ async def victim(new_owner: NewOwner, tmp_path: Path) -> dict[str, Any]:
     invitation = (await owner.client.post(f"{owner.path}/invitations", json=mailed)).json()["id"]
     await owner.client.post(f"{owner.path}/roles", json={"name": "secret", "permissions": []})
     folder = (await owner.client.post(f"{path}/folders", json={"name": "Secret"})).json()
+    who = {"kind": "cohort", "who": [{"did": "Secret"}]}
+    cohort = (await owner.client.post(f"{path}/cohorts", json={"name": "cohort_of_victim", "query": who})).json()
     tile = {"kind": "text", "id": "tile", "x": 0, "y": 0, "width": 1, "height": 1, "text": "Secret"}
     dashboard = (await owner.client.post(f"{path}/dashboards", json={"name": "Secret", "tiles": [tile]})).json()
     expiry = {"expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
@@ -78,6 +82,7 @@ async def victim(new_owner: NewOwner, tmp_path: Path) -> dict[str, Any]:
         "write_key": write_key,
         "export": export,
         "folder": folder["id"],
+        "cohort": cohort["id"],
     }
 
 
@@ -150,6 +155,8 @@ async def test_ids_of_another_tenant_do_nothing_in_ones_own_organisation(owner: 
         ("PUT", f"/v1/projects/{mine}/saved/{theirs['object_id']}/favourite", {}),
         ("PUT", f"/v1/projects/{mine}/dashboards/{theirs['object_id']}", {"name": "Taken"}),
         ("PUT", f"/v1/projects/{mine}/folders/{victim['folder']}", {"name": "Taken"}),
+        ("GET", f"/v1/projects/{mine}/cohorts/{victim['cohort']}", {}),
+        ("PUT", f"/v1/projects/{mine}/cohorts/{victim['cohort']}", {"name": "cohort_taken", "query": MEMBERS}),
         ("DELETE", f"/v1/projects/{mine}/saved/{theirs['object_id']}", {}),
         ("POST", f"/v1/projects/{mine}/saved/{theirs['object_id']}/links", expiry),
         ("DELETE", f"/v1/projects/{mine}/links/{theirs['link_id']}", {}),
@@ -161,6 +168,8 @@ async def test_ids_of_another_tenant_do_nothing_in_ones_own_organisation(owner: 
         f"/v1/projects/{mine}/folders", json={"name": "In it", "folder_id": victim["folder"]}
     )
     assert named.status_code == 422
+    asked = await owner.client.post(f"/v1/projects/{mine}/query", json={"kind": "cohort", "who": [OF_VICTIM]})
+    assert (asked.status_code, asked.json()["errors"][0]["pointer"]) == (422, "/who/0/cohort")
     for path in ("members", "invitations", "roles", "teams", "grants", "identity-providers", "audit-log"):
         assert "ecret" not in (await owner.client.get(f"{owner.path}/{path}")).text
     for path in ("saved", "saved?trash=true", "links", "annotations"):

@@ -52,6 +52,26 @@ async def test_results_are_asked_tile_by_tile(shop: Person, project: str, board:
     assert (await shop.client.get(f"{project}/dashboards/{board['id']}")).json()["insights"] == []
 
 
+async def test_a_tile_is_answered_as_its_question_is(
+    shop: Person, project: str, save: Save, board: dict[str, Any]
+) -> None:
+    path = f"{project}/dashboards/{board['id']}/tiles/buyers/result"
+    etag = (await shop.client.get(path)).headers["etag"]
+    again = await shop.client.get(path, headers={"if-none-match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await shop.client.get(path, params={"format": "csv"})).headers["content-type"].startswith("text/csv")
+    assert (await shop.client.get(path, params={"explain": True})).json()["meta"]["plan"]
+    persons = await save(name="Persons", query={"kind": "persons"})
+    of_persons = await save("dashboards", name="Persons", tiles=[_tile("persons", persons["id"])])
+    await shop.client.get(f"{project}/dashboards/{of_persons['id']}/tiles/persons/result")
+    log = (await shop.client.get(f"{shop.path}/audit-log", params={"limit": 20, "actor": shop.email})).json()["entries"]
+    read = [each["details"] for each in log if each["action"] == "data.read"]
+    (noted,) = [each for each in read if each["path"].endswith("/persons/result")]
+    assert (noted["permission"], noted["asked"]["text"]) == ("persons:read", '{"kind":"persons"}')
+    noted = [each["permission"] for each in read if each["path"].endswith("/buyers/result")]
+    assert sorted(noted) == ["data:export", *["data:query"] * 4]
+
+
 @pytest.mark.parametrize(
     "tiles",
     [
@@ -159,6 +179,7 @@ async def test_a_tile_of_persons_wants_the_permission_for_persons(
     viewer, analyst = await asyncio.gather(guest("viewer"), guest("analyst"))
     path = f"{project}/dashboards/{board['id']}/tiles/persons/result"
     assert (await viewer.client.get(path)).json()["permission"] == "persons:read"
+    assert (await viewer.client.get(path, params={"format": "csv"})).status_code == 403
     assert (await analyst.client.get(path)).status_code == 200
 
 

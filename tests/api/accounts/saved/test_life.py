@@ -130,6 +130,27 @@ async def test_undo_goes_back_edit_by_edit(shop: Person, project: str, save: Sav
     assert (at_the_first.status_code, at_the_first.json()["code"]) == (409, "nothing_to_undo")
 
 
+async def test_the_latest_versions_are_kept(
+    shop: Person, project: str, save: Save, serve: Any, account_settings: Any
+) -> None:
+    key = {"name": "k", "scopes": ["data:query", "insights:write"]}
+    token = (await shop.client.post(f"{project}/api-keys", json=key)).json()["key"]
+    made = await save(name="1")
+    path = f"{project}/saved/{made['id']}"
+    async with serve(account_settings.model_copy(update={"saved_versions": 3})) as (program, _):
+        program.headers["authorization"] = f"Bearer {token}"
+        for seen in range(1, 5):
+            body = {"name": str(seen + 1), "query": made["query"]}
+            changed = await program.put(f"{project}/saved-insights/{made['id']}", json=body, headers=_seen(seen))
+            assert changed.status_code == 200, changed.text
+        versions = (await program.get(f"{path}/versions")).json()["versions"]
+        assert [each["version"] for each in versions] == [5, 4, 3]
+        assert (await program.get(f"{path}/versions/2")).status_code == 404
+        assert (await program.post(f"{path}/undo", headers=_seen(5))).json()["restored_from"] == 4
+        at_the_oldest = await program.post(f"{path}/undo", headers=_seen(6))
+        assert (at_the_oldest.status_code, at_the_oldest.json()["code"]) == (409, "nothing_to_undo")
+
+
 async def test_what_is_deleted_is_in_the_trash_until_it_is_taken_out(shop: Person, project: str, save: Save) -> None:
     made = await save(name="Gone")
     path = f"{project}/saved/{made['id']}"

@@ -262,3 +262,31 @@ async def test_what_is_seen_by_link_stands_in_the_audit_log(
     assert made.json()["entries"][0]["target_id"] == str(link["id"])
     assert PASSWORD not in made.text
     assert link["token"] not in made.text
+
+
+async def test_who_changes_what_a_link_shows_is_told_and_so_is_the_audit_log(
+    installation: Installation, shop: Person, project: str, board: dict[str, Any], share: Share
+) -> None:
+    asked = (await shop.client.get(f"{project}/saved-insights/{board['figures']}")).json()
+    assert asked["shared_links"] == 0
+    link = await share(board["id"])
+    await share(board["figures"])
+    insight, dashboard = f"{project}/saved-insights/{board['figures']}", f"{project}/dashboards/{board['id']}"
+    assert (await shop.client.get(insight)).json()["shared_links"] == 2, "a dashboard with it is shared too"
+    assert (await shop.client.get(dashboard)).json()["shared_links"] == 1
+    query = asked["query"] | {"total": True}
+    changed = await shop.client.put(insight, json={"name": "Sums", "query": query}, headers={"if-match": '"1"'})
+    assert changed.json()["shared_links"] == 2
+    log = await shop.client.get(f"{shop.path}/audit-log", params={"action": "insight.changed", "limit": 1})
+    assert log.json()["entries"][0]["details"]["shared_links"] == 2
+    viewer = await _opened(installation, link["token"])
+    shown = {tile["id"]: tile for tile in (await viewer.get("/v1/shared")).json()["tiles"]}
+    assert shown["figures"]["name"] == "Sums"
+    answer = (await viewer.get("/v1/shared/result", params={"tile": "figures"})).json()
+    assert len(answer["data"]["lines"][0]["points"]) == 1, "a link shows what it is to as it is now"
+    await shop.client.delete(f"{project}/links/{link['id']}")
+    assert (await shop.client.get(insight)).json()["shared_links"] == 1
+    assert (await shop.client.get(dashboard)).json()["shared_links"] == 0
+    await shop.client.delete(f"{project}/saved/{board['figures']}")
+    log = await shop.client.get(f"{shop.path}/audit-log", params={"action": "insight.deleted", "limit": 1})
+    assert log.json()["entries"][0]["details"] == {"name": "Sums", "shared_links": 1}

@@ -1,0 +1,1 @@
+"""Cohorts that were saved, which query documents name like those of files."""

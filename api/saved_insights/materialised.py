@@ -1,0 +1,94 @@
+"""Answers of saved insights that a schedule made beforehand, and how a question is known to be the same."""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from api.queries.answers import Answer
+from api.queries.naming import Question
+from api.queries.reading import ReadDocument
+from api.queries.service import Queries
+from api.saved_insights.schemas import Materialisation, MaterialisedResult
+from api.settings import ApiSettings
+from api.warehouse import Warehouse
+from core.clock import utc_now
+from core.metadata import Project
+from core.metadata.saved import SavedObject
+from core.problem import InvalidRequestError
+from core.warehouse import ProjectScope
+
+# Rows that were replaced are there until parts are merged.
+_LATEST = """
+select made_at, version, question, answer, error
+from insights.results
+where project_id = {project_id:UInt32} and insight_id = {insight_id:UInt32}
+order by made_at desc
+limit 1
+"""
+_TABLE = "insights.results"
+_ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
+
+
+class Materialised:
+    """Gives what was made of one project's insights while it answers what they ask now, and is not too old."""
+
+    def __init__(self, settings: ApiSettings, warehouse: Warehouse, queries: Queries) -> None:
+        self._most_age = timedelta(minutes=settings.materialised_most_minutes)
+        self._warehouse = warehouse
+        self._queries = queries
+
+    async def answer(self, project: Project, found: SavedObject, question: Question) -> Answer:
+        """Return what was made beforehand, as `meta` says; without that the answer of now."""
+        made = await self._latest(project, found)
+        if made is not None and self._holds(made, project, found, question):
+            try:
+                answer = _ANSWERS.validate_json(made["answer"])
+            except ValidationError:
+                # A version of before wrote it.
+                return await self._queries.answer(project, question, explain=False)
+            update = {"sources": [_TABLE, *answer.meta.sources], "cached": True}
+            return answer.model_copy(update={"meta": answer.meta.model_copy(update=update)})
+        return await self._queries.answer(project, question, explain=False)
+
+    async def make(self, project: Project, found: SavedObject, question: Question) -> MaterialisedResult:
+        """Return the answer of now, with what says later whether it still answers the insight."""
+        answer = await self._queries.answer(project, question, explain=False)
+        return MaterialisedResult(version=found.version, question=_digest(project, question), answer=answer)
+
+    async def state(self, project: Project, found: SavedObject) -> Materialisation:
+        """Return what was made last, and whether it is given; also of an insight that cannot be answered any more."""
+        made = await self._latest(project, found)
+        if made is None:
+            return Materialisation(made_at=None, version=None, error=None, is_given=False)
+        return Materialisation(
+            made_at=made["made_at"],
+            version=made["version"] or None,
+            error=made["error"] or None,
+            is_given=bool(found.content.get("materialised")) and await self._is_of_now(made, project, found),
+        )
+
+    async def _is_of_now(self, made: dict[str, Any], project: Project, found: SavedObject) -> bool:
+        try:
+            question = await self._queries.question(project, ReadDocument(found.content["query"]))
+        except InvalidRequestError:
+            return False
+        return self._holds(made, project, found, question)
+
+    def _holds(self, made: dict[str, Any], project: Project, found: SavedObject, question: Question) -> bool:
+        return (
+            bool(made["answer"])
+            and made["version"] == found.version
+            and made["question"] == _digest(project, question)
+            and utc_now() - made["made_at"] <= self._most_age
+        )
+
+    async def _latest(self, project: Project, found: SavedObject) -> dict[str, Any] | None:
+        read = await self._warehouse.query(ProjectScope(project.id), _LATEST, {"insight_id": found.id})
+        return read.rows[0] if read.rows else None
+
+
+def _digest(project: Project, question: Question) -> str:
+    parts = (question.model_dump_json(), project.timezone, str(project.week_start))
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,1 @@
+"""Answers of saved insights, made beforehand."""
