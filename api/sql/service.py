@@ -90,12 +90,16 @@ class Sql:
         self._metrics.query_seconds.observe(time.perf_counter() - asked)
         computed_at = iso(utc_now())
         fresh_until = await self._results.fresh_until(scope, version)
-        names, types = result.column_names, result.column_types
+        columns = [(name, kind.name) for name, kind in zip(result.column_names, result.column_types, strict=True)]
+        if not columns:
+            # ClickHouse's Native format says nothing of a result without rows.
+            described = await self._warehouse.result(
+                scope, f"describe (\n{sql}\n)", query.parameters, explain=self._explain
+            )
+            columns = [(name, kind) for name, kind, *_ in described.result_rows]
         document: dict[str, Any] = {
             "data": {
-                "columns": [
-                    {"name": _own_name(name), "type": kind.name} for name, kind in zip(names, types, strict=True)
-                ],
+                "columns": [{"name": _own_name(name), "type": kind} for name, kind in columns],
                 # A million rows take seconds, in which the process would do nothing else.
                 "rows": await asyncio.to_thread(self._shown, result.result_rows[:rows]),
             },

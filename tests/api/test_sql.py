@@ -42,6 +42,22 @@ async def test_a_question_has_the_rows_of_its_project(api: httpx.AsyncClient, mo
         assert found == Counter(event.name for event in project.events)
 
 
+async def test_an_answer_without_rows_has_its_columns(api: httpx.AsyncClient, modelled: Any) -> None:
+    sql = "select event, count() as times from fct_events where event = {name:String} group by event"
+    answers = [
+        await ask(api, modelled.berlin, sql, parameters={"name": name}) for name in ("nobody sends this", "catalog")
+    ]
+    empty, full = (answer.json()["data"] for answer in answers)
+    assert (empty["rows"], len(full["rows"])) == ([], 1)
+    assert empty["columns"] == full["columns"]
+    file = await api.post(
+        f"/v1/projects/{modelled.berlin.id}/sql?format=csv",
+        json={"sql": sql, "parameters": {"name": "nobody sends this"}},
+        headers=modelled.berlin.headers,
+    )
+    assert file.text.split() == ["event,times"]
+
+
 async def test_an_answer_says_what_was_run_and_of_which_types_it_is(api: httpx.AsyncClient, modelled: Any) -> None:
     answer = (
         await ask(api, modelled.berlin, "select max(timestamp) as latest, count() from fct_events as f, dim_projects")
