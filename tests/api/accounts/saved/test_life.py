@@ -96,7 +96,9 @@ async def test_every_version_tells_who_changed_what_and_can_be_restored(
     versions = (await shop.client.get(f"{path}/versions")).json()
     told = [(each["version"], each["actor_name"], each["changed"]) for each in versions["versions"]]
     assert told[0] == (2, shop.email, ["description", "name", "tags"])
-    assert (told[1][0], told[1][2]) == (1, ["description", "name", "query", "tags"]), "all that there is is new"
+    assert (told[1][0], told[1][2]) == (1, ["description", "materialised", "name", "query", "tags"]), (
+        "all that there is is new"
+    )
     page = (await shop.client.get(f"{path}/versions", params={"limit": 1})).json()
     assert page["next"] == 2
     assert (await shop.client.get(f"{path}/versions", params={"before": 2})).json()["versions"][0]["version"] == 1
