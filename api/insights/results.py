@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from api.data_state import DataState
 from api.insights.queries import InsightSql
 from api.insights.statements import Statement
 from api.metrics import Metrics
@@ -44,10 +45,18 @@ class Results:
     """Answers statements from Valkey when the data has not changed since, from ClickHouse otherwise."""
 
     def __init__(
-        self, settings: ApiSettings, warehouse: Warehouse, cache: Cache, sql: InsightSql, metrics: Metrics
+        self,
+        settings: ApiSettings,
+        *,
+        warehouse: Warehouse,
+        state: DataState,
+        cache: Cache,
+        sql: InsightSql,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._warehouse = warehouse
+        self._state = state
         self._cache = cache
         self._sql = sql
         self._metrics = metrics
@@ -62,7 +71,7 @@ class Results:
         """
         scope = ProjectScope(project_id)
         parameters = scope.parameters(**statement.parameters)
-        version = await self._warehouse.data_version()
+        version = await self._state.version()
         key = _key(statement.sql, parameters, version)
         stored = await self._cached(key)
         cached = stored is not None

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from api.insights.schemas import Meta
+from api.data_state import DataState
+from api.insights.meta import Meta
 from api.insights.unmodelled import UnmodelledEvents
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
@@ -187,8 +188,8 @@ async def test_one_look_at_the_generation_answers_all_who_asked_before_it(
         looks.append(asyncio.get_running_loop().create_future())
         return await looks[-1]
 
-    monkeypatch.setattr(Warehouse, "_unscoped", look)
-    asked = Warehouse(settings)
+    monkeypatch.setattr(DataState, "_unscoped", look)
+    asked = DataState(settings, Warehouse(settings))
     first = asyncio.ensure_future(asked.generation())
     await asyncio.sleep(0.01)
     # The look that is under way may see the tables as they were before these ask.
