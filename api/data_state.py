@@ -136,6 +136,16 @@ class DataState:
                 self._generation, self._generation_read_at = found, read_at
             return self._generation
 
+    async def believed_generation(self) -> str:
+        """Return the generation as it was `data_version_seconds` ago at most.
+
+        An answer that reads several tables compares it with `generation` when it has read them: an exchange in between
+        is then seen as well as one that happens meanwhile.
+        """
+        if time.monotonic() - self._generation_read_at < self._settings.data_version_seconds:
+            return self._generation
+        return await self.generation()
+
     async def comment(self, table: str) -> str:
         """Return the comment of a table of the marts, empty where there is no such table."""
         found = await self._unscoped(_COMMENT, {"database": self._settings.marts_database, "table": table})

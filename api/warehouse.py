@@ -50,6 +50,8 @@ class QueryRows:
     """What one query returned, one mapping per row, and what reading it took."""
 
     rows: list[dict[str, Any]]
+    moments: tuple[str, ...]
+    """Names of the columns of dates and instants."""
     read_rows: int
     read_bytes: int
 
@@ -80,6 +82,11 @@ class Warehouse:
         summary: dict[str, Any] = result.summary
         return QueryRows(
             rows=list(result.named_results()),
+            moments=tuple(
+                name
+                for name, kind in zip(result.column_names, result.column_types, strict=True)
+                if kind.name.removeprefix("Nullable(").startswith("Date")
+            ),
             read_rows=int(summary.get("read_rows", 0)),
             read_bytes=int(summary.get("read_bytes", 0)),
         )

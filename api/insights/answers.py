@@ -69,7 +69,7 @@ class Answers:
         """
         started, found = time.perf_counter(), None
         for _ in range(_ATTEMPTS):
-            generation = await self._state.generation()
+            generation = await self._state.believed_generation()
             known = days if days and await self._has_days(project) else None
             found = await self._unmodelled.find(project.id, project.timezone, generation)
             counted = found if found is not None and found.events is not None else None

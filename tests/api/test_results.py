@@ -203,6 +203,22 @@ async def test_one_look_at_the_generation_answers_all_who_asked_before_it(
     assert len(looks) == 2
 
 
+async def test_a_generation_is_believed_for_a_time_by_who_begins_and_never_by_who_has_read(
+    settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter(["before", "after"])
+
+    async def look(*_: Any) -> str:
+        return next(looks)
+
+    monkeypatch.setattr(DataState, "_unscoped", look)
+    believing = settings.model_copy(update={"data_version_seconds": 60})
+    asked = DataState(believing, Warehouse(believing))
+    assert [await asked.believed_generation() for _ in range(3)] == ["before"] * 3
+    assert await asked.generation() == "after"
+    assert await asked.believed_generation() == "after"
+
+
 async def test_a_caller_that_leaves_does_not_take_the_answer_from_the_others(
     serve: Any, own_settings: ApiSettings, modelled: Any
 ) -> None:
