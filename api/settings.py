@@ -111,6 +111,17 @@ class ApiSettings(Settings):
     project_max_exports: int = Field(
         default=10, gt=0, description="Exports of one project that may wait or run at once: 429 above."
     )
+    export_max_bytes: int = Field(
+        default=4 * 1024**3,
+        gt=0,
+        description="How large the file of one export may grow; then it fails.",
+    )
+    project_max_export_bytes: int = Field(
+        default=16 * 1024**3,
+        gt=0,
+        description="How much the files of one project's exports may take together, those that are being written "
+        "included: 409 above, and what is being written fails.",
+    )
     export_keep_hours: float = Field(
         default=24.0, gt=0, description="How long the file of an export is kept, in `exports` of the data directory."
     )
