@@ -22,6 +22,13 @@ class ApiSettings(Settings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=7100, ge=0, le=65535, description="Port to listen on.")
+    own_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="A port of this process alone, beside the one that it shares with other processes of the API then "
+        "(Linux): for its metrics.",
+    )
     pages_dir: _InstalledPath = Field(
         default=Path("dashboards/dist"),
         description="Directory of the built page, from the installation's directory; absent: the API alone is served.",
