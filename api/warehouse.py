@@ -51,7 +51,7 @@ class QueryRows:
 
     rows: list[dict[str, Any]]
     moments: tuple[str, ...]
-    """Names of the columns of dates and instants."""
+    """Names of the columns in which dates or instants may be."""
     read_rows: int
     read_bytes: int
 
@@ -83,9 +83,7 @@ class Warehouse:
         return QueryRows(
             rows=list(result.named_results()),
             moments=tuple(
-                name
-                for name, kind in zip(result.column_names, result.column_types, strict=True)
-                if kind.name.removeprefix("Nullable(").startswith("Date")
+                name for name, kind in zip(result.column_names, result.column_types, strict=True) if "Date" in kind.name
             ),
             read_rows=int(summary.get("read_rows", 0)),
             read_bytes=int(summary.get("read_bytes", 0)),
