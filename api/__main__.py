@@ -20,7 +20,8 @@ def main() -> None:
     serve(
         make_server(
             app, settings.host, settings.port, before_stop=end_streams, trusted_proxies=settings.trusted_proxies
-        )
+        ),
+        settings.own_port,
     )
 
 

@@ -32,7 +32,7 @@ from api.errors import (
     SqlNotAllowedError,
     TooManyQueriesError,
 )
-from api.exports.errors import TooManyExportsError
+from api.exports.errors import ExportsFullError, TooManyExportsError
 from api.live.errors import TooManyStreamsError
 from api.organisations.errors import TooManyInvitationsError
 from api.queries.reading import MOST_BYTES, invalid_document
@@ -149,6 +149,9 @@ TIMED_OUT = documented(504, "The query ran longer than one query may", QueryTime
 
 TOO_MANY_QUERIES = documented(429, "As many queries of the project wait as may", TooManyQueriesError(200))
 TOO_MANY_EXPORTS = documented(429, "As many exports of the project wait or run as may", TooManyExportsError(10))
+EXPORTS_FULL = documented(
+    409, "The files of the project's exports take as much as they may", ExportsFullError(2**34, 2**34)
+)
 UNKNOWN_EXPORT = documented(
     404,
     "The key may see no such project, or there is no such export in it",

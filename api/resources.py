@@ -23,6 +23,7 @@ from api.catalogue.queries import CatalogueSql
 from api.catalogue.service import Catalogue
 from api.cohorts.service import Cohorts
 from api.dashboards.service import Dashboards
+from api.data_state import DataState
 from api.exports.maker import ExportMaker
 from api.exports.rows import ExportRows
 from api.exports.service import Exports
@@ -129,6 +130,7 @@ class Resources:
 def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     """Wire the services together, from settings alone, in the event loop in which they are used."""
     warehouse = Warehouse(settings)
+    state = DataState(settings, warehouse)
     metrics.queries.labels(state="running").set_function(lambda: warehouse.queue.running)
     metrics.queries.labels(state="waiting").set_function(lambda: warehouse.queue.waiting)
     database = Database.connect(settings.database_url.get_secret_value(), seconds=settings.connect_seconds)
@@ -159,8 +161,8 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     statements = Statements(macros, settings.marts_database, unmodelled_sql)
     sql = InsightSql(statements)
     unmodelled = UnmodelledEvents(settings, warehouse, unmodelled_sql)
-    results = Results(settings, warehouse, cache, sql, metrics)
-    answers = Answers(warehouse, results, unmodelled)
+    results = Results(settings, warehouse=warehouse, state=state, cache=cache, sql=sql, metrics=metrics)
+    answers = Answers(warehouse, state, results, unmodelled)
     maker = ExportMaker(settings, database, ExportRows(settings, warehouse))
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
     naming = Naming(database, defined)
@@ -233,8 +235,15 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
         keys=Keys(database, access),
         audit_log=AuditLog(database, trail),
         live=LiveStreams(settings, metrics, warehouse, access),
-        sql=Sql(settings, warehouse, results, SqlTables(settings, warehouse, defined), metrics),
-        insights=Insights(settings, warehouse, answers, sql, defined),
+        sql=Sql(
+            settings,
+            warehouse=warehouse,
+            state=state,
+            results=results,
+            tables=SqlTables(settings, warehouse, defined),
+            metrics=metrics,
+        ),
+        insights=Insights(settings, state, answers, sql, defined),
         queries=queries,
         saved=saved,
         saved_insights=saved_insights,

@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from core.listening import shared_and_own
 
 _ABORT = "radixinsight.abort"
 _FAILED_TO_START = 3
@@ -93,9 +96,15 @@ def make_server(
     return _Server(config, before_stop)
 
 
-def serve(server: uvicorn.Server) -> None:
-    """Serve until a signal ends it."""
+def serve(server: uvicorn.Server, own_port: int | None = None) -> None:
+    """Serve until a signal ends it; with a port of its own, the other one may be shared."""
+    config = server.config
+    try:
+        sockets = None if own_port is None else shared_and_own(config.host, config.port, own_port)
+    except OSError as error:
+        structlog.get_logger().error("port_not_opened", error=str(error))
+        sys.exit(_FAILED_TO_START)
     with contextlib.suppress(KeyboardInterrupt):
-        server.run()
+        server.run(sockets)
     if not server.started:
         sys.exit(_FAILED_TO_START)

@@ -22,6 +22,13 @@ class ApiSettings(Settings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=7100, ge=0, le=65535, description="Port to listen on.")
+    own_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="A port of this process alone, beside the one that it shares with other processes of the API then "
+        "(Linux): for its metrics.",
+    )
     pages_dir: _InstalledPath = Field(
         default=Path("dashboards/dist"),
         description="Directory of the built page, from the installation's directory; absent: the API alone is served.",
@@ -116,6 +123,17 @@ class ApiSettings(Settings):
     )
     project_max_exports: int = Field(
         default=10, gt=0, description="Exports of one project that may wait or run at once: 429 above."
+    )
+    export_max_bytes: int = Field(
+        default=4 * 1024**3,
+        gt=0,
+        description="How large the file of one export may grow; then it fails.",
+    )
+    project_max_export_bytes: int = Field(
+        default=16 * 1024**3,
+        gt=0,
+        description="How much the files of one project's exports may take together, those that are being written "
+        "included: 409 above, and what is being written fails.",
     )
     export_keep_hours: float = Field(
         default=24.0, gt=0, description="How long the file of an export is kept, in `exports` of the data directory."

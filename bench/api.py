@@ -194,15 +194,16 @@ def _load(load: report.Report, instance: Instance, file: Path, clients: int, *, 
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     said = json.loads(done.stdout)
     assert not said["failures"], said
+    per_second = said["succeeded"] / said["seconds"]
     load.row(
         str(clients),
-        f"{said['per_second']:,.0f}",
+        f"{per_second:,.0f}",
         f"{said['p50_ms']:.1f}",
         f"{said['p95_ms']:.1f}",
         f"{said['cpu_s'] / seconds:.0%}",
     )
     judged = clients == 8  # noqa: PLR2004 - the goals are for eight
-    load.ratio(f"cached_per_s_{clients}_clients", said["per_second"] / _GOAL_PER_S, goal=1 if judged else None)
+    load.ratio(f"cached_per_s_{clients}_clients", per_second / _GOAL_PER_S, goal=1 if judged else None)
     load.ratio(f"cached_p95_{clients}_clients", _GOAL_P95_MS / said["p95_ms"], goal=1 if judged else None)
 
 

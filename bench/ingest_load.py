@@ -3,22 +3,19 @@
     python bench/ingest_load.py PORT WRITE_KEY --connections 8 --batch 100 --requests 1000 [--rate EVENTS_PER_SECOND]
 
 Bodies are made before the clock runs; between two sends only the message ids are written anew, so that no two events
-are the same one. Prints a JSON object: seconds, acknowledged events, and every acknowledgement in milliseconds.
+are the same one. Prints a JSON object: what `load.run_all` found, and the acknowledged events.
 """
 
 import argparse
 import base64
 import json
 import random
-import re
-import socket
 import sys
-import threading
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
-_CONTENT_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
+from load import Connection, run_all
+
 _ID_WIDTH = 16
 _PLACEHOLDER = "@" * _ID_WIDTH
 _TEMPLATES = 24
@@ -66,14 +63,13 @@ def template(chance: random.Random, size: int) -> tuple[bytearray, list[int]]:
     return body, places
 
 
-@dataclass
-class Sender:
-    """One connection, on a thread of its own."""
+class Sender(Connection):
+    """One connection with bodies of its own."""
 
-    arguments: argparse.Namespace
-    number: int
-    latencies_ms: list[float] = field(default_factory=list[float])
-    failures: list[str] = field(default_factory=list[str])
+    def __init__(self, arguments: argparse.Namespace, number: int) -> None:
+        super().__init__(arguments.port)
+        self.arguments = arguments
+        self.number = number
 
     def prepare(self) -> None:
         """Make the bodies and connect."""
@@ -84,15 +80,7 @@ class Sender:
         path = "/v1/batch" if size > 1 else "/v1/track"
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {key}\r\nContent-Length: "
         self.heads = [f"{head}{len(body)}\r\n\r\n".encode() for body, _ in self.templates]
-        self.socket = socket.create_connection(("127.0.0.1", self.arguments.port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def receive(self) -> bytes:
-        """Return one whole answer."""
-        answer = self.socket.recv(65536)
-        while (end := answer.find(b"\r\n\r\n")) < 0 or len(answer) < end + 4 + _length(answer):
-            answer += self.socket.recv(65536)
-        return answer
+        self.connect()
 
     def run(self, began: float) -> None:
         """Send this connection's share of the requests; with a rate, each at its moment."""
@@ -110,16 +98,7 @@ class Sender:
                 if moment > due:
                     time.sleep(moment - due)
                 due = moment
-            self.socket.sendall(self.heads[index % _TEMPLATES] + body)
-            answer = self.receive()
-            if not answer.startswith(b"HTTP/1.1 200"):
-                self.failures.append(answer.decode(errors="replace"))
-            self.latencies_ms.append((time.perf_counter() - due) * 1000)
-
-
-def _length(answer: bytes) -> int:
-    match = _CONTENT_LENGTH.search(answer)
-    return int(match.group(1)) if match else 0
+            self.ask(self.heads[index % _TEMPLATES] + body, due)
 
 
 def main() -> int:
@@ -135,27 +114,8 @@ def main() -> int:
     senders = [Sender(arguments, number) for number in range(arguments.connections)]
     for sender in senders:
         sender.prepare()
-    began = time.perf_counter()
-    threads = [threading.Thread(target=sender.run, args=(began,)) for sender in senders]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    seconds = time.perf_counter() - began
-    latencies = sorted(latency for sender in senders for latency in sender.latencies_ms)
-    failures = [failure for sender in senders for failure in sender.failures]
-    json.dump(
-        {
-            "seconds": seconds,
-            "requests": len(latencies),
-            "events": (len(latencies) - len(failures)) * arguments.batch,
-            "failures": failures[:1],
-            "p50_ms": latencies[len(latencies) // 2],
-            "p99_ms": latencies[int(len(latencies) * 0.99)],
-            "cpu_s": time.process_time(),
-        },
-        sys.stdout,
-    )
+    found = run_all(senders, lambda number, began: senders[number].run(began))
+    json.dump(found | {"events": found["succeeded"] * arguments.batch}, sys.stdout)
     return 0
 
 

@@ -1,12 +1,12 @@
 """`python -m ingestion`: runs the collector."""
 
 import contextlib
-import socket
 import sys
 
 import structlog
 import uvicorn
 
+from core.listening import shared_and_own
 from core.logging import configure
 from ingestion.app import create_app
 from ingestion.http_protocol import bounded
@@ -40,30 +40,13 @@ def main() -> None:
         timeout_graceful_shutdown=10,
     )
     try:
-        sockets = _sockets(settings)
+        own_port = settings.own_port
+        sockets = None if own_port is None else shared_and_own(settings.host, settings.listen_port, own_port)
     except OSError as error:
         structlog.get_logger().error("port_not_opened", error=str(error))
         sys.exit(_FAILED_TO_START)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets)
-
-
-def _sockets(settings: CollectorSettings) -> list[socket.socket] | None:
-    """Bind the port that is shared and the one that is not; None leaves the only one to uvicorn.
-
-    Linux spreads connections over all processes that listen on a shared port, which uvicorn does once it can answer.
-    """
-    if settings.own_port is None:
-        return None
-    sockets: list[socket.socket] = []
-    for port in (settings.listen_port, settings.own_port):
-        bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if port == settings.listen_port:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind((settings.host, port))
-        sockets.append(bound)
-    return sockets
 
 
 if __name__ == "__main__":

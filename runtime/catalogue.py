@@ -33,6 +33,8 @@ _WITHHELD = _ADDRESSES | {
     "RADIXINSIGHT_CLICKHOUSE_READER_URL",
     "RADIXINSIGHT_DBT_PASSWORD",
 }
+# The first one's canaries go to any of them.
+_OF_FURTHER = {"collector": {"RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S": "0"}}
 _MODULES = {
     "clickhouse": "runtime.clickhouse.__main__",
     "migrate": "core.migrate",
@@ -59,6 +61,7 @@ class Catalogue:
         *,
         run_id: str,
         collectors: int = 1,
+        api_processes: int = 1,
     ) -> None:
         self._directory = directory
         self._ports = ports
@@ -66,17 +69,17 @@ class Catalogue:
         self._addresses = addresses
         self._run_id = run_id
         self._own_ports: dict[int, str] = {}
-        """Of several collectors."""
+        """Of several collectors and processes of the API."""
         made = [
             self._clickhouse(),
             self._postgres(),
             self._valkey(),
             self._migrate(),
-            *self._collectors(collectors),
+            *self._several(self._collector(), collectors),
             self._shipper(),
             *([self._consumer()] if addresses.kafka_brokers else []),
             self._importer(),
-            self._api(),
+            *self._several(self._api(), api_processes),
             *self._dagster(),
             self._trickle(),
         ]
@@ -220,10 +223,9 @@ class Catalogue:
             once=True,
         )
 
-    def _collectors(self, number: int) -> list[Service]:
-        """Return `collector`, or with `collector-2` and so on several that share its port."""
+    def _collector(self) -> Service:
         port = self._ports.of("collector")
-        alone = Service(
+        return Service(
             name="collector",
             command=lambda: _module("ingestion"),
             environment=self.environment("DATABASE_URL", "REDIS_URL", RADIXINSIGHT_COLLECTOR_PORT=str(port)),
@@ -233,15 +235,18 @@ class Catalogue:
             address=f"http://{LOOPBACK}:{port}",
             is_ready=partial(readiness.answers_http, port, "/readyz"),
         )
+
+    def _several(self, alone: Service, number: int) -> list[Service]:
+        """Return a service as it is, or with `…-2` and so on as several processes that share its port."""
         if number == 1:
             return [alone]
         names = [alone.name, *(f"{alone.name}-{which}" for which in range(2, number + 1))]
         made: list[Service] = []
         for which, name in enumerate(names, 1):
-            own_port = self._ports.of_collector(which)
-            own = {"RADIXINSIGHT_COLLECTOR_OWN_PORT": str(own_port)}
+            own_port = self._ports.own(alone.name, which)
+            own = {f"RADIXINSIGHT_{alone.name.upper()}_OWN_PORT": str(own_port)}
             if which > 1:
-                own["RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S"] = "0"  # the first one's go to any of them
+                own |= _OF_FURTHER.get(alone.name, {})
             self._own_ports[own_port] = name
             made.append(
                 replace(
@@ -384,7 +389,8 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _is_installed(name: str) -> bool:
-    module = _MODULES.get("collector" if name.startswith("collector-") else name)
+    first, _, number = name.rpartition("-")
+    module = _MODULES.get(first if number.isdigit() else name)
     if module is None:
         return True
     try:

@@ -51,7 +51,15 @@ def examine(settings: RuntimeSettings) -> list[Finding]:
     credentials = load_credentials(directory) if directory.secrets_file.exists() else draw_credentials()
     ports = Ports(settings.port_base)
     addresses = resolve(settings, credentials, ports)
-    catalogue = Catalogue(directory, ports, credentials, addresses, run_id="", collectors=settings.collectors)
+    catalogue = Catalogue(
+        directory,
+        ports,
+        credentials,
+        addresses,
+        run_id="",
+        collectors=settings.collectors,
+        api_processes=settings.api_processes,
+    )
     findings += [_wheels(addresses), _privileges(directory)]
     record = read_state(directory.state_file)
     if record is not None and record.is_alive:

@@ -20,6 +20,8 @@ OFFSETS = {
     "shipper": 7,
     "consumer": 8,
 }
+# From here on: of several processes each has a port of its own too, 32 at most.
+_OWN = {"collector": 9, "api": 50}
 _HIGHEST_BASE = 65000
 _STEP = 100
 
@@ -34,9 +36,9 @@ class Ports:
         """Return the port of a process."""
         return self.base + OFFSETS[service]
 
-    def of_collector(self, number: int) -> int:
-        """Return the port that the first, second, … of several collectors has for itself."""
-        return self.base + len(OFFSETS) + number - 1
+    def own(self, service: str, number: int) -> int:
+        """Return the port that the first, second, … of several processes of a service has for itself."""
+        return self.base + _OWN[service] + number - 1
 
     def check(self, needed: Mapping[int, str]) -> None:
         """Raise PortTakenError when a port that is needed is taken, naming whose it is, its holder and a way out."""

@@ -60,6 +60,13 @@ class RuntimeSettings(BaseSettings):
         description="Collector processes, which share the collector's port (Linux). Several have ports of their own "
         "too, for their metrics: +9, +10, …",
     )
+    api_processes: int = Field(
+        default=1,
+        ge=1,
+        le=32,
+        description="Processes of the API, which share its port (Linux). Several have ports of their own too, for "
+        "their metrics: +50, +51, …",
+    )
     kafka_brokers: str = Field(
         default="",
         description="Brokers of your own Kafka: the shipper writes there, and a consumer is started too. Empty: none.",

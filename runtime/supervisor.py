@@ -94,6 +94,7 @@ class Supervisor:
             addresses,
             run_id=self._record.run_id,
             collectors=self._settings.collectors,
+            api_processes=self._settings.api_processes,
         )
 
     def _start_guard(self) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from api.accounts.schemas import Body
-from api.insights.schemas import Meta
+from api.insights.meta import Meta
 from api.saved.contents import EventContent, Id, PropertyContent, PropertySource, Tag
 from api.saved.schemas import Stamp
 

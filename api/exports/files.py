@@ -40,11 +40,15 @@ class ExportFile(ABC):
     def write(self, rows: Sequence[Row]) -> None:
         """Write rows."""
 
+    def size(self) -> int:
+        """Return how many bytes there are so far, what the compressor holds aside."""
+        return self.file.tell()
+
     def finish(self) -> int:
         """Write what belongs at the end, and return the size of the file in bytes."""
         self.end()
         self.file.flush()
-        return self.file.tell()
+        return self.size()
 
     @abstractmethod
     def end(self) -> None:

@@ -1,6 +1,7 @@
 """Makes the files of exports in the background, one at a time in each process of the API."""
 
 import asyncio
+import errno
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import structlog
 from sqlalchemy import and_, or_, select, update
 
 from api.errors import TooManyQueriesError
+from api.exports.errors import DiskFullError, ExportTooLargeError
 from api.exports.files import SUFFIXES, open_file
 from api.exports.rows import COLUMNS, ExportRows, Slice
 from api.settings import ApiSettings
@@ -24,6 +26,7 @@ _logger = structlog.get_logger()
 SILENCE = timedelta(seconds=60)
 _MOST_ATTEMPTS = 3
 _BUSY_S = 2.0
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class _GoneError(Exception):
@@ -48,6 +51,10 @@ class ExportMaker:
     def path_of(self, export: Export) -> Path:
         """Return where the file of an export lies."""
         return self._folder / f"{export.project_id}-{export.id}.{SUFFIXES[export.format]}"
+
+    async def bytes_of(self, project_id: int) -> int:
+        """Return how much the files of a project take, those in the making by any process included."""
+        return await asyncio.to_thread(lambda: sum(map(_size, self._folder.glob(f"{project_id}-*"))))
 
     def remove(self, export: Export) -> None:
         """Remove the file of an export, and what was written of it by processes that were killed."""
@@ -119,6 +126,8 @@ class ExportMaker:
                 await self._note(export, attempt, state="waiting", attempts=attempt - 1)
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                error = DiskFullError()
             detail = error.detail if isinstance(error, RadixError) else "Something unexpected; the API's log has it."
             _logger.exception("export_failed", export_id=export.id)
             with suppress(_GoneError):
@@ -136,10 +145,21 @@ class ExportMaker:
                 rows = await self._read(export, piece)
                 await asyncio.to_thread(file.write, rows)
                 written += len(rows)
+                await self._check(export, file.size())
                 await self._note(export, export.attempts, rows_written=written)
-            return await asyncio.to_thread(file.finish)
+            size = await asyncio.to_thread(file.finish)
+            await self._check(export, size)
+            return size
         finally:
             await asyncio.to_thread(file.close)
+
+    async def _check(self, export: Export, size: int) -> None:
+        """Refuse a file that has grown too large by itself, or together with the others of its project."""
+        most, most_of_all = self._settings.export_max_bytes, self._settings.project_max_export_bytes
+        if size > most:
+            raise ExportTooLargeError("export_max_bytes", most)
+        if await self.bytes_of(export.project_id) > most_of_all:
+            raise ExportTooLargeError("project_max_export_bytes", most_of_all)
 
     async def _read(self, export: Export, piece: Slice) -> list[dict[str, Any]]:
         """Read a slice; where too many questions of the project wait already, it waits before the queue."""
@@ -174,3 +194,11 @@ class ExportMaker:
 
     def _part_of(self, export: Export) -> Path:
         return self.path_of(export).with_suffix(f".{export.attempts}.part")
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, 0 where it went meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

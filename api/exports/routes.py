@@ -8,7 +8,15 @@ from fastapi.responses import FileResponse
 from api.dependencies import Asking, ClientDep, ResourcesDep, asking_for, client_of
 from api.exports.files import MEDIA_TYPES
 from api.exports.schemas import ExportList, ExportShown, NewExport
-from api.problems import EXPORT_LINK, TOO_MANY_EXPORTS, UNAUTHENTICATED, UNAVAILABLE, UNKNOWN_EXPORT, UNSUITABLE
+from api.problems import (
+    EXPORT_LINK,
+    EXPORTS_FULL,
+    TOO_MANY_EXPORTS,
+    UNAUTHENTICATED,
+    UNAVAILABLE,
+    UNKNOWN_EXPORT,
+    UNSUITABLE,
+)
 
 
 async def _exporting(asking: Annotated[Asking, Depends(asking_for("data:export"))]) -> Asking:
@@ -37,7 +45,7 @@ router = APIRouter(tags=["exports"], responses=UNAVAILABLE)
     operation_id="create_export",
     summary="Export events or persons",
     status_code=201,
-    responses=UNAUTHENTICATED | UNKNOWN_EXPORT | UNSUITABLE | TOO_MANY_EXPORTS,
+    responses=UNAUTHENTICATED | UNKNOWN_EXPORT | EXPORTS_FULL | UNSUITABLE | TOO_MANY_EXPORTS,
 )
 async def create_export(asking: _Exporting, body: NewExport) -> ExportShown:
     """Ask for a file of all events of a range or of all persons; it is made in the background."""

@@ -11,7 +11,7 @@ from api.accounts.errors import LinkInvalidError
 from api.accounts.secrets import Secrets
 from api.audit.trail import Trail
 from api.errors import NotFoundError
-from api.exports.errors import TooManyExportsError
+from api.exports.errors import ExportsFullError, TooManyExportsError
 from api.exports.files import SUFFIXES
 from api.exports.maker import ExportMaker
 from api.exports.schemas import ExportShown, NewExport
@@ -52,7 +52,10 @@ class Exports:
         self._maker = maker
 
     async def create(self, by: Actor, project: Project, asked: NewExport) -> ExportShown:
-        """Ask for an export; raises `InvalidRequestError` for a range that makes no sense, `TooManyExportsError`."""
+        """Ask for an export.
+
+        Raises `InvalidRequestError` for a range that makes no sense, `ExportsFullError` and `TooManyExportsError`.
+        """
         start = end = None
         if asked.kind == "persons":
             if asked.from_ is not None or asked.to is not None or asked.event is not None:
@@ -62,6 +65,9 @@ class Exports:
         else:
             window = await self._answers.window(project, asked.from_, asked.to, _invalid)
             start, end = window.start, window.end
+        taken, most = await self._maker.bytes_of(project.id), self._settings.project_max_export_bytes
+        if taken >= most:
+            raise ExportsFullError(taken, most)
         async with self._database.of_project(project) as session:
             active = select(func.count(Export.id)).where(Export.state.in_(ACTIVE))
             if (await session.scalars(active)).one() >= self._settings.project_max_exports:

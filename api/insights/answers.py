@@ -9,9 +9,10 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
+from api.data_state import DataState
+from api.insights.meta import Meta
 from api.insights.moments import cut_to_ms, is_in_reach
 from api.insights.results import Computed, DataChangedError, Results
-from api.insights.schemas import Meta
 from api.insights.statements import Statement, Window
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import Unmodelled
@@ -32,8 +33,9 @@ _SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "mon
 class Answers:
     """Asks statements of the models and of what landed since, and says where the rows are from."""
 
-    def __init__(self, warehouse: Warehouse, results: Results, unmodelled: UnmodelledEvents) -> None:
+    def __init__(self, warehouse: Warehouse, state: DataState, results: Results, unmodelled: UnmodelledEvents) -> None:
         self._warehouse = warehouse
+        self._state = state
         self._results = results
         self._unmodelled = unmodelled
 
@@ -46,7 +48,7 @@ class Answers:
         # Before anything is converted: the calendars of Python and of ClickHouse end.
         _check_reach(first, last, invalid)
         days = {moment for moment in (first, last) if not isinstance(moment, datetime)}
-        starts = await self._warehouse.day_starts(days, project.timezone) if days else {}
+        starts = await self._state.day_starts(days, project.timezone) if days else {}
         start, end = (cut_to_ms(moment) if isinstance(moment, datetime) else starts[moment] for moment in (first, last))
         _check_reach(start, end, invalid)
         if start >= end:
@@ -67,7 +69,7 @@ class Answers:
         """
         started, found = time.perf_counter(), None
         for _ in range(_ATTEMPTS):
-            generation = await self._warehouse.generation()
+            generation = await self._state.believed_generation()
             known = days if days and await self._has_days(project) else None
             found = await self._unmodelled.find(project.id, project.timezone, generation)
             counted = found if found is not None and found.events is not None else None
@@ -88,10 +90,10 @@ class Answers:
         return [row["explain"] for row in found.rows if not _COUNTS_ALL.search(row["explain"])]
 
     async def _has_days(self, project: Project) -> bool:
-        return await self._warehouse.rollup_zone(ProjectScope(project.id)) == project.timezone
+        return await self._state.rollup_zone(ProjectScope(project.id)) == project.timezone
 
     async def _is_unchanged(self, project: Project, generation: str, counted: Unmodelled | None) -> bool:
-        if await self._warehouse.generation() != generation:
+        if await self._state.generation() != generation:
             return False
         return counted is None or await self._unmodelled.is_as_found(project.id, project.timezone, counted)
 

@@ -1,5 +1,6 @@
 """The analytic SQL that dbt and the API share, rendered outside of dbt."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,6 +28,15 @@ def _compiled(source: str) -> TemplateModule:
     environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - see above
     # What stands outside of macros is run once, here.
     return environment.from_string(source).module
+
+
+def _files(directory: Path) -> list[tuple[str, int]]:
+    """Return the files of a directory and when each was changed; asked for each question, so without a `Path` each."""
+    try:
+        with os.scandir(directory) as found:
+            return sorted((each.path, each.stat().st_mtime_ns) for each in found if each.name.endswith(".sql"))
+    except FileNotFoundError:
+        return []
 
 
 class InsightMacros:
@@ -58,12 +68,11 @@ class InsightMacros:
 
     def _current(self) -> TemplateModule:
         try:
-            files = [file for directory in self._directories for file in sorted(directory.glob("*.sql"))]
-            state = tuple((str(file), file.stat().st_mtime_ns) for file in files)
-            if not files:
+            state = tuple(each for directory in self._directories for each in _files(directory))
+            if not state:
                 raise MacrosMissingError(f"There is no .sql file in {self._places}; set RADIXINSIGHT_API_MACROS_DIR.")
             if self._module is None or state != self._read_state:
-                self._module = _compiled("\n".join(file.read_text(encoding="utf-8") for file in files))
+                self._module = _compiled("\n".join(Path(file).read_text(encoding="utf-8") for file, _ in state))
                 self._read_state = state
         except (TemplateError, TypeError, OSError, UnicodeError) as error:
             raise MacrosMissingError(f"The macros in {self._places} do not compile: {error}") from error

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from api.data_state import DataState
 from api.insights.queries import InsightSql
 from api.insights.statements import Statement
 from api.metrics import Metrics
@@ -44,10 +45,18 @@ class Results:
     """Answers statements from Valkey when the data has not changed since, from ClickHouse otherwise."""
 
     def __init__(
-        self, settings: ApiSettings, warehouse: Warehouse, cache: Cache, sql: InsightSql, metrics: Metrics
+        self,
+        settings: ApiSettings,
+        *,
+        warehouse: Warehouse,
+        state: DataState,
+        cache: Cache,
+        sql: InsightSql,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._warehouse = warehouse
+        self._state = state
         self._cache = cache
         self._sql = sql
         self._metrics = metrics
@@ -62,7 +71,7 @@ class Results:
         """
         scope = ProjectScope(project_id)
         parameters = scope.parameters(**statement.parameters)
-        version = await self._warehouse.data_version()
+        version = await self._state.version()
         key = _key(statement.sql, parameters, version)
         stored = await self._cached(key)
         cached = stored is not None
@@ -136,7 +145,10 @@ def _key(sql: str, parameters: Mapping[str, Any], version: str) -> str:
 
 
 def _json_rows(result: QueryRows) -> list[dict[str, Any]]:
-    return [{name: _json_value(value) for name, value in row.items()} for row in result.rows]
+    """Return the rows with dates and instants as text; only their columns are looked at, of thousands of rows."""
+    if not result.moments:
+        return result.rows
+    return [row | {name: _json_value(row[name]) for name in result.moments} for row in result.rows]
 
 
 def _json_value(value: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.insights.meta import Meta
 from api.insights.moments import Moment
 from api.results.formats import WantedFormat
 from core.insights.durations import duration_ms
@@ -78,61 +79,6 @@ class RetentionQuery(RangeQuery):
     return_event: Annotated[EventName | None, Field(description="What counts as coming back; left out: any.")] = None
     period: Annotated[Period, Field(description="Calendar period in the project's zone.")] = "week"
     periods: Annotated[int, Field(ge=1, le=100, description="Periods to follow after the first one, number 0.")] = 8
-
-
-class Unmodelled(BaseModel):
-    """Events that landed and that no refresh has modelled yet."""
-
-    events: Annotated[
-        int | None,
-        Field(description="How many of the project's events these are, in any range; null where they are too many."),
-    ]
-    until: Annotated[datetime, Field(description="Looked at is what landed before this instant (UTC).")]
-    is_counted: Annotated[
-        bool,
-        Field(
-            description="Whether they are in the answer. Sessions are as the latest refresh made them, and so is all "
-            "in the midst of several exchanges of tables."
-        ),
-    ]
-
-
-class Meta(BaseModel):
-    """Where the figures come from: enough to compute them again by hand."""
-
-    sources: Annotated[list[str], Field(description="Tables that were read.")]
-    sql: Annotated[str, Field(description="The statement that was run; values stand in it as `{name:Type}`.")]
-    parameters: Annotated[
-        dict[str, str | int | float | list[str] | list[int] | list[float] | list[list[int]]],
-        Field(description="The values that were bound to the statement."),
-    ]
-    computed_at: Annotated[datetime, Field(description="When ClickHouse computed it, UTC.")]
-    fresh_until: Annotated[
-        datetime | None,
-        Field(
-            description="When the newest of the project's events that may count was received, UTC; null while it has "
-            "none. Events received before may still follow: they can land out of order."
-        ),
-    ]
-    unmodelled: Annotated[
-        Unmodelled | None,
-        Field(
-            description="What there is beside the modelled events; null when all that landed is modelled, and for "
-            "marts of defined insights and what is asked of persons, which are as the latest refresh made them. "
-            "Persons are those of the latest refresh: an identify since then holds for these events only."
-        ),
-    ]
-    data_version: Annotated[
-        str, Field(description="Changes with every change of the modelled events and of ClickHouse's version.")
-    ]
-    elapsed_ms: Annotated[float, Field(description="How long this answer took, in milliseconds.")]
-    cached: Annotated[bool, Field(description="Whether it was computed before, from the same version of the data.")]
-    read_rows: Annotated[int, Field(description="Rows that ClickHouse read to compute it.")]
-    read_bytes: Annotated[int, Field(description="Bytes that ClickHouse read to compute it.")]
-    plan: Annotated[
-        list[str] | None,
-        Field(description="How ClickHouse would run the statement now, line by line; null unless it is asked for."),
-    ] = None
 
 
 class EventCount(BaseModel):

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from api.data_state import DataState
 from api.errors import NotModelledYetError
 from api.insights.answers import Answers, check_buckets, whole_days
 from api.insights.defined import DefinedInsights, shown_columns
@@ -32,7 +33,6 @@ from api.insights.schemas import (
     TimeseriesQuery,
 )
 from api.settings import ApiSettings
-from api.warehouse import Warehouse
 from core.clock import utc_now
 from core.insights.durations import duration_ms
 from core.insights.mart_models import model_of
@@ -45,13 +45,13 @@ class Insights:
     def __init__(
         self,
         settings: ApiSettings,
-        warehouse: Warehouse,
+        state: DataState,
         answers: Answers,
         sql: InsightSql,
         defined: DefinedInsights,
     ) -> None:
         self._settings = settings
-        self._warehouse = warehouse
+        self._state = state
         self._answers = answers
         self._sql = sql
         self._defined = defined
@@ -169,7 +169,7 @@ class Insights:
         Raises `InsightNotFoundError`, and `NotModelledYetError` until a refresh has built what the file says now.
         """
         insight = self._defined.find(project.id, name)
-        if insight.version not in await self._warehouse.comment(insight.name):
+        if insight.version not in await self._state.comment(insight.name):
             raise NotModelledYetError(f"{insight.name} as it is defined now")
         computed, meta = await self._answers.read(project, self._defined.rows(insight, query.limit))
         data = MartData(

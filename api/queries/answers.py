@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from api.insights.schemas import Meta
+from api.insights.meta import Meta
 from api.queries.list_schemas import EventsData, PersonData, PersonsData, PropertyValuesData
 from api.queries.schemas import (
     LifecycleData,

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from api.insights.answers import Answers, Invalid, check_buckets, whole_days
 from api.insights.figures import quarter_hour
+from api.insights.meta import Meta
 from api.insights.results import Computed
-from api.insights.schemas import Meta
 from api.insights.statements import Statement, Statements, Window
 from api.queries import figures, rows
 from api.queries.answers import (

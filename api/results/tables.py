@@ -6,7 +6,8 @@ from typing import Any, Protocol, cast, get_args
 
 from pydantic import BaseModel
 
-from api.insights.schemas import FunnelData, MartData, Meta, RetentionData, TimeseriesData
+from api.insights.meta import Meta
+from api.insights.schemas import FunnelData, MartData, RetentionData, TimeseriesData
 from api.queries.list_schemas import EventsData, PersonData, PersonsData, PropertyValuesData
 from api.queries.schemas import (
     BreakdownValue,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.exceptions import Error, NotSupportedError
 
+from api.data_state import DataState
 from api.errors import QueryTooLargeError, SqlInvalidError, SqlNotAllowedError
 from api.insights.results import Results, iso
 from api.metrics import Metrics
@@ -44,13 +45,16 @@ class Sql:
     def __init__(
         self,
         settings: ApiSettings,
+        *,
         warehouse: Warehouse,
+        state: DataState,
         results: Results,
         tables: SqlTables,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._warehouse = warehouse
+        self._state = state
         self._results = results
         self._tables = tables
         self._metrics = metrics
@@ -76,7 +80,7 @@ class Sql:
     async def _answered(self, project: Project, query: SqlQuery, started: float) -> SqlAnswer:
         statement = await self._written(project, query)
         rows = min(query.limit, self._settings.query_max_result_rows)
-        version = await self._warehouse.data_version()
+        version = await self._state.version()
         sql = statement.statement(rows + 1)
         scope = ProjectScope(project.id)
         asked = time.perf_counter()

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from api.errors import TooManyQueriesError
 from api.exports import maker
+from api.exports.files import open_file
 from api.exports.rows import ExportRows, Slice, joined
 from api.settings import ApiSettings
 from core import metadata, warehouse
@@ -394,6 +395,58 @@ async def test_of_one_project_only_so_many_wait(serve: Any, export_settings: Api
         path = f"/v1/projects/{modelled.berlin.id}/exports"
         refused = await client.post(path, json=RANGE, headers=modelled.berlin.headers)
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_exports")
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("limit", ["export_max_bytes", "project_max_export_bytes"])
+async def test_a_file_that_grows_too_large_fails_and_leaves_nothing(
+    serve: Any, export_settings: ApiSettings, modelled: Any, limit: str
+) -> None:
+    async with serve(export_settings.model_copy(update={limit: 1_000})) as (client, _):
+        export = await _ask(client, modelled.berlin, RANGE)
+        failed = await _until(client, modelled.berlin, export["id"], "failed")
+    assert f"{limit} = 1000 bytes" in failed["error"]
+    assert not list((export_settings.data_dir / "exports").iterdir())
+
+
+@pytest.mark.usefixtures("engine")
+async def test_a_project_whose_files_take_all_that_they_may_begins_no_further_one(
+    serve: Any, export_settings: ApiSettings, modelled: Any
+) -> None:
+    async with serve(export_settings) as (client, _):
+        done, content = await _made(client, modelled.berlin, RANGE)
+        other, _ = await _made(client, modelled.new_york, RANGE)
+    full = export_settings.model_copy(update={"project_max_export_bytes": done["size_bytes"]})
+    async with serve(full) as (client, _):
+        path = f"/v1/projects/{modelled.berlin.id}/exports"
+        refused = await client.post(path, json=RANGE, headers=modelled.berlin.headers)
+        assert (refused.status_code, refused.json()["code"]) == (409, "exports_full")
+        # Its own file is still there, and another project's are none of its.
+        assert (await client.get(done["link"])).content == content
+        await client.delete(f"{path}/{done['id']}", headers=modelled.berlin.headers)
+        assert (await client.post(path, json=RANGE, headers=modelled.berlin.headers)).status_code == 201
+    assert other["state"] == "done"
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+async def test_a_full_disk_is_said_and_nothing_of_the_file_stays(
+    served: Any, modelled: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    client, app = served
+
+    def on_a_full_disk(kind: str, path: Path, columns: Any) -> Any:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to("/dev/full")
+        return open_file(kind, path, columns)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(maker, "open_file", on_a_full_disk)
+        export = await _ask(client, modelled.berlin, RANGE | {"format": kind})
+        failed = await _until(client, modelled.berlin, export["id"], "failed")
+    assert "disk" in failed["error"]
+    assert not list((app.state.resources.settings.data_dir / "exports").iterdir())
+    await _made(client, modelled.berlin, RANGE | {"format": kind})
 
 
 def test_slices_hold_everything_and_none_is_large() -> None:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from api.insights.schemas import Meta
+from api.data_state import DataState
+from api.insights.meta import Meta
 from api.insights.unmodelled import UnmodelledEvents
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
@@ -187,8 +188,8 @@ async def test_one_look_at_the_generation_answers_all_who_asked_before_it(
         looks.append(asyncio.get_running_loop().create_future())
         return await looks[-1]
 
-    monkeypatch.setattr(Warehouse, "_unscoped", look)
-    asked = Warehouse(settings)
+    monkeypatch.setattr(DataState, "_unscoped", look)
+    asked = DataState(settings, Warehouse(settings))
     first = asyncio.ensure_future(asked.generation())
     await asyncio.sleep(0.01)
     # The look that is under way may see the tables as they were before these ask.
@@ -200,6 +201,22 @@ async def test_one_look_at_the_generation_answers_all_who_asked_before_it(
     looks[1].set_result("after")
     assert await asyncio.gather(*others) == ["after"] * 5
     assert len(looks) == 2
+
+
+async def test_a_generation_is_believed_for_a_time_by_who_begins_and_never_by_who_has_read(
+    settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter(["before", "after"])
+
+    async def look(*_: Any) -> str:
+        return next(looks)
+
+    monkeypatch.setattr(DataState, "_unscoped", look)
+    believing = settings.model_copy(update={"data_version_seconds": 60})
+    asked = DataState(believing, Warehouse(believing))
+    assert [await asked.believed_generation() for _ in range(3)] == ["before"] * 3
+    assert await asked.generation() == "after"
+    assert await asked.believed_generation() == "after"
 
 
 async def test_a_caller_that_leaves_does_not_take_the_answer_from_the_others(

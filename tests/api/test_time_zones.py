@@ -9,6 +9,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from sqlalchemy.orm import Session
 
+from api.data_state import DataState
 from api.settings import ApiSettings
 from api.warehouse import Warehouse
 from core import metadata, warehouse
@@ -24,9 +25,9 @@ def admin(runtime: Instance) -> Any:
 
 
 @pytest.fixture
-async def engine_days(settings: ApiSettings) -> AsyncIterator[Warehouse]:
+async def engine_days(settings: ApiSettings) -> AsyncIterator[DataState]:
     opened = Warehouse(settings)
-    yield opened
+    yield DataState(settings, opened)
     await opened.close()
 
 
@@ -51,14 +52,14 @@ def _project(runtime: Instance, timezone: str) -> tuple[int, dict[str, str]]:
         ("Europe/Berlin", "1970-01-01", "1969-12-31T23:00:00"),
     ],
 )
-async def test_a_day_begins_at_its_first_instant(engine_days: Warehouse, timezone: str, day: str, start: str) -> None:
+async def test_a_day_begins_at_its_first_instant(engine_days: DataState, timezone: str, day: str, start: str) -> None:
     asked = date.fromisoformat(day)
     for _ in ("from ClickHouse", "as it is known from before"):
         found = await engine_days.day_starts([asked, date(2026, 1, 1)], timezone)
         assert found[asked] == datetime.fromisoformat(start).replace(tzinfo=UTC)
 
 
-async def test_one_day_in_two_zones_begins_twice(engine_days: Warehouse) -> None:
+async def test_one_day_in_two_zones_begins_twice(engine_days: DataState) -> None:
     day = date(2026, 3, 1)
     found = [(await engine_days.day_starts([day], zone))[day] for zone in ("Asia/Kathmandu", "America/New_York")]
     assert found == [datetime(2026, 2, 28, 18, 15, tzinfo=UTC), datetime(2026, 3, 1, 5, tzinfo=UTC)]

@@ -15,6 +15,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from sqlalchemy.orm import Session
 
+from api.data_state import DataState
 from api.insights.macros import InsightMacros
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql
@@ -306,10 +307,10 @@ async def test_where_tables_are_exchanged_again_and_again_the_models_answer_and_
     await _land(place, project_id, "never", "never")
     generations = itertools.count()
 
-    async def generation(_: Warehouse) -> str:
+    async def generation(_: DataState) -> str:
         return str(next(generations))
 
-    monkeypatch.setattr(Warehouse, "generation", generation)
+    monkeypatch.setattr(DataState, "generation", generation)
     async with serve(own_settings) as (client, _):
         answer = await _ask(client, project_id, key, f"event-names?{RANGE}")
     assert "never" not in {row["event"] for row in answer["data"]}

@@ -26,7 +26,13 @@ def _catalogue(settings: RuntimeSettings) -> Catalogue:
     directory.create()
     credentials, ports = load_credentials(directory), Ports(settings.port_base)
     return Catalogue(
-        directory, ports, credentials, resolve(settings, credentials, ports), run_id="", collectors=settings.collectors
+        directory,
+        ports,
+        credentials,
+        resolve(settings, credentials, ports),
+        run_id="",
+        collectors=settings.collectors,
+        api_processes=settings.api_processes,
     )
 
 
@@ -95,6 +101,17 @@ def test_several_collectors_share_a_port_and_have_one_each(tmp_path: Path) -> No
     # One canary a minute and project, not three.
     name = "RADIXINSIGHT_COLLECTOR_CANARY_INTERVAL_S"
     assert [environment.get(name) for environment in told] == [None, "0", "0"]
+
+
+def test_several_processes_of_the_api_share_a_port_and_have_one_each(tmp_path: Path) -> None:
+    catalogue = _catalogue(RuntimeSettings(data_dir=tmp_path, port_base=7100, api_processes=2))
+    started = [service for service in catalogue.select(["api"]) if service.name.startswith("api")]
+    assert [service.name for service in started] == ["api", "api-2"]
+    assert {service.environment["RADIXINSIGHT_API_PORT"] for service in started} == {"7100"}
+    assert [service.environment["RADIXINSIGHT_API_OWN_PORT"] for service in started] == ["7150", "7151"]
+    assert catalogue.ports(started) == {7100: "api", 7150: "api", 7151: "api-2"}
+    alone = _catalogue(RuntimeSettings(data_dir=tmp_path, port_base=7100))
+    assert "RADIXINSIGHT_API_OWN_PORT" not in alone["api"].environment
 
 
 async def test_postgresql_is_asked_again_while_its_databases_can_not_be_made(
