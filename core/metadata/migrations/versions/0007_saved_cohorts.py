@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0008"
+revision = "0007"
 down_revision = "0006"
 
 # Its name is as the naming convention made it of the one that 0004 gives.
