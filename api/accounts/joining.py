@@ -28,7 +28,10 @@ async def find_invitation(session: AsyncSession, token: str, *, lock: bool = Fal
 
 
 async def join(session: AsyncSession, invitation: Invitation, user: User, client: Client) -> None:
-    """Make somebody a member, in such a session too; whoever is one already keeps the role that he has."""
+    """Make somebody a member, in such a session too; whoever is one already keeps the role that he has.
+
+    What else invites his address there is withdrawn: it would stay open for nothing.
+    """
     invitation.accepted_at = utc_now()
     joined = insert(Membership).values(
         organisation_id=invitation.organisation_id, user_id=user.id, role_id=invitation.role_id
@@ -36,8 +39,15 @@ async def join(session: AsyncSession, invitation: Invitation, user: User, client
     await session.execute(joined.on_conflict_do_nothing())
     # An accepted invitation keeps no role, which could not be deleted otherwise.
     invitation.role_id = None
-    said = Target("invitation", invitation.id)
-    session.add(entry(actor(user, client), "invitation.accepted", said, organisation_id=invitation.organisation_id))
+    by, where = actor(user, client), invitation.organisation_id
+    session.add(entry(by, "invitation.accepted", Target("invitation", invitation.id), organisation_id=where))
+    others = select(Invitation).where(
+        Invitation.organisation_id == where, Invitation.email == invitation.email, Invitation.id != invitation.id, *OPEN
+    )
+    for each in await session.scalars(others.order_by(Invitation.id).with_for_update()):
+        withdraw(each)
+        said = Target("invitation", each.id, {"email": each.email, "joined_by": invitation.id})
+        session.add(entry(by, "invitation.revoked", said, organisation_id=where))
 
 
 def withdraw(invitation: Invitation) -> None:

@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 from pydantic import BaseModel, Field, ValidationError
 
 from api.federation.claims import Claims
-from api.federation.errors import ProviderAnswerInvalidError, ProviderUnavailableError
+from api.federation.errors import ProviderAnswerInvalidError, ProviderInvalidError, ProviderUnavailableError
 from api.settings import ApiSettings
 
 _logger = structlog.get_logger()
@@ -60,7 +60,10 @@ class OpenIdConnect:
         self._is_http_allowed = settings.identity_providers_over_http
 
     async def check(self, issuer: str) -> None:
-        """Raise `ProviderUnavailableError` unless a provider of this name describes itself at its address."""
+        """Raise `ProviderUnavailableError` unless a provider of this name describes itself at its address.
+
+        Every method raises `ProviderInvalidError` for an address that is not of https.
+        """
         async with _session() as session:
             await self._discover(session, issuer)
 
@@ -129,7 +132,10 @@ class OpenIdConnect:
 
     def _demand_https(self, address: str) -> None:
         if not address.startswith(("https://", "http://") if self._is_http_allowed else "https://"):
-            raise ProviderUnavailableError(f"The provider's address {address[:200]} does not begin with https://.")
+            raise ProviderInvalidError(
+                f"The provider's address {address[:200]} does not begin with https://; for development "
+                "RADIXINSIGHT_API_IDENTITY_PROVIDERS_OVER_HTTP lets it be http://."
+            )
 
     async def _read(self, session: aiohttp.ClientSession, method: str, address: str, **options: Any) -> dict[str, Any]:
         """Return a JSON object from an address that the provider named; redirects could lead anywhere."""

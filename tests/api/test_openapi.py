@@ -1,13 +1,19 @@
 import json
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+import api
 from api import openapi
 from api.app import create_app
 from api.settings import ApiSettings
+from core.errors import RadixError
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +95,22 @@ def test_every_example_of_a_document_fits_the_schema_and_each_kind_has_one(docum
         Draft202012Validator(schema).validate(named["value"])
     kinds = document["components"]["schemas"]["QueryDocument"]["discriminator"]["mapping"]
     assert set(body["examples"]) == set(kinds)
+
+
+def test_every_code_of_an_error_stands_in_the_documentation() -> None:
+    for module in walk_packages(api.__path__, "api."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    text = (Path(openapi.SNAPSHOT).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    codes = {each.code for each in _kinds_of(RadixError) if each.__module__.startswith("api.")}
+    assert len(codes) > 50
+    assert {code for code in codes if f"`{code}`" not in text} == set()
+
+
+def _kinds_of(error: type[RadixError]) -> Iterator[type[RadixError]]:
+    for each in error.__subclasses__():
+        yield each
+        yield from _kinds_of(each)
 
 
 def test_every_other_operation_under_v1_needs_a_key_or_a_session_and_says_so(document: dict[str, Any]) -> None:

@@ -532,9 +532,11 @@ async def test_only_owners_manage_providers_and_only_real_ones_are_added(
     path = f"{owner.path}/identity-providers"
     assert code_of(await admin.client.get(path)) == "permission_missing"
     body = {"kind": "oidc", "name": "X", "client_id": "x"}
-    for issuer in (f"{provider.issuer}/", "http://127.0.0.1:1", "file:///etc/passwd", f"{provider.issuer}/jwks"):
+    for issuer in (f"{provider.issuer}/", "http://127.0.0.1:1", f"{provider.issuer}/jwks"):
         refused = await owner.client.post(path, json=body | {"issuer": issuer})
         assert (refused.status_code, code_of(refused)) == (502, "provider_unavailable")
+    refused = await owner.client.post(path, json=body | {"issuer": "file:///etc/passwd"})
+    assert (refused.status_code, code_of(refused)) == (422, "provider_invalid")
     for wrong in ({"kind": "saml"}, {"kind": "oidc"}, {"kind": "saml", "metadata": "<x/>", "issuer": "y"}):
         assert (await owner.client.post(path, json={"name": "X"} | wrong)).status_code == 422
 
@@ -568,8 +570,8 @@ async def test_over_http_no_provider_is_asked_unless_the_settings_say_so(
         body = {"kind": "oidc", "name": "X", "client_id": "x", "issuer": provider.issuer}
         headers = {"x-csrf-token": owner.client.headers["x-csrf-token"]}
         refused = await client.post(f"{owner.path}/identity-providers", json=body, headers=headers)
-    assert (refused.status_code, code_of(refused)) == (502, "provider_unavailable")
-    assert "https://" in refused.json()["detail"]
+    assert (refused.status_code, code_of(refused)) == (422, "provider_invalid")
+    assert "IDENTITY_PROVIDERS_OVER_HTTP" in refused.json()["detail"]
 
 
 async def test_an_address_tells_its_providers_and_not_whether_it_has_an_account(

@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from core import metadata
+from core.metadata.organisations import invite
 from core.metadata.permissions import BUILT_IN
-from engine.accounts import PASSWORD, Installation, Person, new_email
+from engine.accounts import PASSWORD, Installation, Person, new_email, signed_up
 from runtime.instance import Instance
 
 Join = Callable[..., Awaitable[Person]]
@@ -154,6 +156,22 @@ async def test_whoever_is_removed_sees_nothing_from_the_next_request_on(owner: P
     assert await _code(member, "GET", f"/v1/projects/{project}/api-keys") == "project_not_found"
     assert await _code(member, "GET", f"{owner.path}/members") == "organisation_not_found"
     assert (await member.client.get("/v1/me")).json()["organisations"] == []
+
+
+async def test_whoever_joined_has_no_further_invitation(
+    owner: Person, installation: Installation, runtime: Instance
+) -> None:
+    email = new_email()
+    engine = metadata.connect(runtime.database_url)
+    with Session(engine) as session, session.begin():
+        tokens = [
+            invite(session, owner.organisation, email, None, invited_by=None, is_mailed=False)[1] for _ in range(2)
+        ]
+    engine.dispose()
+    await signed_up(installation, tokens[1], email, owner.organisation)
+    assert (await owner.client.get(f"{owner.path}/invitations")).json()["invitations"] == []
+    refused = await installation.browser().post("/v1/invitations/look-up", json={"invitation": tokens[0]})
+    assert refused.json()["code"] == "link_invalid"
 
 
 async def test_everybody_may_leave(owner: Person, join: Join) -> None:
