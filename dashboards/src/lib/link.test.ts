@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, test } from "vitest";
 import { apiKeys } from "./keys";
-import { leaveLink, openLink, takeFromAddress } from "./link";
+import { leaveLink, openLink, spendLink, takeFromAddress } from "./link";
 
 beforeEach(() => {
   leaveLink();
@@ -25,6 +25,14 @@ test("a link that was left is gone after a reload too", () => {
   expect(sessionStorage.length).toBe(1);
   leaveLink();
   expect(openLink()).toBeNull();
+  expect(sessionStorage.length).toBe(0);
+});
+
+test("a link that was used stays on the screen, and a reload knows nothing of it", () => {
+  window.history.replaceState(null, "", "/#verify-email=rm_abc");
+  takeFromAddress();
+  spendLink();
+  expect(openLink()).toEqual({ kind: "verify-email", token: "rm_abc" });
   expect(sessionStorage.length).toBe(0);
 });
 

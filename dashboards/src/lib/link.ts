@@ -35,8 +35,7 @@ export function openLink(): Link | null {
   return held;
 }
 
-function hold(link: Link | null): void {
-  held = link;
+function keep(link: Link | null): void {
   try {
     // For a reload; another tab knows nothing of it, and it is gone with this one.
     if (link === null) sessionStorage.removeItem(STORAGE);
@@ -44,7 +43,17 @@ function hold(link: Link | null): void {
   } catch {
     // Storage can be switched off; the link then lasts until a reload.
   }
+}
+
+function hold(link: Link | null): void {
+  held = link;
+  keep(link);
   for (const listener of listeners) listener();
+}
+
+/** Note that the link was used and works no more: what it led to stays until it is left, a reload shows the page. */
+export function spendLink(): void {
+  keep(null);
 }
 
 /** Be done with the link: the page follows. */

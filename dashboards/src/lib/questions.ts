@@ -15,8 +15,8 @@ export type RetentionQuestion = Query<"query_retention">;
 
 export const DEFAULT_WINDOW = "14d";
 const DEMO_FUNNEL = ["catalog", "product_view", "add_to_cart", "cart", "purchase"];
-// The first day that the API takes.
-const EARLIEST = "1970-01-01";
+// The API takes instants from 1970 on; east of UTC the first day begins before.
+const EARLIEST = "1970-01-02";
 const PERIODS_SHOWN: Record<Period, number> = { day: 14, week: 8, month: 6 };
 const PERIOD_DAYS: Record<Period, number> = { day: 1, week: 7, month: 28 };
 

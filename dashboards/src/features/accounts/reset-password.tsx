@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { EntryCard } from "@/components/entry";
 import { Refusal, Submit, typed } from "@/components/form";
 import { ApiProblem, createApi, done } from "@/lib/api";
+import { spendLink } from "@/lib/link";
 import { refreshSession } from "@/lib/session";
 import { LinkProblem } from "./link-problem";
 import { NewPassword } from "./new-password";
@@ -13,6 +14,7 @@ export function ResetPassword({ token, onLeave }: { token: string; onLeave: () =
     mutationFn: async (password: string) => {
       await done(createApi(null).POST("/v1/password-resets/complete", { body: { token, password } }));
       // All sessions have ended, perhaps this browser's too.
+      spendLink();
       await refreshSession(client);
     },
   });

@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { EntryCard } from "@/components/entry";
 import { Submit } from "@/components/form";
 import { createApi, done } from "@/lib/api";
+import { spendLink } from "@/lib/link";
 import { refreshSession } from "@/lib/session";
 import { LinkProblem } from "./link-problem";
 
@@ -11,6 +12,7 @@ export function VerifyEmail({ token, onLeave }: { token: string; onLeave: () => 
   const proof = useMutation({
     mutationFn: async () => {
       await done(createApi(null).POST("/v1/email-verifications/complete", { body: { token } }));
+      spendLink();
       await refreshSession(client);
     },
   });

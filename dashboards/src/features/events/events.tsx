@@ -91,7 +91,6 @@ function List({ rows }: { rows: readonly EventCount[] }) {
         {/* Lies over the last rows that are seen as long as there are more below, and below the last of all. */}
         <div
           aria-hidden="true"
-          data-more=""
           className="pointer-events-none sticky bottom-0 h-8 bg-linear-to-t from-surface to-transparent"
         />
       </div>
