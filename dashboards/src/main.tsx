@@ -4,12 +4,12 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createQueryClient } from "@/app/query-client";
 import { router } from "@/app/router";
-import { takeKeyFromAddress } from "@/lib/keys";
+import { takeFromAddress } from "@/lib/link";
 import { startTheme } from "@/lib/theme";
 import "./styles.css";
 
 startTheme();
-takeKeyFromAddress();
+takeFromAddress();
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");

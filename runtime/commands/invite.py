@@ -39,6 +39,6 @@ def invite(
     for what, value in (
         ("Organisation", name),
         ("Invitation", token),
-        ("Sign up", f"POST {instance.address_of('api')}/v1/sign-up  (docs/accounts.md)"),
+        ("Sign up", f"{instance.address_of('api')}/#invitation={token}"),
     ):
         typer.echo(f"{what:<13} {value}")

@@ -38,6 +38,6 @@ def organisation(
     for what, value in (
         ("Organisation", f"{number}  {called}"),
         ("Invitation", token),
-        ("Sign up", f"POST {instance.address_of('api')}/v1/sign-up  (docs/accounts.md)"),
+        ("Sign up", f"{instance.address_of('api')}/#invitation={token}"),
     ):
         typer.echo(f"{what:<13} {value}")

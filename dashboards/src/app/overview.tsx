@@ -31,7 +31,7 @@ export function Overview() {
     return (
       <Waiting>
         <Empty title={`${project.name} waits for its first event`}>
-          Send one to the collector with the project's write key. It is counted here after the next model run; this page
+          Send one to the collector with the project's write key. It counts within seconds of its arrival; this page
           looks again every minute.
         </Empty>
       </Waiting>

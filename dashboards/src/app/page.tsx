@@ -2,15 +2,15 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo } from "react";
 import { todayIn } from "@/lib/calendar";
 import { useNow } from "@/lib/clock";
-import type { Project } from "@/lib/insights";
-import type { KeyStatus } from "@/lib/projects";
+import { takeFromAddress, useLink } from "@/lib/link";
 import { resolveRange } from "@/lib/range";
 import { compact } from "@/lib/search";
 import { type View, ViewProvider } from "@/lib/view";
 import { DateRange } from "./date-range";
 import { Freshness } from "./freshness";
+import { LinkScreen } from "./link-screen";
 import { Overview } from "./overview";
-import { ProjectGate } from "./project-gate";
+import { type Opened, ProjectGate } from "./project-gate";
 import { Shell } from "./shell";
 
 /** The page at `/`: the address decides what is seen, and every control only changes the address. */
@@ -22,27 +22,24 @@ export function Page() {
       void navigate({ search: (before) => compact({ ...before, ...parts }), replace: true, resetScroll: false }),
     [navigate],
   );
-  const forgetProject = useCallback(() => change({ project: undefined }), [change]);
+  // An address with a key or a link that is opened in a tab where the page runs already only changes the fragment.
+  useEffect(() => {
+    const onHashChange = () => {
+      if (takeFromAddress() === "key") change({ project: undefined });
+    };
+    window.addEventListener("hashchange", onHashChange);
+    return () => window.removeEventListener("hashchange", onHashChange);
+  }, [change]);
+  const link = useLink();
+  if (link !== null) return <LinkScreen key={link.token} link={link} />;
   return (
-    <ProjectGate wanted={search.project} onNewKey={forgetProject}>
+    <ProjectGate wanted={search.project}>
       {(opened) => <ProjectPage key={opened.project.id} {...opened} search={search} change={change} />}
     </ProjectGate>
   );
 }
 
-function ProjectPage({
-  project,
-  projects,
-  statuses,
-  search,
-  change,
-}: {
-  project: Project;
-  projects: Project[];
-  statuses: KeyStatus[];
-  search: View["search"];
-  change: View["change"];
-}) {
+function ProjectPage({ project, projects, statuses, me, search, change }: Opened & Pick<View, "search" | "change">) {
   const now = useNow();
   const today = todayIn(project.timezone, now);
   const { range: preset, from, to } = search;
@@ -55,6 +52,7 @@ function ProjectPage({
       project={project}
       projects={projects}
       statuses={statuses}
+      me={me}
       // Events, steps and such belong to the project that is left.
       onProject={(id) =>
         change({ project: id, event: undefined, step: undefined, start_event: undefined, return_event: undefined })

@@ -12,14 +12,26 @@ const PROJECTS: Record<string, { id: number; name: string }[]> = {
   rk_blog: [{ id: 2, name: "Blog" }],
 };
 
+const OF_ADA = [{ id: 3, name: "Club" }];
+
 function json(status: number, body: object) {
   return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json" } });
 }
 
+let isSignedIn: boolean;
+let asked: string[];
+
 beforeEach(() => {
+  isSignedIn = false;
+  asked = [];
   localStorage.clear();
   reloadApiKeys();
   vi.stubGlobal("fetch", async (request: Request) => {
+    const path = new URL(request.url).pathname;
+    asked.push(path);
+    if (isSignedIn && !request.headers.has("authorization")) {
+      return json(200, path === "/v1/me" ? { name: "Ada", email: "ada@example.com" } : { projects: OF_ADA });
+    }
     const projects = PROJECTS[(request.headers.get("authorization") ?? "").replace("Bearer ", "")];
     if (projects) return json(200, { projects });
     return json(401, { status: 401, code: "invalid_api_key", title: "The API key was refused", detail: "Unknown." });
@@ -31,9 +43,10 @@ afterEach(() => vi.unstubAllGlobals());
 function enter(wanted?: number) {
   render(
     <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-      <ProjectGate wanted={wanted} onNewKey={() => undefined}>
-        {({ project, projects }) => (
+      <ProjectGate wanted={wanted}>
+        {({ project, projects, me }) => (
           <p>
+            {me ? `${me.name}: ` : ""}
             {project.name} of {projects.map(({ name }) => name).join(", ")}
           </p>
         )}
@@ -44,14 +57,14 @@ function enter(wanted?: number) {
 
 test("without a key the page asks for one, and opens its project", async () => {
   enter();
-  await userEvent.type(screen.getByLabelText("API key"), " rk_shop{Enter}");
+  await userEvent.type(await screen.findByLabelText("API key"), " rk_shop{Enter}");
   expect(await screen.findByText("Shop of Shop")).toBeTruthy();
   expect(apiKeys()).toEqual(["rk_shop"]);
 });
 
 test("a refused key says so and is not kept", async () => {
   enter();
-  await userEvent.type(screen.getByLabelText("API key"), "rk_wrong{Enter}");
+  await userEvent.type(await screen.findByLabelText("API key"), "rk_wrong{Enter}");
   expect((await screen.findByText(/was refused/)).textContent).toContain("Unknown.");
   expect(apiKeys()).toEqual([]);
 });
@@ -90,4 +103,34 @@ test("another project than the keys open is never shown in its place", async () 
   addApiKey("rk_shop");
   enter(7);
   expect(await screen.findByText(/No key in this browser opens project 7/)).toBeTruthy();
+});
+
+test("without a key whoever is signed in sees his projects", async () => {
+  isSignedIn = true;
+  enter();
+  expect(await screen.findByText("Ada: Club of Club")).toBeTruthy();
+});
+
+test("a key opens its project, and nobody is asked who is signed in", async () => {
+  isSignedIn = true;
+  addApiKey("rk_shop");
+  enter();
+  expect(await screen.findByText("Shop of Shop")).toBeTruthy();
+  expect(asked).not.toContain("/v1/me");
+});
+
+test("where somebody has signed in before, his projects stand beside those of the keys", async () => {
+  isSignedIn = true;
+  localStorage.setItem("radixinsight.signed-in", "yes");
+  addApiKey("rk_shop");
+  enter(3);
+  expect(await screen.findByText("Ada: Club of Shop, Club")).toBeTruthy();
+});
+
+test("whoever is signed in and sees no project is told so, and may sign out", async () => {
+  isSignedIn = true;
+  enter(7);
+  expect(await screen.findByText(/this account does not see it/)).toBeTruthy();
+  expect(screen.getByRole("button", { name: "Sign out" })).toBeTruthy();
+  expect(screen.queryByLabelText("Password")).toBeNull();
 });

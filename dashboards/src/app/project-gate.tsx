@@ -1,69 +1,83 @@
-import { type ReactNode, useEffect } from "react";
+import type { ReactNode } from "react";
+import { Entry } from "@/components/entry";
 import { Failure } from "@/components/notices";
-import { KeyScreen } from "@/features/keys/key-screen";
+import { SignInCard } from "@/features/accounts/sign-in-card";
+import { SignedInCard } from "@/features/accounts/signed-in-card";
+import { KeyCard } from "@/features/keys/key-card";
 import type { Project } from "@/lib/insights";
-import { takeKeyFromAddress, useApiKeys } from "@/lib/keys";
+import { useApiKeys } from "@/lib/keys";
 import { isRefused, type KeyStatus, mergeProjects, useKeyStatuses } from "@/lib/projects";
+import { isSessionRemembered, type Me, useSession } from "@/lib/session";
 
-interface Opened {
+export interface Opened {
   project: Project;
   projects: Project[];
   statuses: KeyStatus[];
+  me: Me | null;
 }
 
-/** Lets through to a project; until there is one, says what is missing. */
+/** Lets through to a project, by a key or by who is signed in; until there is one, says what is missing. */
 export function ProjectGate({
   wanted,
-  onNewKey,
   children,
 }: {
   wanted: number | undefined;
-  onNewKey: () => void;
   children: (opened: Opened) => ReactNode;
 }) {
-  const apiKeys = useApiKeys();
-  const { statuses, retry } = useKeyStatuses(apiKeys);
+  const { statuses, retry } = useKeyStatuses(useApiKeys());
+  const isWanted = ({ id }: Project) => wanted === undefined || id === wanted;
+  const isOpenedByKey = statuses.some(({ projects }) => projects.some(isWanted));
+  // A browser that never signed in here and has its key asks nothing: the answer would be a refusal.
+  const session = useSession(
+    isSessionRemembered() || (!isOpenedByKey && statuses.every((status) => !status.isPending)),
+  );
 
-  // An address with a key that is opened in a tab where the page runs already only changes the fragment.
-  useEffect(() => {
-    const onHashChange = () => {
-      if (takeKeyFromAddress() !== null) onNewKey();
-    };
-    window.addEventListener("hashchange", onHashChange);
-    return () => window.removeEventListener("hashchange", onHashChange);
-  }, [onNewKey]);
+  const openers = [...statuses, session];
+  const projects = mergeProjects(openers);
+  // The first opener's answer decides which project opens: wait for it, or for all when a certain one is wanted.
+  const isPending = wanted === undefined ? openers[0]?.isPending : openers.some((opener) => opener.isPending);
+  const project = projects.find(isWanted);
 
-  const projects = mergeProjects(statuses);
-  // The first key's answer decides which project opens: wait for it, or for all when a certain one is wanted.
-  const isPending =
-    wanted === undefined ? (statuses[0]?.isPending ?? false) : statuses.some((status) => status.isPending);
-  const project = wanted === undefined ? projects[0] : projects.find(({ id }) => id === wanted);
-
-  if (project !== undefined) return children({ project, projects, statuses });
-  if (isPending || (projects.length === 0 && statuses.some((status) => status.isPending))) return <Opening />;
-  const broken = statuses.find(({ problem }) => problem !== null && !isRefused(problem));
+  if (project !== undefined) return children({ project, projects, statuses, me: session.me });
+  if (isPending || (projects.length === 0 && openers.some((opener) => opener.isPending))) return <Opening />;
+  const broken = openers.find(({ problem }) => problem !== null && !isRefused(problem));
   if (broken?.problem) {
     return (
       <main className="mx-auto max-w-xl pt-16">
-        <Failure error={broken.problem} onRetry={retry} />
+        <Failure
+          error={broken.problem}
+          onRetry={() => {
+            retry();
+            session.retry();
+          }}
+        />
       </main>
     );
   }
+  const other = projects[0];
   return (
-    <KeyScreen
-      statuses={statuses}
-      notice={
-        projects.length > 0 && (
-          <>
-            No key in this browser opens project {wanted}. Add one, or go to{" "}
-            <a href={`/?project=${projects[0]?.id}`} className="underline underline-offset-2">
-              {projects[0]?.name}
-            </a>
-            .
-          </>
-        )
-      }
-    />
+    <Entry isWide>
+      {other && (
+        <p role="status" className="rounded-md bg-warn-soft px-3 py-2 text-sm md:col-span-2">
+          No key in this browser opens project {wanted}
+          {session.me && ", and this account does not see it"}. Add one, or go to{" "}
+          <a href={`/?project=${other.id}`} className="underline underline-offset-2">
+            {other.name}
+          </a>
+          .
+        </p>
+      )}
+      {session.me ? (
+        <SignedInCard me={session.me}>
+          {other
+            ? "It is another account that sees the project, or a key opens it."
+            : "This account sees no project: it takes a role in an organisation, or a grant. If the organisation has a login of its own, sign out and sign in by that."}
+        </SignedInCard>
+      ) : (
+        <SignInCard />
+      )}
+      <KeyCard statuses={statuses} />
+    </Entry>
   );
 }
 

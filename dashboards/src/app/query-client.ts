@@ -1,5 +1,6 @@
-import { QueryClient } from "@tanstack/react-query";
+import { QueryCache, QueryClient } from "@tanstack/react-query";
 import { ApiProblem, isNotModelledYet } from "@/lib/api";
+import { meQuery } from "@/lib/session";
 
 const REFRESH_MS = 60_000;
 // What the API's Retry-After asks for until the models have run for the first time.
@@ -12,7 +13,15 @@ export function isWorthRetrying(failures: number, error: Error): boolean {
 }
 
 export function createQueryClient(): QueryClient {
-  return new QueryClient({
+  const client = new QueryClient({
+    queryCache: new QueryCache({
+      // The session ended while the page was open: whoever asks who is signed in shows it.
+      onError: (error) => {
+        if (error instanceof ApiProblem && error.code === "session_ended") {
+          void client.invalidateQueries({ queryKey: meQuery.queryKey });
+        }
+      },
+    }),
     defaultOptions: {
       queries: {
         refetchInterval: ({ state }) => (isNotModelledYet(state.error) ? FIRST_MODELS_MS : REFRESH_MS),
@@ -22,4 +31,5 @@ export function createQueryClient(): QueryClient {
       },
     },
   });
+  return client;
 }

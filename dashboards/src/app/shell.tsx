@@ -1,10 +1,12 @@
 import { type ReactNode, useState } from "react";
-import { ChartIcon, CodeIcon, KeyIcon } from "@/components/icons";
+import { ChartIcon, CodeIcon, KeyIcon, PersonIcon } from "@/components/icons";
 import { Mark } from "@/components/mark";
 import { Select } from "@/components/select";
+import { AccountDialog } from "@/features/accounts/account-dialog";
 import { KeyDialog } from "@/features/keys/key-dialog";
 import type { Project } from "@/lib/insights";
 import { isRefused, type KeyStatus } from "@/lib/projects";
+import type { Me } from "@/lib/session";
 import { ThemeSwitch } from "./theme-switch";
 
 const SECTIONS = [
@@ -18,6 +20,7 @@ export function Shell({
   project,
   projects,
   statuses,
+  me,
   onProject,
   toolbar,
   children,
@@ -25,11 +28,13 @@ export function Shell({
   project: Project;
   projects: readonly Project[];
   statuses: readonly KeyStatus[];
+  me: Me | null;
   onProject: (id: number) => void;
   toolbar: ReactNode;
   children: ReactNode;
 }) {
-  const [showsKeys, setShowsKeys] = useState(false);
+  const [shown, setShown] = useState<"account" | "keys" | null>(null);
+  const close = () => setShown(null);
   const refused = statuses.filter(({ problem }) => isRefused(problem)).length;
   return (
     <div className="min-h-dvh lg:grid lg:grid-cols-[13.5rem_minmax(0,1fr)]">
@@ -74,8 +79,27 @@ export function Shell({
         <div className="flex items-center gap-1 lg:mt-auto lg:flex-col lg:items-stretch">
           <button
             type="button"
+            aria-haspopup="dialog"
+            className="flex min-h-8 min-w-0 items-center gap-2 rounded-md px-2 text-quiet text-sm hover:bg-sunken hover:text-ink"
+            onClick={() => setShown("account")}
+          >
+            <PersonIcon />
+            <span className="truncate max-lg:sr-only">
+              {me === null ? (
+                "Sign in"
+              ) : (
+                <>
+                  <span className="sr-only">Signed in as </span>
+                  {me.name}
+                </>
+              )}
+            </span>
+          </button>
+          <button
+            type="button"
+            aria-haspopup="dialog"
             className="flex min-h-8 items-center gap-2 rounded-md px-2 text-quiet text-sm hover:bg-sunken hover:text-ink"
-            onClick={() => setShowsKeys(true)}
+            onClick={() => setShown("keys")}
           >
             <KeyIcon />
             <span className="max-lg:sr-only">API keys</span>
@@ -108,7 +132,8 @@ export function Shell({
           <ThemeSwitch />
         </footer>
       </div>
-      {showsKeys && <KeyDialog statuses={statuses} onClose={() => setShowsKeys(false)} />}
+      {shown === "keys" && <KeyDialog statuses={statuses} onClose={close} />}
+      {shown === "account" && <AccountDialog me={me} onClose={close} />}
     </div>
   );
 }

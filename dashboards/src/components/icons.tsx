@@ -69,6 +69,13 @@ export const KeyIcon = () => (
   </Icon>
 );
 
+export const PersonIcon = () => (
+  <Icon>
+    <circle cx="8" cy="5.5" r="2.7" />
+    <path d="M2.8 13.5a5.3 5.3 0 0 1 10.4 0" />
+  </Icon>
+);
+
 export const SunIcon = () => (
   <Icon>
     <circle cx="8" cy="8" r="2.7" />

@@ -2,7 +2,7 @@ import { type ReactNode, useId, useState } from "react";
 import { ChevronIcon, SourceIcon } from "@/components/icons";
 import { formatBytes, formatCount, formatInstant, formatMoment } from "@/lib/format";
 import type { Meta } from "@/lib/insights";
-import { type SqlToken, tokenizeSql } from "@/lib/sql";
+import { type SqlToken, tokenizeSql, withValues } from "@/lib/sql";
 
 /** Values of a list that stand in the table. */
 const SHOWN = 10;
@@ -121,7 +121,7 @@ function Details({ meta, timezone }: { meta: Meta; timezone: string }) {
       </dl>
       <div className="mt-3 flex items-center justify-between">
         <h3 className="font-medium text-ink">Statement</h3>
-        <CopyButton text={meta.sql} />
+        <CopyButton text={withValues(meta.sql, meta.parameters)} />
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard */}
       <pre tabIndex={0} className="mt-1 max-h-96 overflow-auto rounded-md bg-sunken p-3 font-mono leading-5">
@@ -179,8 +179,10 @@ function colourSql(sql: string): ReactNode[] {
   });
 }
 
+const COPY = "Copy with its values";
+
 function CopyButton({ text }: { text: string }) {
-  const [said, setSaid] = useState("Copy");
+  const [said, setSaid] = useState(COPY);
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -189,7 +191,7 @@ function CopyButton({ text }: { text: string }) {
       // Browsers give the clipboard to https and localhost only.
       setSaid("Select the text to copy it");
     }
-    setTimeout(() => setSaid("Copy"), 2000);
+    setTimeout(() => setSaid(COPY), 2000);
   };
   return (
     <button type="button" className="rounded-sm px-2 py-1 text-quiet hover:bg-sunken hover:text-ink" onClick={copy}>

@@ -36,20 +36,40 @@ function toProblem(status: number, body: unknown): ApiProblem {
   });
 }
 
-export function createApi(apiKey: string) {
+/**
+ * The API, asked with a key or another token; with null it is asked by the session, whose cookie the browser sends along.
+ * The session's CSRF token proves with a change that this page asks for it.
+ */
+export function createApi(token: string | null, csrfToken?: string) {
   return createClient<paths, "application/json">({
     baseUrl: window.location.origin,
-    headers: { Authorization: `Bearer ${apiKey}` },
+    headers: {
+      ...(token !== null && { Authorization: `Bearer ${token}` }),
+      ...(csrfToken !== undefined && { "X-CSRF-Token": csrfToken }),
+    },
     // Looked up at each call, so that a test can answer in the network's place.
     fetch: (request) => globalThis.fetch(request),
   });
 }
 
+type Call<Body> = Promise<{ data?: Body; error?: unknown; response: Response }>;
+
 /** Return the body of a successful answer; throw an `ApiProblem` for any other. */
-export async function unwrap<Body>(call: Promise<{ data?: Body; error?: unknown; response: Response }>): Promise<Body> {
-  let answer: Awaited<typeof call>;
+export async function unwrap<Body>(call: Call<Body>): Promise<Body> {
+  const answer = await answered(call);
+  if (answer.data === undefined) throw toProblem(answer.response.status, answer.error);
+  return answer.data;
+}
+
+/** Wait until something is done of which the API says nothing more; throw an `ApiProblem` where it refuses. */
+export async function done(call: Call<unknown>): Promise<void> {
+  const { response, error } = await answered(call);
+  if (!response.ok) throw toProblem(response.status, error);
+}
+
+async function answered<Body>(call: Call<Body>): Call<Body> {
   try {
-    answer = await call;
+    return await call;
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
     if (cause instanceof SyntaxError) throw toProblem(502, null);
@@ -60,6 +80,4 @@ export async function unwrap<Body>(call: Promise<{ data?: Body; error?: unknown;
       detail: `Nothing answered at ${window.location.origin}. \`radixinsight status\` tells which processes run.`,
     });
   }
-  if (answer.data === undefined) throw toProblem(answer.response.status, answer.error);
-  return answer.data;
 }

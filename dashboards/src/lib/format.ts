@@ -6,6 +6,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const oneDigit = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const twoDigits = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
 const compactNumber = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
 
@@ -13,6 +14,9 @@ export const formatCount = (value: number): string => whole.format(value);
 
 /** An average: one decimal below 100, none from there on. */
 export const formatAverage = (value: number): string => (value < 100 ? oneDigit : whole).format(value);
+
+/** A figure of any kind: two decimals at most; one that has no value is a dash. */
+export const formatFigure = (value: number | null): string => (value === null ? "–" : twoDigits.format(value));
 
 /** Short form for axes: 1.2K. */
 export const formatCompact = (value: number): string => compactNumber.format(value);

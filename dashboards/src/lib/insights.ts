@@ -16,16 +16,16 @@ export type RetentionCohort = Schemas["RetentionCohort"];
 
 type ProjectSummary = Schemas["ProjectSummary"];
 
-/** A project and the key that may read it. */
+/** A project and the key that may read it; null: whoever is signed in may. */
 export interface Project extends ProjectSummary {
-  apiKey: string;
+  apiKey: string | null;
 }
 
-export function projectsQuery(apiKey: string) {
+export function projectsQuery(apiKey: string | null) {
   return queryOptions({
     queryKey: ["projects", apiKey],
     queryFn: ({ signal }) => unwrap(createApi(apiKey).GET("/v1/projects", { signal })),
-    // Who a key belongs to changes rarely; a refused one is tried again only when asked to.
+    // What a key or a person may see changes rarely; a refused one is tried again only when asked to.
     refetchInterval: false,
     staleTime: Number.POSITIVE_INFINITY,
   });

@@ -28,10 +28,10 @@ export function useKeyStatuses(apiKeys: readonly string[]): { statuses: KeyStatu
   };
 }
 
-/** Every project once, in the order of the keys. */
-export function mergeProjects(statuses: readonly KeyStatus[]): Project[] {
+/** Every project once, in the order of what opens them. */
+export function mergeProjects(openers: readonly { projects: Project[] }[]): Project[] {
   const merged = new Map<number, Project>();
-  for (const project of statuses.flatMap(({ projects }) => projects)) {
+  for (const project of openers.flatMap(({ projects }) => projects)) {
     if (!merged.has(project.id)) merged.set(project.id, project);
   }
   return [...merged.values()];

@@ -15,6 +15,8 @@ export type RetentionQuestion = Query<"query_retention">;
 
 export const DEFAULT_WINDOW = "14d";
 const DEMO_FUNNEL = ["catalog", "product_view", "add_to_cart", "cart", "purchase"];
+// The API takes instants from 1970 on; east of UTC the first day begins before.
+const EARLIEST = "1970-01-02";
 const PERIODS_SHOWN: Record<Period, number> = { day: 14, week: 8, month: 6 };
 const PERIOD_DAYS: Record<Period, number> = { day: 1, week: 7, month: 28 };
 
@@ -39,6 +41,11 @@ function chosenInterval(search: Search, range: DayRange): Interval {
 /** Days of the range and of as many before it, so that one question answers both figure and comparison. */
 export function headlineQuestion(measure: Measure, range: DayRange): TimeseriesQuestion {
   return { from: previousRange(range).from, to: range.to, measure, interval: "day" };
+}
+
+/** All that came before those days: whether there was anything at all. */
+export function earlierQuestion(range: DayRange): RangeQuestion {
+  return { from: EARLIEST, to: previousRange(range).from };
 }
 
 export function newPersonsQuestion(range: DayRange): RetentionQuestion {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tokenizeSql } from "./sql";
+import { tokenizeSql, withValues } from "./sql";
 
 const kinds = (sql: string) =>
   tokenizeSql(sql)
@@ -28,4 +28,16 @@ test("nothing of the statement gets lost", () => {
       .map(({ text }) => text)
       .join(""),
   ).toBe(sql);
+});
+
+test("a statement is copied with its values, in their types and escaped, and texts and comments stay", () => {
+  const sql =
+    "select '{a:String}' -- {a:String}\nwhere name = {a:String} and id in {ids:Array(UInt32)} and {other:Int8}";
+  expect(withValues(sql, { a: "it's \\ {ids:Array(UInt32)}", ids: [1, 2] })).toBe(
+    "select '{a:String}' -- {a:String}\nwhere name = cast('it\\'s \\\\ {ids:Array(UInt32)}' as String) and id in " +
+      "cast([1, 2] as Array(UInt32)) and {other:Int8}",
+  );
+  expect(withValues("{edges:Array(Tuple(UInt8, UInt8))}", { edges: [[1, 2]] })).toBe(
+    "cast([(1, 2)] as Array(Tuple(UInt8, UInt8)))",
+  );
 });

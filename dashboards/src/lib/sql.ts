@@ -11,6 +11,28 @@ const PATTERN = new RegExp(
   "g",
 );
 
+type Value = string | number | readonly (string | number | readonly number[])[];
+
+/** The statement with its bound values written into it, to be run anywhere. It is shown and copied, never sent. */
+export function withValues(sql: string, parameters: Readonly<Record<string, Value>>): string {
+  return tokenizeSql(sql)
+    .map(({ kind, text }) => {
+      const [, name = "", type = ""] = (kind === "placeholder" && /^\{(\w+):([^}]+)\}$/.exec(text)) || [];
+      const value = parameters[name];
+      return value === undefined ? text : `cast(${literal(value, type.includes("Tuple"))} as ${type.trim()})`;
+    })
+    .join("");
+}
+
+function literal(value: Value | string | number | readonly number[], isOfTuples: boolean): string {
+  if (typeof value === "number") return String(value);
+  if (typeof value === "string") return `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const items = value.map((item) =>
+    isOfTuples && typeof item === "object" ? `(${item.join(", ")})` : literal(item, isOfTuples),
+  );
+  return `[${items.join(", ")}]`;
+}
+
 /** Cut a statement into what is coloured alike. Joined, the tokens are the statement. */
 export function tokenizeSql(sql: string): SqlToken[] {
   const tokens: SqlToken[] = [];

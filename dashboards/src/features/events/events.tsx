@@ -15,6 +15,9 @@ export function Events({ className }: { className?: string }) {
     <Panel
       id="events"
       title="Events"
+      note={
+        query.data && query.data.data.length > 0 && `${formatCount(query.data.data.length)} names, most frequent first`
+      }
       className={`xl:min-h-96 ${className ?? ""}`}
       footer={
         query.data && (
@@ -42,7 +45,7 @@ function List({ rows }: { rows: readonly EventCount[] }) {
     // Beside the trend the list is as high as that and scrolls; it keeps its height when its source is opened below.
     <div className="xl:min-h-72">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard */}
-      <div className="max-h-80 overflow-y-auto px-4 pb-3 xl:absolute xl:inset-0 xl:max-h-none" tabIndex={0}>
+      <div className="max-h-80 overflow-y-auto px-4 xl:absolute xl:inset-0 xl:max-h-none" tabIndex={0}>
         <table className="w-full text-sm">
           <thead className="sticky top-0 z-10 bg-surface text-quiet text-xs">
             <tr>
@@ -85,6 +88,11 @@ function List({ rows }: { rows: readonly EventCount[] }) {
             })}
           </tbody>
         </table>
+        {/* Lies over the last rows that are seen as long as there are more below, and below the last of all. */}
+        <div
+          aria-hidden="true"
+          className="pointer-events-none sticky bottom-0 h-8 bg-linear-to-t from-surface to-transparent"
+        />
       </div>
     </div>
   );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cohortDays, toDays, toFigure } from "./figures";
+import { beginsWithin, cohortDays, sinceFirstEvent, toDays, toFigure } from "./figures";
 
 const days = toDays([
   { start: "2026-03-01T00:00:00+01:00", value: 10, is_complete: true },
@@ -29,4 +29,24 @@ test("growth from nothing has no rate", () => {
 test("a day on which nobody was new counts as 0", () => {
   const cohorts = [{ start: "2026-03-02T00:00:00+01:00", size: 7, cells: [] }];
   expect(cohortDays(cohorts, days).map(({ value }) => value)).toEqual([0, 7, 0, 0]);
+});
+
+const begun = days.map((day) => ({ ...day, value: day.date < "2026-03-02" ? 0 : day.value }));
+
+test("days before the project's first event are in no average", () => {
+  const since = sinceFirstEvent(begun, begun, true);
+  expect(toFigure(since, "2026-03-01", "average").value).toBe(25);
+  expect(toFigure(since, "2026-03-02", "average").change).toBeNull();
+  expect(beginsWithin(begun, "2026-03-01", true)).toBe(true);
+  expect(beginsWithin(begun, "2026-03-02", true)).toBe(false);
+});
+
+test("a quiet day of a project that had events before counts", () => {
+  expect(toFigure(sinceFirstEvent(begun, begun, false), "2026-03-01", "average").value).toBeCloseTo(50 / 3);
+  expect(beginsWithin(begun, "2026-03-01", false)).toBe(false);
+});
+
+test("where no day has an event all of them stay", () => {
+  const none = days.map((day) => ({ ...day, value: 0 }));
+  expect(sinceFirstEvent(none, none, true)).toHaveLength(days.length);
 });

@@ -28,6 +28,21 @@ export function cohortDays(cohorts: readonly RetentionCohort[], days: readonly D
   return days.map((day) => ({ ...day, value: sizes.get(day.date) ?? 0 }));
 }
 
+/**
+ * The days from the first one with an event on, where there was none before all of them (`isBeginning`): what came
+ * before a project has events is no day without any. Without an event all days stay.
+ */
+export function sinceFirstEvent(days: readonly Day[], events: readonly Day[], isBeginning: boolean): readonly Day[] {
+  const first = events.find(({ value }) => value > 0)?.date;
+  return isBeginning && first !== undefined ? days.filter(({ date }) => date >= first) : days;
+}
+
+/** Whether the range itself begins before the first day with an event, so that an average leaves days of it out. */
+export function beginsWithin(events: readonly Day[], from: IsoDate, isBeginning: boolean): boolean {
+  const first = events.find(({ value }) => value > 0)?.date;
+  return isBeginning && first !== undefined && first > from;
+}
+
 function average(values: readonly number[]): number | null {
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

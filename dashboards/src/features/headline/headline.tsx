@@ -3,10 +3,10 @@ import { Sparkline } from "@/charts/sparkline";
 import { Failure, StaleNotice } from "@/components/notices";
 import { type Origin, Provenance } from "@/components/provenance";
 import { formatAverage, formatCount, formatRate } from "@/lib/format";
-import { retentionQuery, timeseriesQuery } from "@/lib/insights";
-import { headlineQuestion, newPersonsQuestion } from "@/lib/questions";
+import { eventNamesQuery, retentionQuery, timeseriesQuery } from "@/lib/insights";
+import { earlierQuestion, headlineQuestion, newPersonsQuestion } from "@/lib/questions";
 import { useView } from "@/lib/view";
-import { cohortDays, type Figure, toDays, toFigure } from "./figures";
+import { beginsWithin, cohortDays, type Figure, sinceFirstEvent, toDays, toFigure } from "./figures";
 
 /** The range in four figures, each compared with the period of the same length before it. */
 export function Headline() {
@@ -22,8 +22,20 @@ export function Headline() {
     for (const query of all) if (query.error !== null) void query.refetch();
   };
   const eventDays = events.data && toDays(events.data.data.buckets);
-  const figure = (query: typeof events, kind: "total" | "average") =>
-    query.data && toFigure(toDays(query.data.data.buckets), range.from, kind);
+  // Only where the days begin without an event is it worth asking whether there was one before.
+  const earlier = useQuery({
+    ...eventNamesQuery(project, earlierQuestion(range)),
+    enabled: eventDays?.[0]?.value === 0,
+  });
+  const isBeginning = eventDays?.[0]?.value === 0 && earlier.data?.data.length === 0;
+  const figure = (query: typeof events, kind: "total" | "average") => {
+    if (query.data === undefined || eventDays === undefined) return undefined;
+    return toFigure(sinceFirstEvent(toDays(query.data.data.buckets), eventDays, isBeginning), range.from, kind);
+  };
+  const averaged =
+    eventDays && beginsWithin(eventDays, range.from, isBeginning)
+      ? "average of complete days since the project's first event"
+      : "average of complete days";
   const origins: Origin[] = [
     { label: "Events", query: events },
     { label: "Persons", query: persons },
@@ -49,15 +61,19 @@ export function Headline() {
         className={`grid grid-cols-2 lg:grid-cols-4 ${all.some((query) => query.isPlaceholderData) ? "opacity-50" : ""}`}
       >
         <FigureView name="Events" note="in the range" figure={figure(events, "total")} />
-        <FigureView name="Persons per day" note="average of complete days" figure={figure(persons, "average")} />
-        <FigureView name="Sessions per day" note="average of complete days" figure={figure(sessions, "average")} />
+        <FigureView name="Persons per day" note={averaged} figure={figure(persons, "average")} />
+        <FigureView name="Sessions per day" note={averaged} figure={figure(sessions, "average")} />
         <FigureView
           name="New persons"
           note="first event ever in the range"
           figure={
             newPersons.data &&
             eventDays &&
-            toFigure(cohortDays(newPersons.data.data.cohorts, eventDays), range.from, "total")
+            toFigure(
+              sinceFirstEvent(cohortDays(newPersons.data.data.cohorts, eventDays), eventDays, isBeginning),
+              range.from,
+              "total",
+            )
           }
         />
       </dl>

@@ -1,51 +1,42 @@
-import { useEffect, useRef } from "react";
 import { ApiText } from "@/components/api-text";
-import { CloseIcon } from "@/components/icons";
+import { Dialog } from "@/components/dialog";
 import { maskKey, removeApiKey } from "@/lib/keys";
 import type { KeyStatus } from "@/lib/projects";
 import { KeyForm } from "./key-form";
 
 /** The keys of this browser: what each opens, forget one, add another. */
 export function KeyDialog({ statuses, onClose }: { statuses: readonly KeyStatus[]; onClose: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog
-      ref={dialog}
-      aria-labelledby="keys-title"
-      onClose={onClose}
-      className="m-auto w-full max-w-lg rounded-lg border border-line bg-raised p-0 shadow-float backdrop:bg-[oklch(0.2_0.01_175/0.45)] max-sm:max-w-[calc(100vw-1.5rem)]"
-    >
-      <div className="flex items-center justify-between px-5 pt-4">
-        <h2 id="keys-title" className="font-semibold text-lg">
-          API keys in this browser
-        </h2>
-        <button type="button" className="icon-button" aria-label="Close" onClick={() => dialog.current?.close()}>
-          <CloseIcon />
-        </button>
-      </div>
-      <ul className="mt-3 border-line border-y">
-        {statuses.map((status) => (
-          <li key={status.apiKey} className="flex items-center gap-3 border-line border-b px-5 py-2.5 last:border-0">
-            <div className="min-w-0 flex-1">
-              <Opens status={status} />
-              <p className="font-mono text-quiet text-xs">{maskKey(status.apiKey)}</p>
-            </div>
-            <button
-              type="button"
-              className="control"
-              aria-label={`Forget the key ${maskKey(status.apiKey)}`}
-              onClick={() => removeApiKey(status.apiKey)}
-            >
-              Forget
-            </button>
-          </li>
-        ))}
-      </ul>
-      <div className="px-5 pt-4 pb-3">
-        <KeyForm onAdded={() => dialog.current?.close()} />
-      </div>
-    </dialog>
+    <Dialog title="API keys in this browser" onClose={onClose}>
+      {(close) => (
+        <>
+          <ul className="mt-3 border-line border-y">
+            {statuses.map((status) => (
+              <li
+                key={status.apiKey}
+                className="flex items-center gap-3 border-line border-b px-5 py-2.5 last:border-0"
+              >
+                <div className="min-w-0 flex-1">
+                  <Opens status={status} />
+                  <p className="font-mono text-quiet text-xs">{maskKey(status.apiKey)}</p>
+                </div>
+                <button
+                  type="button"
+                  className="control"
+                  aria-label={`Forget the key ${maskKey(status.apiKey)}`}
+                  onClick={() => removeApiKey(status.apiKey)}
+                >
+                  Forget
+                </button>
+              </li>
+            ))}
+          </ul>
+          <div className="px-5 pt-4 pb-3">
+            <KeyForm onAdded={close} />
+          </div>
+        </>
+      )}
+    </Dialog>
   );
 }
 

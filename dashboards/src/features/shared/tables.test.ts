@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { tablesOf } from "./tables";
+
+const named = (text: string) => ({ text, kind: "value" as const });
+
+test("the lines of a trend are told apart by period and value, and what has not ended says so", () => {
+  const point = (value: number | null, is_complete: boolean) => ({
+    start: "2026-03-01T00:00:00+01:00",
+    is_complete,
+    figures: { A: value },
+  });
+  const lines = [
+    { period: "current", breakdown: [named("de")], points: [point(1.234, false)] },
+    { period: "previous", breakdown: [named("de")], points: [point(null, true)] },
+  ];
+  const [table] = tablesOf({ kind: "trend", data: { interval: "month", timezone: "Europe/Berlin", lines } });
+  expect(table).toEqual({
+    title: null,
+    columns: ["When", "Period", "By", "A"],
+    labels: 3,
+    rows: [
+      ["March 2026 (so far)", "range", "de", "1.23"],
+      ["March 2026", "before", "de", "–"],
+    ],
+  });
+});
+
+test("without periods and values a table has none of their columns", () => {
+  const lines = [{ period: "current", breakdown: [], points: [] }];
+  const [table] = tablesOf({ kind: "web", data: { counted: "sessions", interval: "day", timezone: "UTC", lines } });
+  expect(table?.columns).toEqual(["When", "Visitors", "Sessions", "Views", "Bounce rate", "Average duration"]);
+});
+
+test("the cells of a retention are shares, by the brackets that were asked for", () => {
+  const cells = [
+    { period_index: 0, persons: 4, rate: 1, is_complete: true },
+    { period_index: 1, persons: 1, rate: 0.25, is_complete: false },
+  ];
+  const cohorts = [{ start: "2026-03-02T00:00:00+00:00", size: 4, cells }];
+  const data = {
+    period: "week",
+    brackets: [
+      [0, 0],
+      [1, 3],
+    ],
+    lines: [{ breakdown: [], cohorts, averages: [] }],
+  };
+  expect(tablesOf({ kind: "retention", data })).toEqual([
+    {
+      title: null,
+      columns: ["Cohort", "Persons", "week 0", "week 1–3"],
+      labels: 1,
+      rows: [["Week of Mar 2, 2026", "4", "100%", "25% (so far)"]],
+    },
+  ]);
+});
+
+test("a step of a funnel has its number, its shares and the time that it took", () => {
+  const step = {
+    step: 2,
+    name: "purchase",
+    persons: 1500,
+    conversion_from_first: 0.5,
+    conversion_from_previous: null,
+    median_ms: 61_000,
+  };
+  const data = { lines: [{ breakdown: [], conversion: 0.5, steps: [step] }] };
+  expect(tablesOf({ kind: "funnel", data })[0]?.rows).toEqual([["2. purchase", "1,500", "50%", "–", "1 min 1 s"]]);
+});
