@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import re
 import time
 from collections import OrderedDict
@@ -138,7 +139,8 @@ def _size(kept: _Kept) -> int:
 
 
 def _key(request: Request, project: Project, asked: BaseModel | None) -> str:
-    normalised = "" if asked is None else asked.model_dump_json()
+    # Escaped: a value may have a lone surrogate, which pydantic does not write.
+    normalised = "" if asked is None else json.dumps(asked.model_dump(), default=str)
     parts = (request.url.path, str(project.id), project.timezone, str(project.week_start), normalised)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 

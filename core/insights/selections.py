@@ -22,8 +22,8 @@ _TAKEN = re.compile(
 def _not_taken(name: str) -> str:
     if _TAKEN.fullmatch(name):
         raise ValueError(
-            f"'{name}' means something else in SQL or in the mart, as all single letters, events and persons do; "
-            "choose a longer name"
+            f"'{name}' means something else in SQL or in the mart, as single letters, events and persons do; "
+            "choose another name"
         )
     return name
 

@@ -55,7 +55,7 @@ async def test_an_answer_without_rows_has_its_columns(api: httpx.AsyncClient, mo
         json={"sql": sql, "parameters": {"name": "nobody sends this"}},
         headers=modelled.berlin.headers,
     )
-    assert file.text.split() == ["event,times"]
+    assert file.text.split() == ['"event","times"']
 
 
 async def test_an_answer_says_what_was_run_and_of_which_types_it_is(api: httpx.AsyncClient, modelled: Any) -> None:
