@@ -18,6 +18,7 @@ from core.metadata.projects import create_project
 from orchestration.dbt_manifest import connection_variables
 from orchestration.definitions import build_definitions
 from orchestration.defs.backfills.assets import BACKFILLS
+from orchestration.defs.insights.assets import RESULTS
 from orchestration.defs.reconciliation.assets import RECONCILIATION
 from orchestration.settings import OrchestrationSettings
 from runtime.instance import Instance
@@ -158,6 +159,7 @@ def test_a_run_makes_every_asset(first: dg.ExecuteInProcessResult, pipeline: Pip
     assert made == set(pipeline.definitions.resolve_asset_graph().materializable_asset_keys) - {
         RECONCILIATION,
         BACKFILLS,
+        RESULTS,
     }
     assert [event.asset_key.to_user_string() for event in first.get_asset_observation_events() if event.asset_key] == [
         "raw/events"
