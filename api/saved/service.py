@@ -22,6 +22,7 @@ from api.saved.objects import (
     live_links,
     new,
     note,
+    take_turns,
     write,
 )
 from api.saved.schemas import SavedQuery, SavedSummary, VersionQuery, VersionSummary
@@ -179,6 +180,7 @@ class Saved:
     @asynccontextmanager
     async def _changing(self, project: Project) -> AsyncGenerator[AsyncSession]:
         async with self._database.of_project(project) as session:
+            await take_turns(session)
             yield session
 
     async def _write(
