@@ -24,6 +24,7 @@ MOST_CONDITIONS = 100
 
 # These show single events or persons, which a viewer may not see.
 _OF_PERSONS = frozenset({"events", "persons", "person", "cohort"})
+_FIGURES = frozenset({"trend", "funnel", "retention", "lifecycle", "stickiness"})
 _MOST_FAULTS = 50
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -74,6 +75,11 @@ def tells_of_many(read: ReadDocument) -> bool:
     """Say whether the answer is figures of many persons, and nothing is told apart by what is known of one."""
     told_apart = parts_of(getattr(read.document, "breakdown", ()), Subject)
     return isinstance(read.document, InsightDocument) and all(each.trait is None for each in told_apart)
+
+
+def tells_no_values(document: InsightDocument | ListDocument) -> bool:
+    """Say whether an answer holds figures alone, which do no harm when whoever they count was erased meanwhile."""
+    return document.kind in _FIGURES and not getattr(document, "breakdown", None)
 
 
 def read_part(sent: Any, place: Place) -> ReadDocument:

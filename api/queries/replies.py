@@ -7,14 +7,11 @@ from fastapi import Response
 from api.audit.questions import document_text
 from api.dependencies import Asking
 from api.queries.answers import Answer
-from api.queries.documents import InsightDocument, ListDocument
-from api.queries.reading import ReadDocument, shows_persons
+from api.queries.reading import ReadDocument, shows_persons, tells_no_values
 from api.results.formats import Format
 from api.results.leaving import unless_left
 from api.results.replies import reply
 from core.metadata.saved import SavedObject
-
-_FIGURES = frozenset({"trend", "funnel", "retention", "lifecycle", "stickiness"})
 
 
 async def reply_to(
@@ -41,15 +38,10 @@ async def reply_to(
         make,
         name=asked.kind,
         wanted=wanted,
-        may_be_stale=_tells_no_values(asked),
+        may_be_stale=tells_no_values(asked),
     )
 
 
 def note_question(asking: Asking, read: ReadDocument) -> None:
     """Note what is asked; raises `PermissionMissingError` as `reply_to` does."""
     asking.note("persons:read" if shows_persons(read) else "data:query", read.sent, document_text(read.sent))
-
-
-def _tells_no_values(asked: InsightDocument | ListDocument) -> bool:
-    """Say whether an answer holds figures alone, which do no harm when whoever they count was erased meanwhile."""
-    return asked.kind in _FIGURES and not getattr(asked, "breakdown", None)

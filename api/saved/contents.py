@@ -97,7 +97,7 @@ class InsightContent(Described):
     """As it was sent. Whoever saves it has it checked; one of long ago may say what is no longer understood."""
     materialised: Annotated[
         bool,
-        Field(description="Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits."),
+        Field(description="Its answer is made beforehand, by a schedule: figures alone, without a breakdown."),
     ] = False
 
 

@@ -1,13 +1,15 @@
 """Answers of saved insights that a schedule made beforehand, and how a question is known to be the same."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from api.queries.answers import Answer
+from api.queries.documents import Ranged
 from api.queries.naming import Question
+from api.queries.ranges import ends_of
 from api.queries.reading import ReadDocument
 from api.queries.service import Queries
 from api.saved_insights.schemas import Materialisation, MaterialisedResult
@@ -54,8 +56,10 @@ class Materialised:
 
     async def make(self, project: Project, found: SavedObject, question: Question) -> MaterialisedResult:
         """Return the answer of now, with what says later whether it still answers the insight."""
+        # Before it is asked: where a day ends meanwhile, it is of a range that has passed, and not given.
+        digest = _digest(project, question, utc_now())
         answer = await self._queries.answer(project, question, explain=False)
-        return MaterialisedResult(version=found.version, question=_digest(project, question), answer=answer)
+        return MaterialisedResult(version=found.version, question=digest, answer=answer)
 
     async def state(self, project: Project, found: SavedObject) -> Materialisation:
         """Return what was made last, and whether it is given; also of an insight that cannot be answered any more."""
@@ -77,11 +81,12 @@ class Materialised:
         return self._holds(made, project, found, question)
 
     def _holds(self, made: dict[str, Any], project: Project, found: SavedObject, question: Question) -> bool:
+        now = utc_now()
         return (
             bool(made["answer"])
             and made["version"] == found.version
-            and made["question"] == _digest(project, question)
-            and utc_now() - made["made_at"] <= self._most_age
+            and made["question"] == _digest(project, question, now)
+            and now - made["made_at"] <= self._most_age
         )
 
     async def _latest(self, project: Project, found: SavedObject) -> dict[str, Any] | None:
@@ -89,6 +94,9 @@ class Materialised:
         return read.rows[0] if read.rows else None
 
 
-def _digest(project: Project, question: Question) -> str:
-    parts = (question.model_dump_json(), project.timezone, str(project.week_start))
+def _digest(project: Project, question: Question, now: datetime) -> str:
+    """Return what is another for every other question; so does the present bucket of a `last` range make it."""
+    asked = question.document
+    ends = [moment.isoformat() for moment in ends_of(asked, project, now)] if isinstance(asked, Ranged) else []
+    parts = (question.model_dump_json(), project.timezone, str(project.week_start), *ends)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()

@@ -22,7 +22,9 @@ class MaterialisedResult(BaseModel):
     """An answer that is to be kept, and of what it is the answer."""
 
     version: Annotated[int, Field(description="Version of the insight.")]
-    question: Annotated[str, Field(description="Digest of all that was asked, saved cohorts included.")]
+    question: Annotated[
+        str, Field(description="Digest of all that was asked, saved cohorts and the ends of its range included.")
+    ]
     answer: Answer
 
 

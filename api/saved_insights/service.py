@@ -1,6 +1,6 @@
 """Saves questions and answers those that were saved, as `POST …/query` answers any."""
 
-from api.queries.reading import ReadDocument, invalid_at, invalid_document, read_part, tells_of_many
+from api.queries.reading import ReadDocument, invalid_at, invalid_document, read_part, tells_no_values
 from api.queries.service import Queries
 from api.saved.contents import InsightContent
 from api.saved.service import Saved
@@ -43,8 +43,10 @@ class SavedInsights:
 
     async def _check(self, project: Project, content: InsightContent) -> None:
         read = read_part(content.query, _QUERY)
-        if content.materialised and not tells_of_many(read):
-            message = "what lists events, persons or values, or is told apart by a trait, is not made beforehand"
+        if content.materialised and not tells_no_values(read.document):
+            message = (
+                "only trends, funnels, retention, lifecycle and stickiness without a breakdown are made beforehand"
+            )
             raise invalid_document(Fault(("materialised",), message, "value_error"))
         try:
             await self._queries.question(project, read)

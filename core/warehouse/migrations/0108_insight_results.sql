@@ -7,7 +7,7 @@ create table if not exists insights.results ${on_cluster}
     insight_id UInt32 comment 'Saved insight.',
     made_at DateTime64(3, 'UTC') comment 'When it was asked; the latest counts.',
     version UInt32 comment 'Version of the insight that was answered; 0 where it could not be.',
-    question String comment 'Digest of all that was asked, saved cohorts and the project''s calendar included; empty after an error.',
+    question String comment 'Digest of all that was asked, saved cohorts, the project''s calendar and the two ends of its range included; empty after an error.',
     answer String codec(ZSTD(3)) comment 'The answer as JSON; empty after an error.',
     error String comment 'Why there is no answer; empty where there is one.'
 )

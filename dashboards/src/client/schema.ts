@@ -2352,7 +2352,7 @@ export interface components {
             query: components["schemas"]["QueryDocument"];
             /**
              * Materialised
-             * @description Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits.
+             * @description Its answer is made beforehand, by a schedule: figures alone, without a breakdown.
              * @default false
              */
             materialised: boolean;
@@ -3500,7 +3500,7 @@ export interface components {
             query: components["schemas"]["QueryDocument"];
             /**
              * Materialised
-             * @description Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits.
+             * @description Its answer is made beforehand, by a schedule: figures alone, without a breakdown.
              * @default false
              */
             materialised: boolean;
@@ -3924,7 +3924,7 @@ export interface components {
             version: number;
             /**
              * Question
-             * @description Digest of all that was asked, saved cohorts included.
+             * @description Digest of all that was asked, saved cohorts and the ends of its range included.
              */
             question: string;
             /** Answer */
@@ -5521,7 +5521,7 @@ export interface components {
             query: components["schemas"]["QueryDocument"];
             /**
              * Materialised
-             * @description Its answer is made beforehand, by a schedule: figures alone, and not told apart by traits.
+             * @description Its answer is made beforehand, by a schedule: figures alone, without a breakdown.
              * @default false
              */
             materialised: boolean;

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from itertools import groupby
 from operator import attrgetter
+from time import monotonic
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -24,9 +25,13 @@ from core.metadata.saved import SavedObject
 
 _SECONDS = 120
 _KEY_LASTS = timedelta(hours=1)
+_SECONDS_OF_PROJECT = 600
 _LONGEST_ERROR = 500
 _MOST_BYTES = 10_000_000
 _COLUMNS = ["project_id", "insight_id", "made_at", "version", "question", "answer", "error"]
+
+_SERVED_AT = "select project_id, max(made_at) from insights.results group by project_id"
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,9 @@ class Result:
 def make_results(client: Client, session: Session, api_url: str) -> list[Result]:
     """Ask for all insights that are to be made beforehand, one after the other, and keep what comes of each.
 
-    One that cannot be answered stops none of the others.
+    One that cannot be answered stops none of the others. What is made of a project is kept before the next one's turn,
+    which each has for a bounded time: the projects that have waited longest come first, so that whoever saves many that
+    take long keeps nobody else's from being made, in this run or in one after it was ended.
     """
     statement = select(SavedObject.project_id, SavedObject.id).where(
         SavedObject.kind == "insight",
@@ -53,14 +60,32 @@ def make_results(client: Client, session: Session, api_url: str) -> list[Result]
         SavedObject.content["materialised"].as_boolean(),
     )
     wanted = session.execute(statement.order_by(SavedObject.project_id, SavedObject.id)).all()
+    of_projects = {
+        project_id: [insight.id for insight in insights]
+        for project_id, insights in groupby(wanted, key=attrgetter("project_id"))
+    }
+    served_at: dict[int, datetime] = {row[0]: row[1] for row in client.query(_SERVED_AT).result_rows}
     made: list[Result] = []
-    for project_id, insights in groupby(wanted, key=attrgetter("project_id")):
-        with _key(session, project_id) as key:
-            made += [_result(api_url, key, project_id, insight.id) for insight in insights]
-    rows = [[getattr(each, column) for column in _COLUMNS] for each in made]
-    if rows:
+    for project_id in sorted(of_projects, key=lambda each: served_at.get(each, _NEVER)):
+        results = _of_project(session, api_url, project_id, of_projects[project_id])
+        rows = [[getattr(each, column) for column in _COLUMNS] for each in results]
         client.insert("results", rows, _COLUMNS, database="insights")
+        # What is told of the run takes no answers.
+        made += [replace(each, answer="") for each in results]
     return made
+
+
+def _of_project(session: Session, api_url: str, project_id: int, insight_ids: Sequence[int]) -> list[Result]:
+    ends = monotonic() + _SECONDS_OF_PROJECT
+    results: list[Result] = []
+    with _key(session, project_id) as key:
+        for insight_id in insight_ids:
+            if monotonic() >= ends:
+                error = f"The project's other insights took {_SECONDS_OF_PROJECT} seconds: have fewer made beforehand."
+                results.append(Result(project_id, insight_id, utc_now(), error=error))
+            else:
+                results.append(_result(api_url, key, project_id, insight_id))
+    return results
 
 
 @contextmanager

@@ -37,3 +37,17 @@ async def test_of_two_who_delete_the_same_one_finds_it_gone(shop: Person, projec
     made = await save()
     both = [shop.client.delete(f"{project}/saved/{made['id']}") for _ in range(2)]
     assert sorted(answer.status_code for answer in await asyncio.gather(*both)) == [204, 404]
+
+
+async def test_two_cohorts_are_not_made_of_each_other(save: Save, put: Put) -> None:
+    def body(name: str, *who: dict[str, str]) -> dict[str, Any]:
+        return {"name": name, "query": {"kind": "cohort", "who": who}}
+
+    for number in range(_ROUNDS):
+        names = [f"cohort_one_{number}", f"cohort_other_{number}"]
+        one, other = [await save("cohorts", **body(name, {"did": "purchase"})) for name in names]
+        changes = [
+            put(f"cohorts/{one['id']}", 1, **body(names[0], {"cohort": names[1]})),
+            put(f"cohorts/{other['id']}", 1, **body(names[1], {"cohort": names[0]})),
+        ]
+        assert sorted(answer.status_code for answer in await asyncio.gather(*changes)) == [200, 422]

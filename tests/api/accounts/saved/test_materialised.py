@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import dagster as dg
 
+    from orchestration.defs.insights import answers
     from orchestration.defs.insights.assets import insight_results
     from orchestration.resources import MetadataResource, WarehouseResource
     from orchestration.settings import OrchestrationSettings
@@ -138,8 +139,58 @@ async def test_what_is_too_old_is_computed(
     assert _MADE not in (await _result(shop, project, insight))["meta"]["sources"]
 
 
-@pytest.mark.parametrize("query", [{"kind": "persons"}, TREND | {"breakdown": [{"trait": "tier"}]}])
-async def test_what_tells_of_single_persons_is_not_made_beforehand(shop: Person, project: str, query: Any) -> None:
+async def test_a_range_up_to_the_present_is_computed_once_the_present_is_another(
+    shop: Person, project: str, save: Save, materialise: Materialise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = [{"name": "seen"}]
+    moving = await save(query={"kind": "trend", "last": 24, "interval": "hour", "series": series}, materialised=True)
+    fixed = await save(materialised=True)
+    await materialise()
+    monkeypatch.setattr(materialised, "utc_now", lambda: utc_now() + timedelta(hours=1))
+    assert _MADE not in (await _result(shop, project, moving))["meta"]["sources"]
+    assert not (await _state(shop, project, moving))["is_given"]
+    assert _MADE in (await _result(shop, project, fixed))["meta"]["sources"]
+
+
+async def test_what_was_made_of_one_project_is_kept_when_the_run_ends_in_the_next(
+    shop: Person, project: str, modelled: Any, runtime: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = f"/v1/projects/{modelled.kathmandu.id}"
+    body = {"name": "Buyers", "query": TREND, "materialised": True}
+    insights = {
+        address: (await shop.client.post(f"{address}/saved-insights", json=body)).json() for address in (project, other)
+    }
+    asked: list[int] = []
+
+    def dies_in_the_second(_: str, __: str, project_id: int, insight_id: int) -> answers.Result:
+        asked.append(project_id)
+        if project_id != asked[0]:
+            raise KeyboardInterrupt
+        return answers.Result(project_id, insight_id, utc_now(), error="not asked")
+
+    monkeypatch.setattr(answers, "_result", dies_in_the_second)
+    warehouse, metadata = WarehouseResource(url=runtime.clickhouse_url), MetadataResource(url=runtime.database_url)
+    with pytest.raises(KeyboardInterrupt), warehouse.connect() as client, metadata.session() as session:
+        answers.make_results(client, session, "")
+    kept = [(await _state(shop, address, each))["made_at"] is not None for address, each in insights.items()]
+    assert sorted(kept) == [False, True]
+
+
+async def test_a_project_has_a_bounded_time(
+    shop: Person, project: str, save: Save, materialise: Materialise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insight = await save(materialised=True)
+    monkeypatch.setattr(answers, "_SECONDS_OF_PROJECT", 0)
+    await materialise()
+    assert "other insights took" in (await _state(shop, project, insight))["error"]
+
+
+@pytest.mark.parametrize(
+    "query", [{"kind": "persons"}, TREND | {"breakdown": [{"property": "plan"}]}, {"kind": "web", "last": 7}]
+)
+async def test_what_may_hold_values_of_who_is_erased_is_not_made_beforehand(
+    shop: Person, project: str, query: Any
+) -> None:
     body = {"name": "Persons", "query": query, "materialised": True}
     response = await shop.client.post(f"{project}/saved-insights", json=body)
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/materialised")
