@@ -128,8 +128,12 @@ class ExportMaker:
         except Exception as error:
             if isinstance(error, OSError) and error.errno in _FULL:
                 error = DiskFullError()
-            detail = error.detail if isinstance(error, RadixError) else "Something unexpected; the API's log has it."
-            _logger.exception("export_failed", export_id=export.id)
+            if isinstance(error, RadixError):
+                detail = error.detail
+                _logger.warning("export_failed", export_id=export.id, code=error.code)
+            else:
+                detail = "Something unexpected; the API's log has it."
+                _logger.exception("export_failed", export_id=export.id)
             with suppress(_GoneError):
                 await self._note(export, attempt, state="failed", error=detail, finished_at=utc_now())
         finally:

@@ -63,11 +63,10 @@ async def _until(client: httpx.AsyncClient, project: Any, export_id: int, *state
     found: dict[str, Any] = {}
     for _ in range(200):
         found = (await client.get(f"/v1/projects/{project.id}/exports/{export_id}", headers=project.headers)).json()
-        # Where the log shows a failure with all its frames, the process answers 503 for a moment.
-        if found.get("state") in states:
+        if found["state"] in states:
             break
         await asyncio.sleep(0.05)
-    assert found.get("state") in states, found
+    assert found["state"] in states, found
     return found
 
 
