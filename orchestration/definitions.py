@@ -10,7 +10,8 @@ from orchestration.defs.backfills.assets import backfills
 from orchestration.defs.enrichment.assets import addresses, custom, user_agents
 from orchestration.defs.governance.assets import pii_findings
 from orchestration.defs.governance.properties import event_properties, events_as_agreed
-from orchestration.defs.insights.assets import build_materialise_schedule, insight_results, materialise
+from orchestration.defs.insights.assets import insight_results
+from orchestration.defs.insights.jobs import build_materialise_schedule, materialise
 from orchestration.defs.landing.assets import events, projects
 from orchestration.defs.landing.checks import landing_expectations
 from orchestration.defs.models.assets import build_model_assets

@@ -1,4 +1,4 @@
-"""Answers of saved insights as an asset, with the job and the schedule that make them."""
+"""Answers of saved insights as an asset."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -52,32 +52,4 @@ def insight_results(
                 metadata={"failed": len(failed)},
             )
         ],
-    )
-
-
-materialise = dg.define_asset_job(
-    "materialise",
-    selection=dg.AssetSelection.assets(RESULTS),
-    executor_def=dg.in_process_executor,
-    description="Makes the answers of saved insights beforehand.",
-    run_tags={
-        "radixinsight/pipeline": "materialise",
-        "dagster/max_runtime": "3600",
-        "dagster/retry_on_asset_or_op_failure": "false",
-    },
-)
-
-
-def build_materialise_schedule(settings: OrchestrationSettings) -> dg.ScheduleDefinition:
-    """Return the schedule of these answers."""
-    return dg.ScheduleDefinition(
-        name="materialise_schedule",
-        job=materialise,
-        cron_schedule=settings.materialise_cron,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING
-        if settings.refresh_enabled
-        else dg.DefaultScheduleStatus.STOPPED,
-        tags={"radixinsight/trigger": "schedule"},
-        description="Once an hour.",
     )

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration.defs.reconciliation.assets import RECONCILIATION
+from orchestration.runs import run_tags, status_at_first
 from orchestration.settings import OrchestrationSettings
 
 reconcile = dg.define_asset_job(
@@ -10,11 +11,7 @@ reconcile = dg.define_asset_job(
     selection=dg.AssetSelection.assets(RECONCILIATION),
     executor_def=dg.in_process_executor,
     description="Compares what collectors acknowledged with what landed and what is modelled; fails on a difference.",
-    run_tags={
-        "radixinsight/pipeline": "reconcile",
-        "dagster/max_runtime": "3600",
-        "dagster/retry_on_asset_or_op_failure": "false",
-    },
+    run_tags=run_tags("reconcile"),
 )
 
 
@@ -25,9 +22,7 @@ def build_reconcile_schedule(settings: OrchestrationSettings) -> dg.ScheduleDefi
         job=reconcile,
         cron_schedule=settings.reconcile_cron,
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING
-        if settings.refresh_enabled
-        else dg.DefaultScheduleStatus.STOPPED,
+        default_status=status_at_first(settings),
         tags={"radixinsight/trigger": "schedule"},
         description="Once a night.",
     )

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration.defs.refresh.jobs import refresh
+from orchestration.runs import status_at_first
 from orchestration.settings import OrchestrationSettings
 
 
@@ -14,9 +15,7 @@ def build_refresh_schedule(settings: OrchestrationSettings) -> dg.ScheduleDefini
         name="refresh_schedule",
         cron_schedule=settings.refresh_cron,
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING
-        if settings.refresh_enabled
-        else dg.DefaultScheduleStatus.STOPPED,
+        default_status=status_at_first(settings),
         description="Runs the refresh, unless the last one has not ended yet.",
     )
     def refresh_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
