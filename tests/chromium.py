@@ -4,9 +4,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-_CHROMIUM = Path(__file__).resolve().parents[1] / ".venv/bin/chromium-for-tests"
+_ROOT = Path(__file__).resolve().parents[1]
+_CHROMIUM = _ROOT / ".venv/bin/chromium-for-tests"
+_AXE = _ROOT / "dashboards/node_modules/axe-core/axe.min.js"
 _ARGUMENTS = [
     # Chromium's sandbox needs rights that root and many containers lack; only our own pages are opened.
     "--no-sandbox",
@@ -24,3 +26,9 @@ def browser() -> Generator[Browser]:
         running = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
         yield running
         running.close()
+
+
+def barriers(page: Page) -> list[list[str]]:
+    """Return what breaks a rule of axe-core on a page: the rule, and the first place."""
+    page.evaluate(_AXE.read_text())
+    return page.evaluate("async () => (await axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html])")

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Generator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import APIRequestContext, Browser, BrowserContext, Page, expect
 from sqlalchemy.orm import Session
 
+from chromium import barriers
 from core.clock import utc_now
 from core.metadata.organisations import invite, role_named
 from demo_pipeline import Pipeline
@@ -19,7 +19,6 @@ from runtime.transactions import in_transaction
 # The first test that asks for the running system waits for it to start and to model the data.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-AXE = Path(__file__).resolve().parents[2] / "dashboards/node_modules/axe-core/axe.min.js"
 PASSWORD = "correct horse battery staple 9"
 
 
@@ -60,11 +59,6 @@ def _await_figures(page: Page) -> None:
     expect(page.get_by_label("Headline figures").locator("dd").first).to_contain_text(re.compile(r"\d"), timeout=30_000)
 
 
-def _barriers(page: Page) -> Any:
-    page.evaluate(AXE.read_text())
-    return page.evaluate("async () => (await axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html])")
-
-
 def test_whoever_accepted_an_invitation_signs_out_and_in_again(ada: BrowserContext, pipeline: Pipeline) -> None:
     page = ada.new_page()
     page.goto(pipeline.api_url)
@@ -73,7 +67,7 @@ def test_whoever_accepted_an_invitation_signs_out_and_in_again(ada: BrowserConte
     page.get_by_role("button", name="Sign out").click()
 
     page.get_by_label("E-mail").fill("ada.page@example.com")
-    assert _barriers(page) == []
+    assert barriers(page) == []
     page.get_by_label("Password").fill("something else")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert").filter(has_text="is wrong")).to_be_visible()
@@ -103,7 +97,7 @@ def test_a_shared_link_shows_its_figures_until_it_is_taken_back(
     rows = page.get_by_role("region", name="To purchase", exact=True).get_by_role("row")
     expect(rows.nth(2)).to_contain_text(re.compile(r"2\. purchase[\d,]+"))
     assert link["url"].split("=")[1] not in page.url
-    assert _barriers(page) == []
+    assert barriers(page) == []
 
     assert request.delete(f"{project}/links/{link['id']}", headers=_proof(request, pipeline.api_url)).ok
     page.reload()

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,13 +9,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from chromium import barriers
 from demo_pipeline import Pipeline
 from runtime.project_keys import ProjectKeys, create_project
 
 # The first test that asks for the running system waits for it to start and to model the data.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-AXE = Path(__file__).resolve().parents[2] / "dashboards/node_modules/axe-core/axe.min.js"
 A_NUMBER = re.compile(r"^[\d,]+$")
 STEPS = ["catalog", "product_view", "add_to_cart", "cart", "purchase"]
 
@@ -243,6 +242,4 @@ def test_the_page_has_no_known_barrier(page: Page, pipeline: Pipeline, scheme: A
     _open(page, pipeline)
     page.wait_for_load_state("networkidle")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("async () => (await axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html])")
-    assert found == []
+    assert barriers(page) == []
