@@ -101,7 +101,9 @@ def main() -> int:
 
 def _made(instance: Instance, client: Client, events: int) -> tuple[ProjectKeys, date]:
     """Land the events; return the project's keys and the day after the last of them."""
-    keys = create_project(instance.database_url, "bench", key_name="bench")
+    # A project's days are read off rollups only where they are cut in its zone.
+    zone = history.ZONE if events else "UTC"
+    keys = create_project(instance.database_url, "bench", key_name="bench", timezone=zone)
     if events:
         history.make_history(client, events=events)
         return keys, date(2026, 1, 1)

@@ -7,6 +7,8 @@ as frequent as in a shop, each with its properties; a third of the events are pa
 
 from clickhouse_connect.driver.client import Client
 
+ZONE = "Europe/Berlin"
+"""Where the project of the events is."""
 DAYS = 365
 """How many days the events reach over, from 1 January 2025."""
 PER_PERSON = 20
@@ -104,7 +106,8 @@ def make_history(client: Client, *, events: int) -> None:
     _make(client, first=0, events=events, persons=events // PER_PERSON, is_batch=False)
     client.command(
         "insert into raw.projects (project_id, name, timezone, week_start, session_gap_minutes, updated_at)"
-        " values (1, 'bench', 'Europe/Berlin', 1, 30, '2025-01-01 00:00:00')"
+        " values (1, 'bench', {zone:String}, 1, 30, '2025-01-01 00:00:00')",
+        parameters={"zone": ZONE},
     )
 
 

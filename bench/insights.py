@@ -49,7 +49,7 @@ PARAMETERS = {
     "project_id": 1,
     "start": "2025-09-30 22:00:00.000",
     "end": "2025-12-31 23:00:00.000",
-    "timezone": "Europe/Berlin",
+    "timezone": history.ZONE,
     "now": "2026-02-01 00:00:00.000",
     "event": "product_view",
     "window_ms": 14 * 86_400_000,
