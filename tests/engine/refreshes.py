@@ -167,12 +167,15 @@ class Refreshes:
 
     def _columns(self, address: str) -> str:
         columns = self.made.client.query(f"describe table {address}").result_rows
-        return ", ".join(
-            f"bitmapToArray({name}) as {name}_set" if kind.startswith("AggregateFunction(groupBitmap") else name
-            for name, kind, *_ in columns
-            if name not in _OF_THE_RUN
-        )
+        return ", ".join(_readable(name, kind) for name, kind, *_ in columns if name not in _OF_THE_RUN)
 
     def _rows(self, sql: str) -> list[str]:
         rows = (tuple(sorted(v) if isinstance(v, list) else v for v in row) for row in self.made.rows(sql))
         return sorted(map(repr, rows))
+
+
+def _readable(name: str, kind: str) -> str:
+    """Return the expression of a column, of a state what it says."""
+    if kind.startswith("AggregateFunction(groupBitmap"):
+        return f"bitmapToArray({name}) as {name}_set"
+    return f"finalizeAggregation({name}) as {name}_said" if kind.startswith("AggregateFunction(") else name
