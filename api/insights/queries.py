@@ -98,18 +98,17 @@ class InsightSql:
         }
         start_condition = _condition("start_event", query.start_event)
         return_condition = _condition("return_event", query.return_event)
-        if not window.holds_whole(query.period):
+        if window.days is None:
             conditions = {"start_condition": start_condition, "return_condition": return_condition}
             return self._of_events("insights_retention", window, parameters, **conditions, **asked)
         starts, returns = _by_day(query.start_event), _by_day(query.return_event)
-        activity = self._statements.activity_of_days
         return self._statements.statement(
             "insights_retention_of_activity",
             window,
             parameters,
             (self._statements.table(starts), self._statements.table(returns)),
-            starts=activity(window, starts, query.period, start_condition),
-            returns=activity(window, returns, query.period, return_condition, START),
+            starts=self._statements.starts_of_days(window, starts, query.period, start_condition, "first_time"),
+            returns=self._statements.activity_of_days(window, returns, query.period, return_condition, START),
             **_RANGE,
             **asked,
         )

@@ -40,14 +40,6 @@ class Window:
     unmodelled: Unmodelled | None = None
     """The project's events that count beside the modelled ones."""
 
-    def holds_whole(self, interval: str) -> bool:
-        """Say whether the rollups can answer by this interval: whole days, weeks or months of the calendar."""
-        if self.days is None:
-            return False
-        if interval == "week":
-            return all(day.isoweekday() == self.week_start for day in self.days)
-        return interval != "month" or all(day.day == 1 for day in self.days)
-
     def range_parameters(self) -> dict[str, Any]:
         """Return the bound values as ClickHouse reads them: UTC, milliseconds."""
         return {"start": literal(self.start), "end": literal(self.end)}
@@ -105,6 +97,21 @@ class Statements:
             timezone=TIMEZONE,
             start=start,
             week_start=WEEK_START,
+        )
+
+    def starts_of_days(self, window: Window, name: str, period: str, condition: str, cohort: str) -> str:
+        """Return who began a retention in each period of a range of whole days, as a rollup by day knows it."""
+        return self.render(
+            "insights_retention_starts_of_days",
+            relation=self.rollup(window, name),
+            project=PROJECT,
+            condition=condition,
+            start=START,
+            end=END,
+            period=period,
+            timezone=TIMEZONE,
+            week_start=WEEK_START,
+            cohort=cohort,
         )
 
     def statement(

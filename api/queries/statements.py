@@ -92,20 +92,18 @@ class QuerySql:
         """Rows of `insights_retention`."""
         making = self._making(window, now, knows_landed=_is_of_names(asked))
         arguments = making.bound(retention_arguments(asked, making.scope)) | _CALENDAR | {"now": NOW}
-        if not (retention_is_of_days(asked) and window.holds_whole(asked.period)):
+        if window.days is None or not retention_is_of_days(asked):
             relation = making.events(asked.breakdown)
             return making.made("insights_retention", project=PROJECT, relation=relation, **arguments)
-        activities = {
-            name: making.statements.activity_of_days(
-                making.window, _named(making, activity_rollup(selection)), asked.period, condition, start
-            )
-            for name, selection, condition, start in (
-                ("starts", asked.start, str(arguments.pop("start_condition")), None),
-                ("returns", asked.returning, str(arguments.pop("return_condition")), START),
-            )
-        }
+        starts, returns = (_named(making, activity_rollup(each)) for each in (asked.start, asked.returning))
+        start_condition, return_condition = (str(arguments.pop(f"{name}_condition")) for name in ("start", "return"))
         del arguments["clock"]
-        return making.made("insights_retention_of_activity", **activities, **arguments)
+        return making.made(
+            "insights_retention_of_activity",
+            starts=making.statements.starts_of_days(making.window, starts, asked.period, start_condition, asked.cohort),
+            returns=making.statements.activity_of_days(making.window, returns, asked.period, return_condition, START),
+            **arguments,
+        )
 
     def lifecycle(self, window: Window, asked: LifecycleDocument, now: datetime) -> Statement:
         """Rows of `insights_lifecycle`: who is new is told from all that came before."""

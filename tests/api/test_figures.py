@@ -37,20 +37,8 @@ async def _ask(api: httpx.AsyncClient, project: Any, path: str, **parameters: An
     assert answers[0]["data"] == answers[1]["data"]
     assert answers[1]["meta"]["sources"] == [f"{DATABASE}.fct_events"]
     is_rolled = f"{DATABASE}.fct_events" not in answers[0]["meta"]["sources"]
-    assert is_rolled == _is_of_rollups(project, path, by_day)
+    assert is_rolled == (path != "insights/funnel" and by_day.get("measure") != "sessions")
     return answers[0]["data"]
-
-
-def _is_of_rollups(project: Any, path: str, asked: dict[str, str]) -> bool:
-    """Say whether a question over whole days is one that rollups know."""
-    if path == "insights/retention":
-        days = [date.fromisoformat(asked[name]) for name in RANGE]
-        return {
-            "day": True,
-            "week": all(day.isoweekday() == project.week_start for day in days),
-            "month": all(day.day == 1 for day in days),
-        }[asked["period"]]
-    return path != "insights/funnel" and asked.get("measure") != "sessions"
 
 
 def _in_range(project: Any) -> list[Any]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.activity import activity, instant, numbered
+from engine.activity import activity, instant, numbered, starts_of_days
 from engine.event_table import EventTable
 from engine.renderings import Bind, ask
 from engine.retention_questions import Question, cells, questions
@@ -24,11 +24,13 @@ def of_activity(
 ) -> dict[str, Any]:
     asked = question.of_calendar(bind)
     calendar = asked | {"interval": question.period}
-    since_start = {} if question.cohort == "first_time" else {"start": asked["start"]}
+    if rolled:
+        starts = starts_of_days(bind, table, project, question.starts, asked, **more)
+    else:
+        since_start = {} if question.cohort == "first_time" else {"start": asked["start"]}
+        starts = activity(bind, table, project, question.starts, calendar, end=asked["end"], **since_start, **more)
     return asked | {
-        "starts": activity(
-            bind, table, project, question.starts, calendar, rolled=rolled, end=asked["end"], **since_start, **more
-        ),
+        "starts": starts,
         "returns": activity(
             bind, table, project, question.returns, calendar, rolled=rolled, start=asked["start"], **more
         ),
@@ -57,12 +59,20 @@ def persons(table: EventTable, question: Question, project: int, cohort: datetim
     return [names[row["actor"]] for row in ask(table.client, "insights_retention_persons_of_activity", arguments)]
 
 
-@given(question=questions(clocks=("calendar",), whole=True), rolled=st.booleans())
-def test_every_grid_of_sets_equals_the_one_that_is_counted_cell_by_cell(
-    table: EventTable, *, question: Question, rolled: bool
+@given(question=questions(clocks=("calendar",), whole="period"))
+def test_every_grid_of_sets_equals_the_one_that_is_counted_cell_by_cell(table: EventTable, question: Question) -> None:
+    assert_counted(table, question, rolled=False)
+
+
+@given(question=questions(clocks=("calendar",), periods=("day", "week", "month"), whole="day"))
+def test_every_grid_of_sets_by_day_equals_the_one_that_is_counted_cell_by_cell(
+    table: EventTable, question: Question
 ) -> None:
+    assert_counted(table, question, rolled=True)
+
+
+def assert_counted(table: EventTable, question: Question, *, rolled: bool) -> None:
     project = table.put(question.history)
-    rolled = rolled and question.period != "hour"
     found = ask(
         table.client,
         "insights_retention_of_activity",
@@ -72,7 +82,7 @@ def test_every_grid_of_sets_equals_the_one_that_is_counted_cell_by_cell(
     assert [row["utc_offset_s"] for row in found] == [utc_offset_s(row["cohort"], question.zone) for row in found]
 
 
-@given(question=questions(clocks=("calendar",), whole=True), place=st.integers(0, 50), index=st.integers(0, 5))
+@given(question=questions(clocks=("calendar",), whole="period"), place=st.integers(0, 50), index=st.integers(0, 5))
 def test_every_list_holds_the_persons_that_its_cell_counts(
     table: EventTable, question: Question, place: int, index: int
 ) -> None:
@@ -110,10 +120,11 @@ def visits(*days: tuple[str, int]) -> Question:
     )
 
 
+@pytest.mark.parametrize("rolled", [False, True])
 @pytest.mark.parametrize("rule", ["on", "on_or_after", "brackets"])
 @pytest.mark.parametrize("cohort", ["first_time", "recurring"])
 def test_with_keys_each_project_has_its_own_cohorts_and_only_those_with_persons(
-    table: EventTable, cohort: str, rule: str
+    table: EventTable, cohort: str, rule: str, *, rolled: bool
 ) -> None:
     question = replace(visits(("ann", 0), ("ann", 2), ("bob", 1)), cohort=cohort, rule=rule, brackets=[(1, 1), (2, 2)])
     other = replace(question, history=visits(("cat", 1), ("cat", 2), ("ann", 2)).history)
@@ -121,7 +132,7 @@ def test_with_keys_each_project_has_its_own_cohorts_and_only_those_with_persons(
 
     def arguments(bind: Bind) -> dict[str, Any]:
         where = f"has({bind(projects, 'Array(UInt32)')}, project_id)"
-        given = of_activity(bind, table, "project_id", question, where=where, keys=["project_id"])
+        given = of_activity(bind, table, "project_id", question, rolled=rolled, where=where, keys=["project_id"])
         return given | {"keys": ["project_id"]}
 
     found = ask(table.client, "insights_retention_of_activity", arguments)

@@ -104,20 +104,38 @@ def activity(
     `project` is an id or an expression; `calendar` has at least interval, timezone and week_start, as expressions;
     `more` goes to the macro too.
     """
-    rollup = (
-        f"(select project_id, event, toDate32(timestamp, {calendar['timezone']}) as event_date,"
-        f" groupBitmapState(person_number) as persons from {table.name} group by project_id, event, event_date)"
-    )
     return render(
         "insights_activity_of_days" if rolled else "insights_activity",
-        **{
-            "relation": rollup if rolled else table.name,
-            "condition": "true" if event is None else f"event = {bind(event, 'String')}",
-            "project": project if isinstance(project, str) else bind(project, "UInt32"),
-        }
-        | {name: calendar[name] for name in ("interval", "timezone", "week_start")}
-        | more,
+        **_asked(bind, table, project, event, calendar["timezone"], rolled=rolled),
+        **{name: calendar[name] for name in ("interval", "timezone", "week_start")},
+        **more,
     )
+
+
+def starts_of_days(
+    bind: Bind, table: EventTable, project: int | str, event: str | None, asked: Mapping[str, Any], **more: Any
+) -> str:
+    """Return who began a retention, from a rollup of the events by day; `asked` are the arguments of the retention."""
+    return render(
+        "insights_retention_starts_of_days",
+        **_asked(bind, table, project, event, asked["timezone"], rolled=True),
+        **{name: asked[name] for name in ("start", "end", "period", "timezone", "week_start", "cohort")},
+        **more,
+    )
+
+
+def _asked(
+    bind: Bind, table: EventTable, project: int | str, event: str | None, timezone: str, *, rolled: bool
+) -> dict[str, Any]:
+    rollup = (
+        f"(select project_id, event, toDate32(timestamp, {timezone}) as event_date,"
+        f" groupBitmapState(person_number) as persons from {table.name} group by project_id, event, event_date)"
+    )
+    return {
+        "relation": rollup if rolled else table.name,
+        "condition": "true" if event is None else f"event = {bind(event, 'String')}",
+        "project": project if isinstance(project, str) else bind(project, "UInt32"),
+    }
 
 
 def numbered(history: list[Counted]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
@@ -99,15 +99,21 @@ def cells(rows: list[dict[str, Any]]) -> list[RetentionCell]:
 
 
 @st.composite
-def questions(draw: st.DrawFn, *, clocks: tuple[str, ...] = ("calendar", "rolling"), whole: bool = False) -> Question:
-    """Draw a question; with `whole` its range consists of whole buckets."""
-    period = draw(st.sampled_from(sorted(REACH)))
+def questions(
+    draw: st.DrawFn,
+    *,
+    clocks: tuple[str, ...] = ("calendar", "rolling"),
+    periods: Sequence[str] = tuple(sorted(REACH)),
+    whole: Literal["period", "day"] | None = None,
+) -> Question:
+    """Draw a question; with `whole` its range consists of whole periods, or of whole days."""
+    period = draw(st.sampled_from(periods))
     near = moments(draw(st.sampled_from(MOMENTS)), period)
     start, end = sorted((draw(near), draw(near)))
     zone = ZoneInfo(draw(st.sampled_from(ZONES)))
     week_start = draw(st.sampled_from([1, 7]))
-    if whole:
-        start, end = _whole(start, end, period, zone, week_start)
+    if whole is not None:
+        start, end = _whole(start, end, period if whole == "period" else whole, zone, week_start)
     visit = st.tuples(
         st.sampled_from("abc"), st.sampled_from("pqrstu"), near, st.integers(0, 2), st.sampled_from(VALUES)
     )

@@ -3,9 +3,10 @@
 
     `starts` and `returns` are relations of activity in buckets of `period`, of those who did the one and the other. First
     time means first in all of `starts`, so for that it reaches back to the first event; `returns` reaches from the range
-    to now. The range [start, end) consists of whole buckets: part of a bucket cannot be cut out of its set, and whoever
-    asks sees to it. The rest is as in insights_retention; there is no rolling clock and no breakdown. (A property that a
-    person keeps may be one of the `keys`.)
+    to now. Of a bucket that [start, end) cuts, `starts` holds what lies in the range: part of a bucket cannot be cut out
+    of its set, and whoever makes the sets sees to it, as insights_retention_starts_of_days does for whole days. The rest
+    is as in insights_retention; there is no rolling clock and no breakdown. (A property that a person keeps may be one of
+    the `keys`.)
 -#}
 {%- macro insights_retention_of_activity(
     starts, returns, start, end, period, timezone, periods, week_start='1', now='now64(3)', keys=[], cohort='first_time',
@@ -140,6 +141,41 @@ with
     {{ insights_retention_grid(
         start, end, period, timezone, periods, week_start, now, keys, 'calendar', return_rule, brackets, false, '0'
     ) }}
+{%- endmacro -%}
+
+{#-
+    Activity for `starts`, from a rollup by day as insights_activity_of_days takes it, of a range [start, end) of whole
+    days: what a bucket at its ends holds of other days is not in its set. For first-time cohorts all days before the range
+    are one bucket, the last one before its first. Grain: one row per row of the rollup.
+-#}
+{%- macro insights_retention_starts_of_days(
+    relation, project, condition, start, end, period, timezone, week_start='1', where='true', sets='persons', keys=[],
+    cohort='first_time'
+) -%}
+{%- set first_day = insights_bucket(start, 'day', timezone) -%}
+select
+    {%- for key in keys %}
+    {{ key }},
+    {%- endfor %}
+    {% if cohort == 'first_time' -%}
+    if(
+        event_date < {{ first_day }},
+        {{ insights_bucket_add(insights_bucket(start, period, timezone, week_start), '-1', period) }},
+        {{ insights_date_bucket('event_date', period, week_start) }}
+    )
+    {%- else -%}
+    {{ insights_date_bucket('event_date', period, week_start) }}
+    {%- endif %} as bucket,
+    {{ sets }} as actors
+from {{ relation }}
+where
+    project_id = {{ project }}
+    and ({{ condition }})
+    and ({{ where }})
+    {%- if cohort == 'recurring' %}
+    and event_date >= {{ first_day }}
+    {%- endif %}
+    and event_date <= {{ insights_last_bucket(end, 'day', timezone) }}
 {%- endmacro -%}
 
 {#-
