@@ -154,6 +154,15 @@ class Refreshes:
                 found[address] = self._rows(f"select run = (select max(run) from {touched}), rules from {address}")
             elif name.endswith("_settled_loads"):
                 found[address] = self._rows(f"select sum(staged), sum(held) from {address}")
+            elif name.endswith(("_daily_counted", "_daily_settled")):
+                # When events were loaded differs from run to run; what is known of it has to be what staging says.
+                staged = self.made.table("staging.stg_collector__events")
+                loaded = (
+                    "select project_id, toDate(received_at), sum(toUnixTimestamp64Milli(loaded_at))"
+                    f" from {staged} group by all"
+                )
+                known = f"(project_id, received_date, loaded_ms) in ({loaded})"
+                found[address] = self._rows(f"select project_id, received_date, events, rules, {known} from {address}")
             elif name.endswith("_ids"):
                 # It may know more than there is, and some of it twice.
                 staged = self.made.table("staging.stg_collector__events")
