@@ -62,13 +62,23 @@ def test_wherever_a_run_dies_the_next_one_makes_what_a_full_refresh_makes(
     refreshes.run(*completed)
     refreshes.run("run", "--full-refresh")
     wanted = refreshes.contents()
-    differing: dict[int, str] = {}
+    differing: dict[int, tuple[str, dict[str, list[str]]]] = {}
     for changes in itertools.count(1 + part, PARTS):
         refreshes.set_back()
         cut = Cut(after=changes)
         if not refreshes.cut_off(cut, *died):
             break
         refreshes.run(*completed)
-        if refreshes.contents() != wanted:
-            differing[changes] = cut.seen[-1]
+        found = refreshes.contents()
+        if found != wanted:
+            differing[changes] = (cut.seen[-1], _different(found, wanted))
     assert not differing
+
+
+def _different(found: dict[str, list[str]], wanted: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the rows that one side alone has, by table."""
+    rows = {
+        address: sorted(set(found.get(address, ["no table"])) ^ set(wanted.get(address, ["no table"])))
+        for address in found.keys() | wanted.keys()
+    }
+    return {address: differing for address, differing in rows.items() if differing}
