@@ -25,7 +25,9 @@ select lower(hex(sipHash64(arraySort(groupArray((name, uuid)))))) as generation
 from system.tables
 where
     database = {database:String}
-    and name in ('fct_events', 'agg_events_daily', 'agg_events_hourly', 'agg_persons_daily')
+    and name in (
+        'fct_events', 'agg_breakdowns_daily', 'agg_events_daily', 'agg_events_hourly', 'agg_persons_daily'
+    )
 """
 
 # Each rollup writes down up to which change of fct_events it is repaired.
@@ -35,6 +37,7 @@ from marts.dim_projects
 where
     project_id = {project_id:UInt32}
     and (select max(run) from marts.fct_events_touched) = least(
+        (select max(run) from marts.agg_breakdowns_daily_repaired),
         (select max(run) from marts.agg_events_daily_repaired),
         (select max(run) from marts.agg_events_hourly_repaired),
         (select max(run) from marts.agg_persons_daily_repaired)

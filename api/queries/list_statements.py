@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from api.insights.statements import PROJECT, Statement, Statements, Window
+from api.insights.statements import PROJECT, TIMEZONE, Statement, Statements, Window
 from api.queries.cursors import position
 from api.queries.documents import (
     CohortDocument,
@@ -14,7 +14,7 @@ from api.queries.documents import (
 )
 from api.queries.making import Making
 from api.queries.naming import SavedCohorts
-from core.insights.arguments import text_of
+from core.insights.arguments import dimension_of, text_of
 from core.insights.filters import joined
 
 
@@ -77,6 +77,9 @@ class ListSql:
     def property_values(self, window: Window, asked: PropertyValuesDocument, now: datetime) -> Statement:
         """Rows of `insights_property_values`."""
         making = Making(self._statements, replace(window, unmodelled=None), now, self._cohorts)
+        dimension = dimension_of(asked)
+        if dimension is not None and window.days is not None and not asked.events.where:
+            return self._values_of_days(making, asked, dimension)
         is_of_events = asked.trait is None
         value = text_of(asked, making.scope) if is_of_events else asked.text(making.bind)
         conditions = [asked.events.sql(making.scope)]
@@ -89,6 +92,19 @@ class ListSql:
             project=PROJECT,
             value=value,
             condition=" and ".join(conditions),
+            limit=making.bind(asked.limit + 1, "UInt32"),
+        )
+
+    def _values_of_days(self, making: Making, asked: PropertyValuesDocument, dimension: str) -> Statement:
+        conditions = [asked.events.sql(making.scope)]
+        if asked.search is not None:
+            conditions.append(_found("value", asked.search, making))
+        return making.made(
+            "insights_property_values_of_days",
+            relation=making.dimension(dimension),
+            project=PROJECT,
+            condition=" and ".join(conditions),
+            timezone=TIMEZONE,
             limit=making.bind(asked.limit + 1, "UInt32"),
         )
 

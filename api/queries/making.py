@@ -62,6 +62,12 @@ class Making:
         self.table(name)
         return self.statements.rollup(self.window, name)
 
+    def dimension(self, name: str) -> str:
+        """Return the rollup by day and value of a column of events; the value is in its column `value`."""
+        table = self.table("agg_breakdowns_daily")
+        named = self.bind(name, "String")
+        return f"(select * from {table} where project_id = {PROJECT} and dimension = {named})"  # noqa: S608 - a table's name
+
     def bound(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments with their numbers bound."""
         return arguments | {

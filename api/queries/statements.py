@@ -21,6 +21,7 @@ from api.queries.naming import SavedCohorts
 from core.insights.arguments import (
     activity_is_of_days,
     activity_rollup,
+    dimension_of,
     funnel_arguments,
     paths_arguments,
     retention_arguments,
@@ -51,23 +52,27 @@ class QuerySql:
         """Rows of `insights_trends`."""
         is_of_sessions = any(each.measure == "sessions" for each in asked.series)
         making = self._making(window, now, knows_landed=not is_of_sessions and _is_of_names(asked))
+        arguments = making.bound(trend_arguments(asked, making.scope))
+        dimension = dimension_of(*asked.breakdown)
         is_rolled = (
             window.days is not None
             and (asked.interval != "hour" or asked.total)
             and all(each.measure in _ROLLED_MEASURES for each in asked.series)
             and not any(each.where for each in asked.series)
-            and not asked.breakdown
+            and (dimension is not None or not asked.breakdown)
         )
-        relation = (
-            making.rollup(activity_rollup(*asked.series))
-            if is_rolled
-            else making.events(*asked.breakdown, *(each.of for each in asked.series))
-        )
+        if not is_rolled:
+            relation = making.events(*asked.breakdown, *(each.of for each in asked.series))
+        elif dimension is None:
+            relation = making.rollup(activity_rollup(*asked.series))
+        else:
+            relation = making.dimension(dimension)
+            arguments["breakdown"] = ["value"]
         return making.made(
             "insights_trends",
             project=PROJECT,
             relation=relation,
-            **making.bound(trend_arguments(asked, making.scope)),
+            **arguments,
             interval="total" if asked.total else asked.interval,
             compare=asked.compare,
             moving_average=asked.moving_average,

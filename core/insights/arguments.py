@@ -16,8 +16,8 @@ from core.insights.selections import Selection
 
 _TRAITS = "person_traits"
 _MEASURES = {"persons": "actors", "events_per_person": "events_per_actor", "sum_per_person": "sum_per_actor"}
-# By which the sessions of a day are counted already.
-_ROLLED = {(), ("channel",), ("country",), ("device_type",), ("browser",), ("os",)}
+# By which the events of a day are counted already (agg_breakdowns_daily), and its sessions (agg_sessions_daily).
+_DIMENSIONS = ("channel", "country", "device_type", "browser", "os")
 
 
 def text_of(subject: Subject, scope: Scope) -> str:
@@ -38,6 +38,12 @@ def wants_traits(*subjects: Subject | None) -> bool:
 def activity_rollup(*selections: Selection) -> str:
     """Return the rollup by day that knows who did any of these; conditions on more than names it does not know."""
     return "agg_events_daily" if any(selection.names() for selection in selections) else "agg_persons_daily"
+
+
+def dimension_of(*subjects: Subject) -> str | None:
+    """Return the column by whose values the events of a day are counted already; None of anything else."""
+    columns = [subject.column for subject in subjects]
+    return columns[0] if len(columns) == 1 and columns[0] in _DIMENSIONS else None
 
 
 def funnel_arguments(funnel: FunnelQuestion, scope: Scope) -> dict[str, Any]:
@@ -147,7 +153,7 @@ def paths_arguments(paths: PathsQuestion, scope: Scope) -> dict[str, Any]:
 
 def web_is_rolled(web: WebQuestion) -> bool:
     """Say whether the sessions of a day are counted already."""
-    return web.breakdown in _ROLLED and not web.where and web.interval != "hour"
+    return web.breakdown in {(), *((name,) for name in _DIMENSIONS)} and not web.where and web.interval != "hour"
 
 
 def revenue_is_rolled(revenue: RevenueQuestion) -> bool:

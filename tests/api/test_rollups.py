@@ -10,9 +10,10 @@ from api.settings import ApiSettings
 from core import warehouse
 from runtime.instance import Instance
 
+ROLLUPS = ("breakdowns_daily", "events_daily", "events_hourly", "persons_daily")
 TABLES = [
     *("fct_events", "fct_events_touched", "dim_projects"),
-    *(f"agg_{name}{end}" for name in ("events_daily", "events_hourly", "persons_daily") for end in ("", "_repaired")),
+    *(f"agg_{name}{end}" for name in ROLLUPS for end in ("", "_repaired")),
 ]
 QUESTION = "event-names?from=2025-03-03&to=2025-04-07"
 
@@ -69,3 +70,61 @@ async def test_a_project_that_no_refresh_has_seen_is_asked_of_the_events(
     client, database = marts
     client.command(f"truncate table {database}.dim_projects")
     assert await _sources(serve, settings, modelled.berlin, database) == ["fct_events"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {
+            "kind": "trend",
+            "interval": "week",
+            "breakdown": [{"column": "country"}],
+            "series": [
+                {"name": "done", "measure": "events"},
+                {"name": "buyers", "measure": "persons", "event": "purchase"},
+                {"name": "frequency", "measure": "events_per_person", "event": "catalog"},
+            ],
+            "top": 2,
+            "compare": "previous",
+        },
+        {
+            "kind": "trend",
+            "total": True,
+            "breakdown": [{"column": "country"}],
+            "series": [{"name": "done", "measure": "persons"}],
+        },
+        {"kind": "property_values", "column": "country"},
+        {"kind": "property_values", "column": "country", "events": "catalog", "search": "d"},
+    ],
+)
+async def test_days_are_told_apart_by_a_rollup_as_by_the_events(
+    serve: Any, settings: ApiSettings, modelled: Any, asked: dict[str, Any]
+) -> None:
+    project = modelled.kathmandu
+    midnights = {"from": "2025-03-03T00:00:00+05:45", "to": "2025-04-07T00:00:00+05:45"}
+    answers: list[Any] = []
+    async with serve(settings) as (client, _):
+        for bounds in ({"from": "2025-03-03", "to": "2025-04-07"}, midnights):
+            answer = await client.post(f"/v1/projects/{project.id}/query", headers=project.headers, json=asked | bounds)
+            assert answer.status_code == 200, answer.text
+            answers.append(answer.json())
+    assert [answer["meta"]["sources"][0].partition(".")[2] for answer in answers] == [
+        "agg_breakdowns_daily",
+        "fct_events",
+    ]
+    assert answers[0]["data"] == answers[1]["data"]
+    assert answers[0]["data"].get("values") != []
+
+
+@pytest.mark.parametrize("more", [{"where": [{"column": "country", "value": "DE"}]}, {"measure": "sessions"}])
+async def test_what_the_rollup_of_a_breakdown_does_not_know_is_asked_of_the_events(
+    serve: Any, settings: ApiSettings, modelled: Any, more: dict[str, Any]
+) -> None:
+    series = {"name": "done", "measure": "events"} | more
+    asked = {"kind": "trend", "last": 30, "breakdown": [{"column": "country"}], "series": [series]}
+    async with serve(settings) as (client, _):
+        answer = await client.post(
+            f"/v1/projects/{modelled.berlin.id}/query", headers=modelled.berlin.headers, json=asked
+        )
+    assert answer.status_code == 200, answer.text
+    assert [source.partition(".")[2] for source in answer.json()["meta"]["sources"]] == ["fct_events"]

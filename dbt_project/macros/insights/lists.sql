@@ -154,3 +154,31 @@ group by found_value
 order by {{ 'events desc, ' if start }}persons desc, value asc
 limit {{ limit }}
 {%- endmacro -%}
+
+{#-
+    The same of a column that a rollup knows, which has the columns project_id, event, event_date (Date32, in the project's
+    zone), value, events and persons, AggregateFunction(groupBitmap, UInt32): of a range of whole days, and of events that
+    differ by their names alone.
+-#}
+{%- macro insights_property_values_of_days(relation, project, condition, timezone, limit, start, end) -%}
+select
+    toString(found_value) as value,
+    toNullable(sum(found.events)) as events,
+    groupBitmapMerge(found.persons) as persons
+from (
+    select
+        value as found_value,
+        events,
+        persons
+    from {{ relation }}
+    where
+        project_id = {{ project }}
+        and event_date >= {{ insights_bucket(start, 'day', timezone) }}
+        and event_date <= {{ insights_last_bucket(end, 'day', timezone) }}
+        and ({{ condition }})
+        and value != ''
+) as found
+group by found_value
+order by events desc, persons desc, value asc
+limit {{ limit }}
+{%- endmacro -%}
