@@ -26,7 +26,12 @@ from system.tables
 where
     database = {database:String}
     and name in (
-        'fct_events', 'agg_breakdowns_daily', 'agg_events_daily', 'agg_events_hourly', 'agg_persons_daily'
+        'fct_events',
+        'agg_breakdowns_daily',
+        'agg_events_daily',
+        'agg_events_hourly',
+        'agg_persons_daily',
+        'agg_sessions_daily'
     )
 """
 
@@ -40,7 +45,8 @@ where
         (select max(run) from marts.agg_breakdowns_daily_repaired),
         (select max(run) from marts.agg_events_daily_repaired),
         (select max(run) from marts.agg_events_hourly_repaired),
-        (select max(run) from marts.agg_persons_daily_repaired)
+        (select max(run) from marts.agg_persons_daily_repaired),
+        (select max(run) from marts.agg_sessions_daily_repaired)
     )
 """
 

@@ -29,6 +29,7 @@ from core.insights.arguments import (
     revenue_arguments,
     text_of,
     trend_arguments,
+    web_is_rolled,
 )
 from core.insights.binding import Scope
 from core.insights.filters import Subject, conjunction, parts_of
@@ -140,17 +141,19 @@ class QuerySql:
     def web(self, window: Window, asked: WebDocument, now: datetime) -> Statement:
         """Rows of `insights_web`, or of `insights_web_pages` where views are counted."""
         making = self._making(window, now, knows_landed=False)
-        return making.made(
-            "insights_web_pages" if asked.is_of_views else "insights_web",
-            project=PROJECT,
-            relation=making.table("fct_events" if asked.is_of_views else "fct_sessions"),
-            where=conjunction(asked.where, making.scope),
-            breakdown=list(asked.breakdown),
-            top=making.bind(asked.top, "UInt32"),
-            interval="total" if asked.total else asked.interval,
-            compare=asked.compare,
+        told: dict[str, Argument] = {
+            "where": conjunction(asked.where, making.scope),
+            "breakdown": list(asked.breakdown),
+            "top": making.bind(asked.top, "UInt32"),
+            "interval": "total" if asked.total else asked.interval,
+            "compare": asked.compare,
             **_CALENDAR,
-        )
+        }
+        if asked.is_of_views:
+            return making.made("insights_web_pages", project=PROJECT, relation=making.table("fct_events"), **told)
+        rolled = window.days is not None and web_is_rolled(asked)
+        relation = making.table("agg_sessions_daily" if rolled else "fct_sessions")
+        return making.made("insights_web", project=PROJECT, relation=relation, rolled=rolled, **told)
 
     def revenue(self, window: Window, asked: RevenueDocument, now: datetime) -> Statement:
         """Rows of `insights_revenue`."""

@@ -10,7 +10,7 @@ from api.settings import ApiSettings
 from core import warehouse
 from runtime.instance import Instance
 
-ROLLUPS = ("breakdowns_daily", "events_daily", "events_hourly", "persons_daily")
+ROLLUPS = ("breakdowns_daily", "events_daily", "events_hourly", "persons_daily", "sessions_daily")
 TABLES = [
     *("fct_events", "fct_events_touched", "dim_projects"),
     *(f"agg_{name}{end}" for name in ROLLUPS for end in ("", "_repaired")),
@@ -73,32 +73,44 @@ async def test_a_project_that_no_refresh_has_seen_is_asked_of_the_events(
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "sources"),
     [
-        {
-            "kind": "trend",
-            "interval": "week",
-            "breakdown": [{"column": "country"}],
-            "series": [
-                {"name": "done", "measure": "events"},
-                {"name": "buyers", "measure": "persons", "event": "purchase"},
-                {"name": "frequency", "measure": "events_per_person", "event": "catalog"},
-            ],
-            "top": 2,
-            "compare": "previous",
-        },
-        {
-            "kind": "trend",
-            "total": True,
-            "breakdown": [{"column": "country"}],
-            "series": [{"name": "done", "measure": "persons"}],
-        },
-        {"kind": "property_values", "column": "country"},
-        {"kind": "property_values", "column": "country", "events": "catalog", "search": "d"},
+        (
+            {
+                "kind": "trend",
+                "interval": "week",
+                "breakdown": [{"column": "country"}],
+                "series": [
+                    {"name": "done", "measure": "events"},
+                    {"name": "buyers", "measure": "persons", "event": "purchase"},
+                    {"name": "frequency", "measure": "events_per_person", "event": "catalog"},
+                ],
+                "top": 2,
+                "compare": "previous",
+            },
+            ["agg_breakdowns_daily", "fct_events"],
+        ),
+        (
+            {
+                "kind": "trend",
+                "total": True,
+                "breakdown": [{"column": "country"}],
+                "series": [{"name": "done", "measure": "persons"}],
+            },
+            ["agg_breakdowns_daily", "fct_events"],
+        ),
+        ({"kind": "property_values", "column": "country"}, ["agg_breakdowns_daily", "fct_events"]),
+        (
+            {"kind": "property_values", "column": "country", "events": "catalog", "search": "d"},
+            ["agg_breakdowns_daily", "fct_events"],
+        ),
+        ({"kind": "web", "interval": "month", "compare": "previous"}, ["agg_sessions_daily", "fct_sessions"]),
+        ({"kind": "web", "breakdown": ["country"], "top": 2}, ["agg_sessions_daily", "fct_sessions"]),
+        ({"kind": "web", "breakdown": ["country"], "total": True}, ["agg_sessions_daily", "fct_sessions"]),
     ],
 )
-async def test_days_are_told_apart_by_a_rollup_as_by_the_events(
-    serve: Any, settings: ApiSettings, modelled: Any, asked: dict[str, Any]
+async def test_rollups_of_days_answer_as_what_they_are_made_of(
+    serve: Any, settings: ApiSettings, modelled: Any, asked: dict[str, Any], sources: list[str]
 ) -> None:
     project = modelled.kathmandu
     midnights = {"from": "2025-03-03T00:00:00+05:45", "to": "2025-04-07T00:00:00+05:45"}
@@ -108,10 +120,7 @@ async def test_days_are_told_apart_by_a_rollup_as_by_the_events(
             answer = await client.post(f"/v1/projects/{project.id}/query", headers=project.headers, json=asked | bounds)
             assert answer.status_code == 200, answer.text
             answers.append(answer.json())
-    assert [answer["meta"]["sources"][0].partition(".")[2] for answer in answers] == [
-        "agg_breakdowns_daily",
-        "fct_events",
-    ]
+    assert [answer["meta"]["sources"][0].partition(".")[2] for answer in answers] == sources
     assert answers[0]["data"] == answers[1]["data"]
     assert answers[0]["data"].get("values") != []
 

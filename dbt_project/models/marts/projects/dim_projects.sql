@@ -5,6 +5,7 @@
 -- depends_on: {{ ref('agg_events_daily') }}
 -- depends_on: {{ ref('agg_events_hourly') }}
 -- depends_on: {{ ref('agg_persons_daily') }}
+-- depends_on: {{ ref('agg_sessions_daily') }}
 
 with projects as (
     select
