@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from api.access.errors import TooPowerfulError
 from api.access.principals import Acting, ProjectAccess
+from api.access.rights import still_in_project
 from api.access.service import Access
 from api.errors import NotFoundError
 from core.clock import utc_now
@@ -54,12 +55,13 @@ class Keys:
         expires_at: datetime | None,
     ) -> tuple[ApiKey, str]:
         """Make an API key, and return it with the key itself; raises `TooPowerfulError` or `ExpiryPastError`."""
-        if missing := frozenset(scopes) - of.permissions:
-            raise TooPowerfulError(missing)
         if expires_at is not None and expires_at <= utc_now():
             raise ExpiryPastError(expires_at)
         project, wanted = of.project, sorted(scopes)
         async with self._database.of_project(project) as session:
+            now = await still_in_project(session, by, of, "keys:manage")
+            if missing := frozenset(scopes) - now.permissions:
+                raise TooPowerfulError(missing)
             key = await session.run_sync(
                 create_api_key,
                 project.id,
@@ -89,6 +91,7 @@ class Keys:
         """Make a write key; raises `InvalidOriginError`."""
         project = of.project
         async with self._database.of_project(project) as session:
+            await still_in_project(session, by, of, "keys:manage")
             key = await session.run_sync(create_write_key, project.id, checked_name(name))
             made = (await session.scalars(select(WriteKey).where(WriteKey.key == key))).one()
             change_write_key(made, origins=allowed_origins, events_per_second=events_per_second)
