@@ -3897,13 +3897,18 @@ export interface components {
              */
             made_at: string | null;
             /**
+             * Answered At
+             * @description When the answer that is kept was made; null: there is none.
+             */
+            answered_at: string | null;
+            /**
              * Version
              * @description Of which version there is an answer; null: there is none.
              */
             version: number | null;
             /**
              * Error
-             * @description Why there is none.
+             * @description Why the last try made none; an answer of before is kept.
              */
             error: string | null;
             /**
@@ -3924,7 +3929,7 @@ export interface components {
             version: number;
             /**
              * Question
-             * @description Digest of all that was asked, saved cohorts and the ends of its range included.
+             * @description Digest of all that was asked, cohorts, lists and the ends of its range included.
              */
             question: string;
             /** Answer */
@@ -16278,6 +16283,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "made_at": "2026-03-20T08:00:00Z",
+                     *       "answered_at": "2026-03-20T08:00:00Z",
                      *       "version": 1,
                      *       "error": null,
                      *       "is_given": true
