@@ -12,6 +12,7 @@ from api.access.service import Access
 from api.accounts.joining import withdraw_invitations_by
 from api.errors import NotFoundError
 from api.organisations.errors import LastOwnerError, LockedOutError, NoProviderError
+from api.organisations.leaving import Left, left_by, revoke
 from api.organisations.power import demand_power, demand_role, permissions_of
 from core.metadata.accounts import Grant, Membership, Organisation, Role, User
 from core.metadata.audit import Target, entry
@@ -95,8 +96,11 @@ class Organisations:
             session.add(entry(by.actor, "member.role_changed", said, organisation_id=where.id))
         self._access.forget()
 
-    async def remove(self, by: Acting, where: OrganisationAccess, user_id: int) -> None:
-        """Remove a member, and what was granted to him; everybody may leave by himself. Raises as `set_role` does."""
+    async def remove(self, by: Acting, where: OrganisationAccess, user_id: int, *, revoke_secrets: bool) -> Left:
+        """Remove a member, and what was granted to him; everybody may leave by himself. Raises as `set_role` does.
+
+        Returns the live keys and links that he made; they are the projects', and revoked only where that is asked for.
+        """
         async with self._database.of_organisation(where.id) as session:
             where = await still_in_organisation(session, by, where, None, to_change=True)
             member, former = await _member(session, user_id)
@@ -104,13 +108,25 @@ class Organisations:
             if user_id != by.user.user_id:
                 held = [permissions_of(former), *(role.allowed for role in granted)]
                 demand_power(where, frozenset[Permission]({"members:manage"}).union(*held))
+                if revoke_secrets:
+                    demand_power(where, frozenset({"keys:manage", "insights:write"}))
             await _demand_owner_beside(session, user_id, former, None)
             await withdraw_invitations_by(session, [user_id], by.actor)
+            left = await left_by(session, user_id)
             await session.delete(member)
-            details = {"role": former.name if former else None, "granted": sorted(role.name for role in granted)}
+            details = {
+                "role": former.name if former else None,
+                "granted": sorted(role.name for role in granted),
+                "api_keys": [key.prefix for key in left.keys],
+                "links": [link.id for link in left.links],
+                "revoked": revoke_secrets,
+            }
             said = Target("member", user_id, details)
             session.add(entry(by.actor, "member.removed", said, organisation_id=where.id))
+            if revoke_secrets:
+                await revoke(session, left, by.actor, where.id)
         self._access.forget()
+        return left
 
 
 async def _granted(session: AsyncSession, user_id: int) -> Sequence[Role]:
