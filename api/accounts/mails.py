@@ -60,7 +60,7 @@ def codes_tried(to: str) -> Mail:
         to,
         "Somebody tries codes of your second factor",
         "Somebody who knows the password of your account at RadixInsight sent several codes today that were wrong. "
-        'If it was not you, choose another password now: ask for it at the sign-in, by "forgotten password". '
+        "If it was not you, choose another password now: ask for it where you sign in. "
         "Once too many were wrong, codes of the authenticator are refused for a day wherever you did not sign in "
         "before. A recovery code lets you in all the same, and so does the browser in which you choose the new "
         "password.\n",
