@@ -176,14 +176,14 @@ async def test_a_key_that_outlives_its_makers_rights_is_listed_as_such(owner: Pe
     role = {"name": "keeper", "permissions": ["project:read", "keys:manage", "data:query"]}
     await owner.client.post(f"{owner.path}/roles", json=role)
     granted = {"project_id": int(project.rpartition("/")[2]), "role": "keeper"}
-    names = ("kept", "narrowed", "removed", "deleted", "ungranted", "out of the team")
-    people = dict(zip(names, [await join(owner, None if name[0] in "uo" else "keeper") for name in names], strict=True))
+    roles = {"narrowed": "keeper", "removed": "keeper", "deleted": "keeper", "ungranted": None, "out of the team": None}
+    people = {name: await join(owner, role) for name, role in roles.items()}
     team = (await owner.client.post(f"{owner.path}/teams", json={"name": "Growth"})).json()["id"]
     in_team = f"{owner.path}/teams/{team}/members/{people['out of the team'].id}"
     await owner.client.put(in_team)
     await owner.client.post(f"{owner.path}/grants", json=granted | {"team_id": team})
     grant = await owner.client.post(f"{owner.path}/grants", json=granted | {"user_id": people["ungranted"].id})
-    for name, person in people.items():
+    for name, person in (("kept", owner), *people.items()):
         made = await person.client.post(f"{project}/api-keys", json={"name": name, "scopes": ["data:query"]})
         assert (made.status_code, made.json()["outlives_maker"]) == (201, False)
 
@@ -197,4 +197,4 @@ async def test_a_key_that_outlives_its_makers_rights_is_listed_as_such(owner: Pe
     await people["deleted"].client.post("/v1/me/deletion", json={"password": PASSWORD})
     await owner.client.delete(f"{owner.path}/grants/{grant.json()['id']}")
     await owner.client.delete(in_team)
-    assert await outliving() == [(name, people[name].id) for name in names[1:]]
+    assert await outliving() == [(name, person.id) for name, person in people.items()]
