@@ -10,6 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from api import openapi
+from api.accounts import factor_routes as second_factors
 from api.accounts import routes as accounts
 from api.annotations import routes as annotations
 from api.audit import routes as audit
@@ -53,6 +54,7 @@ _ROUTES = [
         projects,
         live,
         accounts,
+        second_factors,
         federation,
         organisations,
         providers,

@@ -142,7 +142,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     sessions = Sessions(database, access, secrets)
     passwords = Passwords()
     proof = Proof(database, passwords, attempts)
-    factors = SecondFactors(secrets, attempts)
+    factors = SecondFactors(secrets, attempts, outbox)
     openid = OpenIdConnect(settings)
     cache = Cache.connect(settings.redis_url.get_secret_value(), "api")
     for engine, breaker in (

@@ -286,7 +286,7 @@ class ApiSettings(Settings):
     code_attempts: int = Field(
         default=30,
         ge=1,
-        description="Wrong codes of one account's second factor in a day; as many again where somebody signed in "
+        description="Wrong codes of one account's authenticator in a day; as many again where somebody signed in "
         "before, with the same browser.",
     )
     address_attempts: int = Field(

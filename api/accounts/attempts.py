@@ -23,6 +23,8 @@ _logger = structlog.get_logger()
 _Result = TypeVar("_Result")
 _PREFIX = "radixinsight:api:attempts"
 _VISITS = 3_000
+# Whoever mistypes his own needs no mail.
+_WRONG_CODES_UNSAID = 4
 
 
 class TooManyAttemptsError(RadixError):
@@ -103,6 +105,14 @@ class Attempts:
     async def wrong_code(self, user_id: int, *, is_known: bool) -> None:
         """Count a code that was wrong."""
         await self._ask(self._of_codes(user_id, is_known=is_known).hit)
+
+    async def has_to_be_told(self, user_id: int) -> bool:
+        """Count a code or a recovery code that was wrong, wherever, and say once a day that these are too many."""
+        unsaid = min(_WRONG_CODES_UNSAID, self._settings.code_attempts - 1)
+        who = str(user_id)
+        if unsaid and await self._ask(_Bound(RateLimitItemPerDay(unsaid), ("codes-unsaid", who)).hit):
+            return False
+        return await self._ask(_Bound(RateLimitItemPerDay(1), ("codes-said", who)).hit)
 
     async def mail(self, email: str, client: Client) -> None:
         """Count a mail that somebody asks for without being known; raises `TooManyAttemptsError`."""

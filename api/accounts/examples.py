@@ -50,6 +50,7 @@ _API_KEY = {
     "expires_at": None,
     "revoked_at": None,
     "last_used_at": None,
+    "outlives_maker": False,
 }
 _WRITE_KEY = {
     "id": 1,
@@ -106,6 +107,20 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     },
     "list_identity_providers": {"providers": [_PROVIDER], "domains": ["example.com"]},
     "add_identity_provider": _PROVIDER,
+    "remove_member": {
+        "revoked": False,
+        "api_keys": [
+            {
+                "id": 1,
+                "project_id": 1,
+                "name": "nightly report",
+                "prefix": "rk_000000",
+                "scopes": ["data:query", "project:read"],
+                "expires_at": None,
+            }
+        ],
+        "links": [],
+    },
     "list_members": {
         "members": [
             {

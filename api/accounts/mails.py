@@ -54,6 +54,19 @@ def second_factor_changed(to: str, *, is_enabled: bool) -> Mail:
     )
 
 
+def codes_tried(to: str) -> Mail:
+    """Tell somebody that whoever tries codes of his second factor has his password."""
+    return Mail(
+        to,
+        "Somebody tries codes of your second factor",
+        "Somebody who knows the password of your account at RadixInsight sent several codes today that were wrong. "
+        "If it was not you, choose another password now: ask for it where you sign in. "
+        "Once too many were wrong, codes of the authenticator are refused for a day wherever you did not sign in "
+        "before. A recovery code lets you in all the same, and so does the browser in which you choose the new "
+        "password.\n",
+    )
+
+
 def account_deleted(to: str) -> Mail:
     """Tell somebody that his account is gone, in case that it was not him."""
     return Mail(

@@ -6,23 +6,18 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.access.errors import SessionNotFoundError
 from api.accounts.cookies import delete_session, set_device, set_session
-from api.accounts.problems import ACCOUNT_CHANGE, FACTOR_STATE, LEAVING, LINK, SIGN_IN, UNKNOWN_SESSION
+from api.accounts.problems import ACCOUNT_CHANGE, LEAVING, LINK, SIGN_IN, UNKNOWN_SESSION
 from api.accounts.schemas import (
-    CodeProof,
     Deletion,
-    FactorOffered,
     InvitationShown,
     InvitationToken,
     Joined,
     LinkToken,
     Me,
     OrganisationOfMine,
-    PasswordAndCode,
     PasswordChange,
-    PasswordProof,
     PasswordReset,
     PasswordResetRequest,
-    RecoveryCodes,
     RefreshToken,
     Rename,
     SessionList,
@@ -235,62 +230,6 @@ async def end_session(session_id: _SessionId, user: UserDep, held: ResourcesDep,
     """Sign out somewhere else."""
     if not await held.sessions.end(user, session_id, client):
         raise SessionNotFoundError(session_id)
-
-
-@router.post(
-    "/me/second-factor",
-    operation_id="offer_second_factor",
-    summary="Begin with a second factor",
-    responses=ACCOUNT_CHANGE | TOO_OFTEN | FACTOR_STATE,
-)
-async def offer_second_factor(body: PasswordProof, user: AccountHolderDep, held: ResourcesDep) -> FactorOffered:
-    """Return a secret for an authenticator. It counts once a code has confirmed it."""
-    offered = await held.factors.offer(user, body.password.get_secret_value())
-    return FactorOffered(secret=offered.secret, uri=offered.uri)
-
-
-@router.post(
-    "/me/second-factor/confirm",
-    operation_id="enable_second_factor",
-    summary="Confirm the second factor",
-    responses=ACCOUNT_CHANGE | TOO_OFTEN | FACTOR_STATE,
-)
-async def enable_second_factor(
-    body: CodeProof, user: AccountHolderDep, held: ResourcesDep, client: ClientDep, response: Response
-) -> RecoveryCodes:
-    """Make it count from now on; all other sessions end."""
-    codes, device = await held.factors.enable(user, body.code, client)
-    set_device(held.settings, response, device)
-    return RecoveryCodes(codes=codes)
-
-
-@router.post(
-    "/me/second-factor/recovery-codes",
-    operation_id="renew_recovery_codes",
-    summary="Get new recovery codes",
-    responses=ACCOUNT_CHANGE | TOO_OFTEN | FACTOR_STATE,
-)
-async def renew_recovery_codes(
-    body: PasswordAndCode, user: AccountHolderDep, held: ResourcesDep, client: ClientDep
-) -> RecoveryCodes:
-    """Replace the recovery codes: the old ones work no more."""
-    password = body.password.get_secret_value()
-    return RecoveryCodes(codes=await held.factors.renew_recovery_codes(user, password, body.code, client))
-
-
-@router.post(
-    "/me/second-factor/remove",
-    operation_id="disable_second_factor",
-    summary="Take the second factor away",
-    responses=ACCOUNT_CHANGE | TOO_OFTEN | FACTOR_STATE,
-    status_code=204,
-)
-async def disable_second_factor(
-    body: PasswordAndCode, user: AccountHolderDep, held: ResourcesDep, client: ClientDep, response: Response
-) -> None:
-    """Sign in with the password alone from now on."""
-    device = await held.factors.disable(user, body.password.get_secret_value(), body.code, client)
-    set_device(held.settings, response, device)
 
 
 def _tokens(held: Resources, opened: Opened) -> Tokens:

@@ -1,5 +1,6 @@
 """Time-based one-time passwords (RFC 6238) and the recovery codes that stand in for them."""
 
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from pyotp.totp import TOTP
 from sqlalchemy import delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.accounts import mails
 from api.accounts.attempts import Attempts
 from api.accounts.secrets import Secrets
+from api.mail.outbox import Outbox
 from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata.accounts import RecoveryCode, User
@@ -25,6 +28,7 @@ _STEPS_OFF = 1
 _RECOVERY_CODES = 10
 # Without what is easily misread.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+_RECOVERY_CODE = re.compile(f"[{_LETTERS}]{{5}}-[{_LETTERS}]{{5}}")
 
 
 class SecondFactorNeededError(RadixError):
@@ -68,9 +72,10 @@ class Offered:
 class SecondFactors:
     """What accounts keep of them. Sessions are those of `Database.of_all`; the caller's transaction holds."""
 
-    def __init__(self, secrets: Secrets, attempts: Attempts) -> None:
+    def __init__(self, secrets: Secrets, attempts: Attempts, outbox: Outbox) -> None:
         self._secrets = secrets
         self._attempts = attempts
+        self._outbox = outbox
 
     def offer(self, user: User) -> Offered:
         """Give somebody a new secret, which counts once a code has shown that his authenticator has it."""
@@ -97,16 +102,26 @@ class SecondFactors:
     async def demand(self, session: AsyncSession, user: User, code: str | None, *, is_known: bool) -> None:
         """Take a code off somebody who has a second factor, and whose row is locked.
 
-        For `is_known` see `Attempts.demand_code`.
+        For `is_known` see `Attempts.demand_code`. Recovery codes are not counted: nobody guesses one of 49 bits, and
+        whoever uses up the owner's attempts leaves him these. A mail tells the owner of many that were wrong: whoever
+        tries them knows his password.
         Raises `SecondFactorNeededError`, `CodeInvalidError` or `TooManyAttemptsError`.
         """
         if user.totp_enabled_at is None:
             return
         if not code:
             raise SecondFactorNeededError
-        await self._attempts.demand_code(user.id, is_known=is_known)
-        if not (await self._is_totp(session, user, code) or await self._is_recovery_code(session, user, code)):
-            await self._attempts.wrong_code(user.id, is_known=is_known)
+        recovery = code.strip().lower()
+        if _RECOVERY_CODE.fullmatch(recovery):
+            is_right = await self._is_recovery_code(session, user, recovery)
+        else:
+            await self._attempts.demand_code(user.id, is_known=is_known)
+            is_right = await self._is_totp(session, user, code)
+            if not is_right:
+                await self._attempts.wrong_code(user.id, is_known=is_known)
+        if not is_right:
+            if await self._attempts.has_to_be_told(user.id):
+                self._outbox.send_soon(mails.codes_tried(user.email))
             raise CodeInvalidError
 
     def demand_enabled(self, user: User) -> None:
@@ -140,7 +155,7 @@ class SecondFactors:
         return (await session.execute(taken)).first() is not None
 
     async def _is_recovery_code(self, session: AsyncSession, user: User, code: str) -> bool:
-        digest = self._hash(user, code.strip().lower())
+        digest = self._hash(user, code)
         unused = (RecoveryCode.user_id == user.id, RecoveryCode.code_hash == digest, RecoveryCode.used_at.is_(None))
         taken = update(RecoveryCode).where(*unused).values(used_at=utc_now()).returning(RecoveryCode.id)
         return (await session.execute(taken)).first() is not None

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.errors import SessionEndedError
 from api.access.principals import Client, UserPrincipal
+from api.access.rights import hold_rights_of
 from api.access.service import Access
 from api.accounts import mails
 from api.accounts.attempts import Attempts
@@ -176,6 +177,7 @@ class Accounts:
         """
         checked = await self._proof.demand(principal, password)
         async with self._database.of_all() as session:
+            await hold_rights_of(session, principal.user_id)
             user = await unchanged(session, principal, checked)
             await self._factors.demand(session, user, code, is_known=True)
             await _demand_other_owners(session, user.id)
@@ -199,11 +201,9 @@ def _memberships_of(email: str) -> Select[int]:
 
 
 async def _demand_other_owners(session: AsyncSession, user_id: int) -> None:
-    """Raise `OnlyOwnerError` where somebody is the only owner; two who leave at once wait for each other."""
+    """Raise `OnlyOwnerError` where somebody is the only owner; two who leave at once waited for each other."""
     owned = select(Membership.organisation_id).join(Role, Membership.role_id == Role.id).where(is_owner())
     mine = (await session.scalars(owned.where(Membership.user_id == user_id))).all()
-    locked = select(Organisation.id).where(Organisation.id.in_(mine)).order_by(Organisation.id).with_for_update()
-    await session.execute(locked)
     counted = owned.where(Membership.organisation_id.in_(mine)).group_by(Membership.organisation_id)
     alone = (await session.scalars(counted.having(func.count() == 1))).first()
     if alone is not None:

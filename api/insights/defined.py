@@ -1,10 +1,14 @@
 """The insights that analysts define in files: which there are, and the rows of their marts."""
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from api.errors import InsightNotFoundError
 from api.insights.statements import Statement
+from core.insights.cohorts import lists_in
 from core.insights.files import DefinedInsight, definition_files, scan_definitions
+from core.insights.filters import cohorts_in
 from core.insights.lists import list_files, projects_on
 from core.insights.mart_models import model_of
 from core.insights.model_text import Column, Model
@@ -22,6 +26,7 @@ class DefinedInsights:
         self._read_state: tuple[tuple[str, int], ...] | None = None
         self._found: dict[str, DefinedInsight] = {}
         self._lists: dict[str, set[int]] = {}
+        self._users: dict[str, str] = {}
 
     def of_project(self, project_id: int) -> list[DefinedInsight]:
         """Return the definitions that hold for a project, by name."""
@@ -44,6 +49,19 @@ class DefinedInsights:
         """Return the names of the lists on which there are users of a project."""
         self._read()
         return {name for name, projects in self._lists.items() if project_id in projects}
+
+    def digest_of(self, project_id: int, documents: Iterable[object]) -> str:
+        """Return what is another once files say something else of the cohorts and lists that documents are made of."""
+        cohorts = {each.name: each for each in self.of_project(project_id) if each.definition.kind == "cohort"}
+        said: dict[str, str] = {}
+        waiting = list(documents)
+        while waiting:
+            document = waiting.pop()
+            said |= {f"list {name}": self._users.get(name, "") for name in lists_in(document)}
+            for name in cohorts_in(document) & set(cohorts) - set(said):
+                said[name] = cohorts[name].definition.model_dump_json()
+                waiting.append(cohorts[name].definition)
+        return _digest(repr(sorted(said.items())).encode())
 
     def rows(self, insight: DefinedInsight, limit: int) -> Statement:
         """Rows of the mart: its columns without the project, in the order of its key, and one more than `limit`."""
@@ -68,7 +86,9 @@ class DefinedInsights:
             # What is wrong with others is for those who write them: `radixinsight insights check`.
             found, _ = scan_definitions(self._directory)
             self._found = {insight.name: insight for insight in found}
-            self._lists = {file.stem: projects_on(file) for file in list_files(self._directory.parent)}
+            lists = list_files(self._directory.parent)
+            self._lists = {file.stem: projects_on(file) for file in lists}
+            self._users = {file.stem: _digest(_content(file)) for file in lists}
             self._read_state = state
 
 
@@ -79,6 +99,17 @@ def shown_columns(model: Model) -> list[Column]:
         for name, kind, description in model[2]
         if name != "project_id"
     ]
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _selected(column: Column) -> str:

@@ -28,14 +28,17 @@ _KeyId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 @router.get("/api-keys", operation_id="list_api_keys", summary="List API keys")
 async def list_api_keys(project: _Managed, _: ActingDep, held: ResourcesDep) -> ApiKeyList:
     """Return the keys that read the project, without the keys themselves."""
-    return ApiKeyList(keys=[ApiKeyShown.model_validate(vars(key)) for key in await held.keys.api_keys(project)])
+    found = await held.keys.api_keys(project)
+    return ApiKeyList(
+        keys=[ApiKeyShown.model_validate({**vars(key), "outlives_maker": outlives}) for key, outlives in found]
+    )
 
 
 @router.post("/api-keys", operation_id="create_api_key", summary="Make an API key", status_code=201)
 async def create_api_key(body: NewApiKey, project: _Managed, by: ActingDep, held: ResourcesDep) -> ApiKeyMade:
     """Make a key with scopes that one has oneself. The key itself is in this answer and nowhere else."""
     made, key = await held.keys.create_api_key(by, project, body.name, body.scopes, body.expires_at)
-    return ApiKeyMade.model_validate({**vars(made), "key": key})
+    return ApiKeyMade.model_validate({**vars(made), "key": key, "outlives_maker": False})
 
 
 @router.delete("/api-keys/{key_id}", operation_id="revoke_api_key", summary="Revoke an API key", status_code=204)

@@ -19,10 +19,15 @@ class ApiKeyShown(BaseModel):
     prefix: Annotated[str, Field(description="Its first characters, by which one recognises it.")]
     scopes: list[Scope]
     created_at: datetime
-    created_by: Annotated[int | None, Field(description="User id; null: it was made on the machine itself.")]
+    created_by: Annotated[
+        int | None, Field(description="User id, also of a former member; null: it was made on the machine itself.")
+    ]
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: Annotated[datetime | None, Field(description="To the minute.")]
+    outlives_maker: Annotated[
+        bool, Field(description="Whether its maker, who may know it, is no member any more or may less than it.")
+    ]
 
 
 class ApiKeyList(BaseModel):

@@ -1,6 +1,6 @@
 """The keys of a project, each change with its entry in the audit log."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from api.access.errors import TooPowerfulError
 from api.access.principals import Acting, ProjectAccess
+from api.access.rights import rights_of, still_in_project
 from api.access.service import Access
 from api.errors import NotFoundError
 from core.clock import utc_now
@@ -40,10 +41,16 @@ class Keys:
         self._database = database
         self._access = access
 
-    async def api_keys(self, of: ProjectAccess) -> Sequence[ApiKey]:
-        """Return the API keys, the oldest first; revoked ones too."""
+    async def api_keys(self, of: ProjectAccess) -> list[tuple[ApiKey, bool]]:
+        """Return the API keys, the oldest first; revoked ones too.
+
+        Each comes with whether it outlives its maker's rights: he is no member any more, or may less than it.
+        """
         async with self._database.of_project(of.project) as session:
-            return (await session.scalars(select(ApiKey).order_by(ApiKey.id))).all()
+            keys = (await session.scalars(select(ApiKey).order_by(ApiKey.id))).all()
+            makers = {key.created_by for key in keys if key.created_by is not None}
+            rights = await rights_of(session, makers, of.project.id)
+        return [(key, _outlives(key, rights)) for key in keys]
 
     async def create_api_key(
         self,
@@ -54,12 +61,13 @@ class Keys:
         expires_at: datetime | None,
     ) -> tuple[ApiKey, str]:
         """Make an API key, and return it with the key itself; raises `TooPowerfulError` or `ExpiryPastError`."""
-        if missing := frozenset(scopes) - of.permissions:
-            raise TooPowerfulError(missing)
         if expires_at is not None and expires_at <= utc_now():
             raise ExpiryPastError(expires_at)
         project, wanted = of.project, sorted(scopes)
         async with self._database.of_project(project) as session:
+            now = await still_in_project(session, by, of, "keys:manage")
+            if missing := frozenset(scopes) - now.permissions:
+                raise TooPowerfulError(missing)
             key = await session.run_sync(
                 create_api_key,
                 project.id,
@@ -89,6 +97,7 @@ class Keys:
         """Make a write key; raises `InvalidOriginError`."""
         project = of.project
         async with self._database.of_project(project) as session:
+            await still_in_project(session, by, of, "keys:manage")
             key = await session.run_sync(create_write_key, project.id, checked_name(name))
             made = (await session.scalars(select(WriteKey).where(WriteKey.key == key))).one()
             change_write_key(made, origins=allowed_origins, events_per_second=events_per_second)
@@ -109,6 +118,13 @@ class Keys:
                 said = Target(named.lower().replace(" ", "_"), key_id, {"name": found.name})
                 session.add(_entry(by, f"{said.kind}.revoked", said, project))
         self._access.forget()
+
+
+def _outlives(key: ApiKey, rights: Mapping[int, frozenset[Permission]]) -> bool:
+    if key.created_by is None:
+        return False
+    # Every key sees that its project is there.
+    return not rights.get(key.created_by, frozenset()).issuperset({"project:read", *key.scopes})
 
 
 def _entry(by: Acting, action: str, said: Target, project: Project) -> AuditEntry:

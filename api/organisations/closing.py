@@ -5,6 +5,7 @@ from typing import ClassVar
 from sqlalchemy import delete, update
 
 from api.access.principals import Acting, OrganisationAccess
+from api.access.rights import still_in_organisation
 from api.access.service import Access
 from api.organisations.power import demand_ownership
 from core.clock import utc_now
@@ -42,11 +43,11 @@ class Closing:
         Its projects stay for whoever runs the installation, with their events: no collector takes further ones. So does
         its audit log.
         """
-        demand_ownership(where)
         if name.strip() != where.name:
             raise WrongNameError(where.name)
         async with self._database.of_organisation(where.id) as session:
-            organisation = await session.get_one(Organisation, where.id, with_for_update=True)
+            demand_ownership(await still_in_organisation(session, by, where, None, to_change=True))
+            organisation = await session.get_one(Organisation, where.id)
             organisation.demands_provider = False
             for kind in (ApiKey, WriteKey):
                 live = kind.revoked_at.is_(None) | (kind.revoked_at > utc_now())

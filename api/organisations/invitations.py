@@ -8,8 +8,9 @@ from math import ceil
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.access.errors import PermissionMissingError, TooPowerfulError
+from api.access.errors import TooPowerfulError
 from api.access.principals import Acting, OrganisationAccess
+from api.access.rights import still_in_organisation
 from api.accounts import mails
 from api.accounts.joining import OPEN, withdraw
 from api.errors import NotFoundError
@@ -51,6 +52,7 @@ class Invitations:
         `MailUnavailableError`, and takes it back then.
         """
         async with self._database.of_organisation(where.id) as session:
+            where = await still_in_organisation(session, by, where, "members:manage", to_change=False)
             await _demand_few(session, by.user.user_id, self._per_day)
             wanted = None if role is None else await demand_role(session, where, role)
             invitation, token = await session.run_sync(
@@ -84,6 +86,7 @@ class Invitations:
     async def revoke(self, by: Acting, where: OrganisationAccess, invitation_id: int) -> None:
         """Take an invitation back; raises `NotFoundError`."""
         async with self._database.of_organisation(where.id) as session:
+            where = await still_in_organisation(session, by, where, "members:manage", to_change=False)
             found = await session.get(Invitation, invitation_id, with_for_update=True)
             if found is None or found.accepted_at is not None or found.revoked_at is not None:
                 raise NotFoundError("invitation", invitation_id)
@@ -94,19 +97,8 @@ class Invitations:
 
 
 async def _demand_few(session: AsyncSession, user_id: int, most: int) -> None:
-    """Raise `TooManyInvitationsError` where a member invited as many within a day as he may; two at once take turns.
-
-    Raises `PermissionMissingError` where he lost the permission since he was looked up: what he invited before was
-    withdrawn with it.
-    """
-    held = (
-        select(Role)
-        .join(Membership, Membership.role_id == Role.id)
-        .where(Membership.user_id == user_id)
-        .with_for_update(of=Membership)
-    )
-    if "members:manage" not in permissions_of((await session.scalars(held)).one_or_none()):
-        raise PermissionMissingError("members:manage")
+    """Raise `TooManyInvitationsError` where a member invited as many within a day as he may; two at once take turns."""
+    await session.execute(select(Membership.user_id).where(Membership.user_id == user_id).with_for_update())
     day_ago = utc_now() - timedelta(days=1)
     made = select(func.count(Invitation.id), func.min(Invitation.created_at))
     count, first = (

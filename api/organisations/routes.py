@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 
 from api.access.principals import OrganisationAccess
 from api.accounts.schemas import OrganisationOfMine
@@ -10,7 +10,10 @@ from api.dependencies import ActingDep, ClientDep, ResourcesDep, UserDep, organi
 from api.organisations.schemas import (
     InvitationList,
     InvitationSent,
+    KeyLeft,
+    LinkLeft,
     MemberList,
+    MemberRemoved,
     MemberShown,
     NameProof,
     NewInvitation,
@@ -120,11 +123,24 @@ async def set_member_role(
     operation_id="remove_member",
     summary="Remove a member, or leave",
     responses=CHANGE | ORGANISATION | CONFLICT,
-    status_code=204,
 )
-async def remove_member(user_id: _UserId, organisation: _Organisation, by: ActingDep, held: ResourcesDep) -> None:
-    """Remove him from teams and grants too. The API keys that he made stay: they are the project's."""
-    await held.organisations.remove(by, organisation, user_id)
+async def remove_member(
+    user_id: _UserId,
+    organisation: _Organisation,
+    by: ActingDep,
+    held: ResourcesDep,
+    revoke: Annotated[bool, Query(description="Also revoke the API keys and shared links that he made.")] = False,  # noqa: FBT002 - a query parameter
+) -> MemberRemoved:
+    """Remove him from teams and grants too. The keys and links that he made are the projects', and work on.
+
+    They are in the answer: he may know them. With `revoke` they work no more.
+    """
+    left = await held.organisations.remove(by, organisation, user_id, revoke_secrets=revoke)
+    return MemberRemoved(
+        revoked=revoke,
+        api_keys=[KeyLeft.model_validate(vars(key)) for key in left.keys],
+        links=[LinkLeft.model_validate(vars(link)) for link in left.links],
+    )
 
 
 @router.get(

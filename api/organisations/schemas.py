@@ -57,6 +57,34 @@ class MemberShown(BaseModel):
     joined_at: datetime
 
 
+class KeyLeft(BaseModel):
+    """An API key that a member made who is removed."""
+
+    id: int
+    project_id: int
+    name: str
+    prefix: str
+    scopes: list[str]
+    expires_at: datetime | None
+
+
+class LinkLeft(BaseModel):
+    """A shared link that he made."""
+
+    id: int
+    project_id: int
+    object_id: int
+    expires_at: datetime
+
+
+class MemberRemoved(BaseModel):
+    """What a member made of which he knows the secret."""
+
+    revoked: Annotated[bool, Field(description="Whether it works no more.")]
+    api_keys: list[KeyLeft]
+    links: list[LinkLeft]
+
+
 class MemberList(BaseModel):
     """All members, by e-mail address."""
 

@@ -7,10 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Acting, OrganisationAccess
+from api.access.rights import still_in_organisation
 from api.access.service import Access
 from api.accounts.joining import withdraw_invitations_by
 from api.errors import NotFoundError
 from api.organisations.errors import LastOwnerError, LockedOutError, NoProviderError
+from api.organisations.leaving import Left, left_by, revoke
 from api.organisations.power import demand_power, demand_role, permissions_of
 from core.metadata.accounts import Grant, Membership, Organisation, Role, User
 from core.metadata.audit import Target, entry
@@ -48,7 +50,8 @@ class Organisations:
             if not by.client.is_within(changed["allowed_networks"]):
                 raise LockedOutError(by.client.address)
         async with self._database.of_organisation(where.id) as session:
-            organisation = await session.get_one(Organisation, where.id, with_for_update=True)
+            await still_in_organisation(session, by, where, "organisation:manage", to_change=True)
+            organisation = await session.get_one(Organisation, where.id)
             if demands_provider and (await session.scalars(select(IdentityProvider.id).limit(1))).first() is None:
                 raise NoProviderError
             before = {key: getattr(organisation, key) for key in changed}
@@ -78,7 +81,8 @@ class Organisations:
         whoever changes it.
         """
         async with self._database.of_organisation(where.id) as session:
-            member, former = await _member(session, where, user_id)
+            where = await still_in_organisation(session, by, where, "members:manage", to_change=True)
+            member, former = await _member(session, user_id)
             wanted = None if role is None else await demand_role(session, where, role)
             demand_power(where, permissions_of(former))
             await _demand_owner_beside(session, user_id, former, wanted)
@@ -92,21 +96,37 @@ class Organisations:
             session.add(entry(by.actor, "member.role_changed", said, organisation_id=where.id))
         self._access.forget()
 
-    async def remove(self, by: Acting, where: OrganisationAccess, user_id: int) -> None:
-        """Remove a member, and what was granted to him; everybody may leave by himself. Raises as `set_role` does."""
+    async def remove(self, by: Acting, where: OrganisationAccess, user_id: int, *, revoke_secrets: bool) -> Left:
+        """Remove a member, and what was granted to him; everybody may leave by himself. Raises as `set_role` does.
+
+        Returns the live keys and links that he made; they are the projects', and revoked only where that is asked for.
+        """
         async with self._database.of_organisation(where.id) as session:
-            member, former = await _member(session, where, user_id)
+            where = await still_in_organisation(session, by, where, None, to_change=True)
+            member, former = await _member(session, user_id)
             granted = await _granted(session, user_id)
             if user_id != by.user.user_id:
                 held = [permissions_of(former), *(role.allowed for role in granted)]
                 demand_power(where, frozenset[Permission]({"members:manage"}).union(*held))
+                if revoke_secrets:
+                    demand_power(where, frozenset({"keys:manage", "insights:write"}))
             await _demand_owner_beside(session, user_id, former, None)
             await withdraw_invitations_by(session, [user_id], by.actor)
+            left = await left_by(session, user_id)
             await session.delete(member)
-            details = {"role": former.name if former else None, "granted": sorted(role.name for role in granted)}
+            details = {
+                "role": former.name if former else None,
+                "granted": sorted(role.name for role in granted),
+                "api_keys": [key.prefix for key in left.keys],
+                "links": [link.id for link in left.links],
+                "revoked": revoke_secrets,
+            }
             said = Target("member", user_id, details)
             session.add(entry(by.actor, "member.removed", said, organisation_id=where.id))
+            if revoke_secrets:
+                await revoke(session, left, by.actor, where.id)
         self._access.forget()
+        return left
 
 
 async def _granted(session: AsyncSession, user_id: int) -> Sequence[Role]:
@@ -114,9 +134,7 @@ async def _granted(session: AsyncSession, user_id: int) -> Sequence[Role]:
     return (await session.scalars(granted)).all()
 
 
-async def _member(session: AsyncSession, where: OrganisationAccess, user_id: int) -> tuple[Membership, Role | None]:
-    """Return a member and his role. All who change members of one organisation wait for each other."""
-    await session.get_one(Organisation, where.id, with_for_update=True)
+async def _member(session: AsyncSession, user_id: int) -> tuple[Membership, Role | None]:
     statement = (
         select(Membership, Role)
         .outerjoin(Role, Membership.role_id == Role.id)

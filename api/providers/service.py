@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Acting, OrganisationAccess
+from api.access.rights import still_in_organisation
 from api.access.service import Access
 from api.accounts.secrets import Secrets
 from api.errors import NameTakenError, NotFoundError
@@ -56,6 +57,7 @@ class Providers:
         Raises `ProviderInvalidError`, `ProviderUnavailableError`, `NameTakenError`, `NotFoundError`,
         `TooPowerfulError` or `InvalidNameError`.
         """
+        # Nothing is fetched for whoever may add none.
         demand_ownership(where)
         name = checked_name(asked.name)
         if asked.metadata is None:
@@ -63,8 +65,8 @@ class Providers:
             await self._openid.check(issuer)
         else:
             issuer = issuer_of(asked.metadata)
-        async with self._naming(where, name) as session:
-            role = None if asked.role is None else await demand_role(session, where, asked.role)
+        async with self._naming(by, where, name) as (session, now):
+            role = None if asked.role is None else await demand_role(session, now, asked.role)
             provider = IdentityProvider(
                 kind=asked.kind,
                 name=name,
@@ -84,9 +86,8 @@ class Providers:
 
     async def change(self, by: Acting, where: OrganisationAccess, provider_id: int, asked: ProviderChange) -> None:
         """Change what is given; raises `NotFoundError`, and what `add` raises."""
-        demand_ownership(where)
         given = asked.model_fields_set
-        async with self._naming(where, asked.name or "") as session:
+        async with self._naming(by, where, asked.name or "") as (session, now):
             provider = await _found(session, provider_id)
             if asked.name is not None:
                 provider.name = checked_name(asked.name)
@@ -101,7 +102,7 @@ class Providers:
             if asked.admits_uninvited is not None:
                 provider.admits_uninvited = asked.admits_uninvited
             if "role" in given:
-                role = None if asked.role is None else await demand_role(session, where, asked.role)
+                role = None if asked.role is None else await demand_role(session, now, asked.role)
                 provider.role_id = None if role is None else role.id
             shown = asked.model_dump(exclude={"client_secret", "metadata"}, exclude_unset=True)
             replaced = sorted(given & {"client_secret", "metadata"})
@@ -114,7 +115,8 @@ class Providers:
         The last one takes the demand with it that members sign in by one.
         """
         async with self._database.of_organisation(where.id) as session:
-            organisation = await session.get_one(Organisation, where.id, with_for_update=True)
+            await still_in_organisation(session, by, where, "organisation:manage", to_change=True)
+            organisation = await session.get_one(Organisation, where.id)
             provider = await _found(session, provider_id)
             said = Target("identity_provider", provider_id, {"name": provider.name, "issuer": provider.issuer})
             await session.delete(provider)
@@ -125,10 +127,14 @@ class Providers:
         self._access.forget()
 
     @asynccontextmanager
-    async def _naming(self, where: OrganisationAccess, name: str) -> AsyncGenerator[AsyncSession]:
+    async def _naming(
+        self, by: Acting, where: OrganisationAccess, name: str
+    ) -> AsyncGenerator[tuple[AsyncSession, OrganisationAccess]]:
         try:
             async with self._database.of_organisation(where.id) as session:
-                yield session
+                now = await still_in_organisation(session, by, where, None, to_change=False)
+                demand_ownership(now)
+                yield session, now
         except IntegrityError as error:
             raise NameTakenError("identity provider", name) from error
 

@@ -35,6 +35,8 @@ class Question(BaseModel):
 
     document: SerializeAsAny[InsightDocument | ListDocument]
     cohorts: dict[str, CohortQuestion] = {}
+    files: str = ""
+    """Digest of what files say of the cohorts and lists that it is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ class Naming:
         too_much = own.with_those(sizes, _members(asked)).fault()
         if saved and too_much:
             raise invalid_document(Fault((), too_much, "too_large"))
-        return Question.model_construct(document=asked, cohorts=saved)
+        files = self._defined.digest_of(project.id, (asked, *saved.values()))
+        return Question.model_construct(document=asked, cohorts=saved, files=files)
 
     def _cohorts_of_files(self, project: Project) -> set[str]:
         return {each.name for each in self._defined.of_project(project.id) if each.definition.kind == "cohort"}

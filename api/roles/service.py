@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.principals import Acting, OrganisationAccess
+from api.access.rights import still_in_organisation
 from api.access.service import Access
 from api.accounts.joining import withdraw_invitations_by
 from api.errors import NameTakenError, NotFoundError
@@ -73,11 +74,11 @@ class Roles:
         permissions: Collection[Permission],
     ) -> Role:
         """Make a role; raises `NameTakenError`, `InvalidNameError`."""
-        demand_power(where, frozenset(permissions))
         name = checked_name(name)
         said = Target("role", name, {"permissions": sorted(permissions)})
         try:
-            async with self._changing(by, where, "role.created", said) as session:
+            async with self._changing(by, where, "role.created", said) as (session, now):
+                demand_power(now, frozenset(permissions))
                 role = Role(name=name, permissions=sorted(permissions))
                 session.add(role)
                 await session.flush()
@@ -93,11 +94,10 @@ class Roles:
         permissions: Collection[Permission],
     ) -> Role:
         """Change what a role allows; raises `NotFoundError`, `BuiltInRoleError`."""
-        demand_power(where, frozenset(permissions))
-        async with self._changing(
-            by, where, "role.changed", Target("role", name, {"permissions": sorted(permissions)})
-        ) as session:
-            role = await _own_role(session, where, name)
+        said = Target("role", name, {"permissions": sorted(permissions)})
+        async with self._changing(by, where, "role.changed", said) as (session, now):
+            demand_power(now, frozenset(permissions))
+            role = await _own_role(session, now, name)
             if role.allowed - frozenset(permissions):
                 holders = await session.scalars(select(Membership.user_id).where(Membership.role_id == role.id))
                 await withdraw_invitations_by(session, holders.all(), by.actor)
@@ -107,8 +107,8 @@ class Roles:
     async def delete_role(self, by: Acting, where: OrganisationAccess, name: str) -> None:
         """Delete a role that nobody has; raises `NotFoundError`, `BuiltInRoleError`, `InUseError`."""
         try:
-            async with self._changing(by, where, "role.deleted", Target("role", name)) as session:
-                await session.delete(await _own_role(session, where, name))
+            async with self._changing(by, where, "role.deleted", Target("role", name)) as (session, now):
+                await session.delete(await _own_role(session, now, name))
         except IntegrityError as error:
             raise InUseError("Members, invitations or grants have this role: give them another one first.") from error
 
@@ -123,7 +123,7 @@ class Roles:
         """Make a team without members; raises `NameTakenError`, `InvalidNameError`."""
         name = checked_name(name)
         try:
-            async with self._changing(by, where, "team.created", Target("team", name)) as session:
+            async with self._changing(by, where, "team.created", Target("team", name)) as (session, _):
                 team = Team(name=name)
                 session.add(team)
                 await session.flush()
@@ -133,27 +133,29 @@ class Roles:
 
     async def delete_team(self, by: Acting, where: OrganisationAccess, team_id: int) -> None:
         """Delete a team and what was granted to it; raises `NotFoundError`."""
-        async with self._changing(by, where, "team.deleted", Target("team", team_id)) as session:
+        async with self._changing(by, where, "team.deleted", Target("team", team_id)) as (session, now):
             team = await _found(session, Team, "team", team_id)
-            await _demand_power_over(session, where, team_id)
+            await _demand_power_over(session, now, team_id)
             await session.delete(team)
 
     async def join_team(self, by: Acting, where: OrganisationAccess, team_id: int, user_id: int) -> None:
         """Add a member to a team, who has its grants from now on; raises `NotFoundError`."""
-        async with self._changing(by, where, "team.joined", Target("team", team_id, {"user_id": user_id})) as session:
+        said = Target("team", team_id, {"user_id": user_id})
+        async with self._changing(by, where, "team.joined", said) as (session, now):
             await _found(session, Team, "team", team_id)
             await _demand_member(session, user_id)
-            await _demand_power_over(session, where, team_id)
+            await _demand_power_over(session, now, team_id)
             if await session.get(TeamMember, (team_id, user_id)) is None:
                 session.add(TeamMember(team_id=team_id, user_id=user_id))
 
     async def leave_team(self, by: Acting, where: OrganisationAccess, team_id: int, user_id: int) -> None:
         """Take a member out of a team; raises `NotFoundError`."""
-        async with self._changing(by, where, "team.left", Target("team", team_id, {"user_id": user_id})) as session:
+        said = Target("team", team_id, {"user_id": user_id})
+        async with self._changing(by, where, "team.left", said) as (session, now):
             member = await session.get(TeamMember, (team_id, user_id))
             if member is None:
                 raise NotFoundError("member of the team", user_id)
-            await _demand_power_over(session, where, team_id)
+            await _demand_power_over(session, now, team_id)
             await session.delete(member)
 
     async def grants(self, where: OrganisationAccess) -> list[tuple[Grant, str]]:
@@ -179,9 +181,10 @@ class Roles:
         Raises `NotFoundError`, `GrantExistsError`.
         """
         details = {"role": role, "user_id": user_id, "team_id": team_id, "dashboard_id": dashboard_id}
+        said = Target("project", project_id, details)
         try:
-            async with self._changing(by, where, "grant.made", Target("project", project_id, details)) as session:
-                wanted = await demand_role(session, where, role)
+            async with self._changing(by, where, "grant.made", said) as (session, now):
+                wanted = await demand_role(session, now, role)
                 await _found(session, Project, "project", project_id)
                 if dashboard_id is not None:
                     await _demand_dashboard(session, project_id, dashboard_id)
@@ -204,19 +207,22 @@ class Roles:
 
     async def revoke_grant(self, by: Acting, where: OrganisationAccess, grant_id: int) -> None:
         """Take a grant back; raises `NotFoundError`."""
-        async with self._changing(by, where, "grant.revoked", Target("grant", grant_id)) as session:
+        async with self._changing(by, where, "grant.revoked", Target("grant", grant_id)) as (session, now):
             found = await _found(session, Grant, "grant", grant_id)
             role = await session.get_one(Role, found.role_id)
-            demand_power(where, role.allowed)
+            demand_power(now, role.allowed)
             await session.delete(found)
 
     @asynccontextmanager
     async def _changing(
         self, by: Acting, where: OrganisationAccess, action: str, target: Target
-    ) -> AsyncGenerator[AsyncSession]:
-        """Open the organisation's session for one change, which the audit log tells of if it is made."""
+    ) -> AsyncGenerator[tuple[AsyncSession, OrganisationAccess]]:
+        """Open the organisation's session for one change, which the audit log tells of if it is made.
+
+        It comes with what somebody may do now. Raises `OrganisationNotFoundError` or `PermissionMissingError`.
+        """
         async with self._database.of_organisation(where.id) as session:
-            yield session
+            yield session, await still_in_organisation(session, by, where, "members:manage", to_change=True)
             session.add(entry(by.actor, action, target, organisation_id=where.id))
         self._access.forget()
 

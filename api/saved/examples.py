@@ -105,7 +105,7 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "create_saved_insight": _INSIGHT,
     "get_saved_insight": _INSIGHT,
     "change_saved_insight": _INSIGHT | {"version": 2},
-    "get_materialisation": {"made_at": _AT, "version": 1, "error": None, "is_given": True},
+    "get_materialisation": {"made_at": _AT, "answered_at": _AT, "version": 1, "error": None, "is_given": True},
     "make_materialisation": {"version": 1, "question": "0" * 32, "answer": ANSWERS["funnel"]},
     "create_cohort": _COHORT,
     "get_cohort": _COHORT,

@@ -27,7 +27,7 @@ select made_at, version, question, answer, error
 from insights.results
 where project_id = {project_id:UInt32} and insight_id = {insight_id:UInt32}
 order by made_at desc
-limit 1
+limit 1 by is_failure
 """
 _TABLE = "insights.results"
 _ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
@@ -43,7 +43,7 @@ class Materialised:
 
     async def answer(self, project: Project, found: SavedObject, question: Question) -> Answer:
         """Return what was made beforehand, as `meta` says; without that the answer of now."""
-        made = await self._latest(project, found)
+        _, made = await self._latest(project, found)
         if made is not None and self._holds(made, project, found, question):
             try:
                 answer = _ANSWERS.validate_json(made["answer"])
@@ -63,14 +63,16 @@ class Materialised:
 
     async def state(self, project: Project, found: SavedObject) -> Materialisation:
         """Return what was made last, and whether it is given; also of an insight that cannot be answered any more."""
-        made = await self._latest(project, found)
-        if made is None:
-            return Materialisation(made_at=None, version=None, error=None, is_given=False)
+        tried, made = await self._latest(project, found)
+        is_given = False
+        if made is not None and found.content.get("materialised"):
+            is_given = await self._is_of_now(made, project, found)
         return Materialisation(
-            made_at=made["made_at"],
-            version=made["version"] or None,
-            error=made["error"] or None,
-            is_given=bool(found.content.get("materialised")) and await self._is_of_now(made, project, found),
+            made_at=None if tried is None else tried["made_at"],
+            answered_at=None if made is None else made["made_at"],
+            version=None if made is None else made["version"],
+            error=None if tried is None else tried["error"] or None,
+            is_given=is_given,
         )
 
     async def _is_of_now(self, made: dict[str, Any], project: Project, found: SavedObject) -> bool:
@@ -83,15 +85,17 @@ class Materialised:
     def _holds(self, made: dict[str, Any], project: Project, found: SavedObject, question: Question) -> bool:
         now = utc_now()
         return (
-            bool(made["answer"])
-            and made["version"] == found.version
+            made["version"] == found.version
             and made["question"] == _digest(project, question, now)
             and now - made["made_at"] <= self._most_age
         )
 
-    async def _latest(self, project: Project, found: SavedObject) -> dict[str, Any] | None:
+    async def _latest(
+        self, project: Project, found: SavedObject
+    ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Return what came of the last try, and the last answer, which is kept when a later try fails."""
         read = await self._warehouse.query(ProjectScope(project.id), _LATEST, {"insight_id": found.id})
-        return read.rows[0] if read.rows else None
+        return next(iter(read.rows), None), next((row for row in read.rows if row["answer"]), None)
 
 
 def _digest(project: Project, question: Question, now: datetime) -> str:

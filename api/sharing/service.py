@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from api.access.errors import PermissionMissingError
 from api.access.principals import Acting, ProjectAccess
+from api.access.rights import still_in_project
 from api.accounts.passwords import Passwords
 from api.errors import NotFoundError
 from api.saved.contents import DashboardContent, InsightContent
@@ -53,6 +54,7 @@ class SharedLinks:
         Raises `NotFoundError`, `NotShareableError`, `LinkExpiryError`, `PasswordTooWeakError`, and
         `PermissionMissingError` for somebody who may not take data out.
         """
+        # No password is hashed for whoever may share nothing.
         demand_export(access)
         if not utc_now() < expires_at <= utc_now() + _LONGEST:
             raise LinkExpiryError(expires_at)
@@ -61,6 +63,7 @@ class SharedLinks:
             await self._passwords.check(password.get_secret_value())
             hashed = await self._passwords.hashed(password.get_secret_value())
         async with self._database.of_project(project) as session:
+            demand_export(await still_in_project(session, by, access, "insights:write"))
             shared = await find(session, object_id, SHARED)
             if shared.kind == InsightContent.kind:
                 demand_shareable(content_of(shared, InsightContent).query)

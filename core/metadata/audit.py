@@ -41,11 +41,11 @@ def entry(
     return AuditEntry(**row(actor, action, target, organisation_id=organisation_id, project_id=project_id))
 
 
-def note_operation(session: Session, project_id: int, action: str, target: Target) -> None:
-    """Add the entry of what the `radixinsight` command does to a project, in a blocking session; none of no project."""
+def note_operation(session: Session, project_id: int, action: str, target: Target, by: Actor = OPERATOR) -> None:
+    """Add the entry of what the installation itself does to a project, in a blocking session; none of no project."""
     project = session.get(Project, project_id)
     if project is not None:
-        session.add(entry(OPERATOR, action, target, organisation_id=project.organisation_id, project_id=project_id))
+        session.add(entry(by, action, target, organisation_id=project.organisation_id, project_id=project_id))
 
 
 def row(

@@ -118,5 +118,7 @@ class ApiKey(ProjectOwned, Base):
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=FetchedValue())
     """Which of the permissions it has; left out, all that read data."""
     expires_at: Mapped[datetime | None]
-    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    """Who made it; None: it was made on the machine itself."""
+    created_by: Mapped[int | None]
+    """User id of who made it, also after he deleted his account; None: it was made on the machine itself."""
+    lent_to: Mapped[str | None]
+    """Which part of the installation has it for a while, as `materialise`; None: it is for whoever it was made for."""

@@ -134,10 +134,12 @@ def create_api_key(
     scopes: Sequence[Permission] = READING,
     expires_at: datetime | None = None,
     created_by: int | None = None,
+    lent_to: str | None = None,
 ) -> str:
     """Store the hash of a new API key and return the key itself, `rk_` and 40 base62 characters.
 
-    This is the only moment at which the key can be read. `scopes` are what it may do, `created_by` is a user's id.
+    This is the only moment at which the key can be read. `scopes` are what it may do, `created_by` is a user's id,
+    `lent_to` the part of the installation that asks with it for a while.
     """
     key = random_token(API_KEY_PREFIX)
     record = ApiKey(
@@ -148,6 +150,7 @@ def create_api_key(
         scopes=list(scopes),
         expires_at=expires_at,
         created_by=created_by,
+        lent_to=lent_to,
     )
     session.add(record)
     session.flush()

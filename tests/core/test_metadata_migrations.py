@@ -175,3 +175,27 @@ def test_what_is_saved_outlives_saved_cohorts_in_both_directions(engine: Engine)
             _execute(engine, said.format("cohort", "'cohort_a'"))
         _down(engine, "0006")
         assert _rows(engine, "select kind from saved_objects") == [("insight",)]
+
+
+def test_who_made_a_key_outlives_his_account_and_keys_outlive_the_column_in_both_directions(engine: Engine) -> None:
+    migrate.migrate(engine, "0007")
+    _execute(engine, "insert into organisations (name) values ('Shop')")
+    _execute(engine, "insert into projects (name, organisation_id) values ('Shop', 1)")
+    _execute(engine, "insert into users (email, name) values ('ada@example.com', 'Ada'), ('bob@example.com', 'Bob')")
+    made = "insert into api_keys (project_id, name, key_hash, prefix, created_by) values (1, 'k', '{0}', 'rk_', {0})"
+    for user in (1, 2):
+        _execute(engine, made.format(user))
+    migrate.migrate(engine)
+    lent = (
+        "insert into api_keys (project_id, name, key_hash, prefix, lent_to) values (1, 'm', 'm', 'rk_', 'materialise')"
+    )
+    _execute(engine, lent)
+    _execute(engine, "delete from users where id = 2")
+    makers = "select created_by from api_keys order by id"
+    assert _rows(engine, makers) == [(1,), (2,), (None,)]
+    _down(engine, "0007")
+    assert _rows(engine, makers) == [(1,), (None,)]
+    with pytest.raises(IntegrityError):
+        _execute(engine, made.format(3))
+    migrate.migrate(engine)
+    assert _rows(engine, makers) == [(1,), (None,)]

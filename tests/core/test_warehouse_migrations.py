@@ -100,3 +100,25 @@ def test_many_processes_may_migrate_at_once(runtime: Instance) -> None:
         _, errors = process.communicate(timeout=200)
         assert process.returncode == 0, errors
         assert "applied=[]" in errors
+
+
+def test_what_insights_were_answered_with_outlives_the_place_for_failures(
+    client: Client, database: str, tmp_path: Path
+) -> None:
+    made, place = (
+        (MIGRATIONS / f"{name}.sql").read_text() for name in ("0108_insight_results", "0109_insight_failures")
+    )
+    of_test = f"{database}.results"
+    (tmp_path / "0001_made.sql").write_text(
+        made.replace("exists insights ", f"exists {database} ").replace("insights.results", of_test)
+    )
+    migrate(client, directory=tmp_path, database=database)
+    said = f"insert into {of_test} (project_id, insight_id, made_at"
+    client.command(f"{said}, answer) values (1, 2, now64(3), 'answer')")
+    (tmp_path / "0002_place.sql").write_text(place.replace("insights.results", of_test))
+    migrate(client, directory=tmp_path, database=database)
+    client.command(f"{said}, error, is_failure) values (1, 2, now64(3) + 1, 'away', true)")
+    rows = f"select answer, error, is_failure from {of_test} final order by made_at"
+    assert client.query(rows).result_rows == [("answer", "", False), ("", "away", True)]
+    client.command(f"{said}, answer) values (1, 2, now64(3) + 2, 'next')")
+    assert client.query(rows).result_rows == [("", "away", True), ("next", "", False)]

@@ -1016,7 +1016,9 @@ export interface paths {
         post?: never;
         /**
          * Remove a member, or leave
-         * @description Remove him from teams and grants too. The API keys that he made stay: they are the project's.
+         * @description Remove him from teams and grants too. The keys and links that he made are the projects', and work on.
+         *
+         *     They are in the answer: he may know them. With `revoke` they work no more.
          */
         delete: operations["remove_member"];
         options?: never;
@@ -2243,7 +2245,7 @@ export interface components {
             created_at: string;
             /**
              * Created By
-             * @description User id; null: it was made on the machine itself.
+             * @description User id, also of a former member; null: it was made on the machine itself.
              */
             created_by: number | null;
             /** Expires At */
@@ -2255,6 +2257,11 @@ export interface components {
              * @description To the minute.
              */
             last_used_at: string | null;
+            /**
+             * Outlives Maker
+             * @description Whether its maker, who may know it, is no member any more or may less than it.
+             */
+            outlives_maker: boolean;
             /**
              * Key
              * @example rk_0000000000000000000000000000000000000000
@@ -2284,7 +2291,7 @@ export interface components {
             created_at: string;
             /**
              * Created By
-             * @description User id; null: it was made on the machine itself.
+             * @description User id, also of a former member; null: it was made on the machine itself.
              */
             created_by: number | null;
             /** Expires At */
@@ -2296,6 +2303,11 @@ export interface components {
              * @description To the minute.
              */
             last_used_at: string | null;
+            /**
+             * Outlives Maker
+             * @description Whether its maker, who may know it, is no member any more or may less than it.
+             */
+            outlives_maker: boolean;
         };
         /**
          * AskedInsight
@@ -3617,6 +3629,24 @@ export interface components {
             organisation_id: number;
         };
         /**
+         * KeyLeft
+         * @description An API key that a member made who is removed.
+         */
+        KeyLeft: {
+            /** Id */
+            id: number;
+            /** Project Id */
+            project_id: number;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /** Scopes */
+            scopes: string[];
+            /** Expires At */
+            expires_at: string | null;
+        };
+        /**
          * LatestEvent
          * @description One of a person's latest events.
          */
@@ -3694,6 +3724,23 @@ export interface components {
             timezone: string;
             /** Buckets */
             buckets: components["schemas"]["LifecycleBucket"][];
+        };
+        /**
+         * LinkLeft
+         * @description A shared link that he made.
+         */
+        LinkLeft: {
+            /** Id */
+            id: number;
+            /** Project Id */
+            project_id: number;
+            /** Object Id */
+            object_id: number;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
         };
         /**
          * LinkOpened
@@ -3897,13 +3944,18 @@ export interface components {
              */
             made_at: string | null;
             /**
+             * Answered At
+             * @description When the answer that is kept was made; null: there is none.
+             */
+            answered_at: string | null;
+            /**
              * Version
              * @description Of which version there is an answer; null: there is none.
              */
             version: number | null;
             /**
              * Error
-             * @description Why there is none.
+             * @description Why the last try made none; an answer of before is kept.
              */
             error: string | null;
             /**
@@ -3924,7 +3976,7 @@ export interface components {
             version: number;
             /**
              * Question
-             * @description Digest of all that was asked, saved cohorts and the ends of its range included.
+             * @description Digest of all that was asked, cohorts, lists and the ends of its range included.
              */
             question: string;
             /** Answer */
@@ -3960,6 +4012,21 @@ export interface components {
         MemberList: {
             /** Members */
             members: components["schemas"]["MemberShown"][];
+        };
+        /**
+         * MemberRemoved
+         * @description What a member made of which he knows the secret.
+         */
+        MemberRemoved: {
+            /**
+             * Revoked
+             * @description Whether it works no more.
+             */
+            revoked: boolean;
+            /** Api Keys */
+            api_keys: components["schemas"]["KeyLeft"][];
+            /** Links */
+            links: components["schemas"]["LinkLeft"][];
         };
         /**
          * MemberShown
@@ -12612,7 +12679,10 @@ export interface operations {
     };
     remove_member: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also revoke the API keys and shared links that he made. */
+                revoke?: boolean;
+            };
             header?: never;
             path: {
                 user_id: number;
@@ -12623,11 +12693,32 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Successful Response */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    /**
+                     * @example {
+                     *       "revoked": false,
+                     *       "api_keys": [
+                     *         {
+                     *           "id": 1,
+                     *           "project_id": 1,
+                     *           "name": "nightly report",
+                     *           "prefix": "rk_000000",
+                     *           "scopes": [
+                     *             "data:query",
+                     *             "project:read"
+                     *           ],
+                     *           "expires_at": null
+                     *         }
+                     *       ],
+                     *       "links": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MemberRemoved"];
+                };
             };
             /** @description Nobody is signed in */
             401: {
@@ -14527,7 +14618,8 @@ export interface operations {
                      *           "created_by": 1,
                      *           "expires_at": null,
                      *           "revoked_at": null,
-                     *           "last_used_at": null
+                     *           "last_used_at": null,
+                     *           "outlives_maker": false
                      *         }
                      *       ]
                      *     }
@@ -14617,6 +14709,7 @@ export interface operations {
                      *       "expires_at": null,
                      *       "revoked_at": null,
                      *       "last_used_at": null,
+                     *       "outlives_maker": false,
                      *       "key": "rk_0000000000000000000000000000000000000000"
                      *     }
                      */
@@ -16278,6 +16371,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "made_at": "2026-03-20T08:00:00Z",
+                     *       "answered_at": "2026-03-20T08:00:00Z",
                      *       "version": 1,
                      *       "error": null,
                      *       "is_given": true

@@ -30,8 +30,8 @@ _SCHEMA = dg.TableSchema(
         )
     ],
     description=(
-        "One row per saved insight that is to be made beforehand: its latest answer, as the API gives it, or why there "
-        "is none."
+        "One row per saved insight that is to be made beforehand and outcome: its latest answer, as the API gives it, "
+        "and the latest try that failed, with its reason."
     ),
 )
 def insight_results(

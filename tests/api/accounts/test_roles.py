@@ -254,7 +254,7 @@ async def test_whoever_was_removed_in_another_process_changes_nothing_any_more(
         client.cookies.update(admin.client.cookies)
         client.headers["x-csrf-token"] = admin.client.headers["x-csrf-token"]
         assert (await client.get(owner.path)).status_code == 200
-        assert (await owner.client.delete(f"{owner.path}/members/{admin.id}")).status_code == 204
+        assert (await owner.client.delete(f"{owner.path}/members/{admin.id}")).status_code == 200
         tries = [
             client.post(f"{owner.path}/invitations", json={"email": new_email(), "role": "admin"}),
             client.post(f"/v1/projects/{project}/api-keys", json={"name": "k", "scopes": ["data:query"]}),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
+import pytest
 from pyotp.totp import TOTP
 from sqlalchemy import text
 
@@ -91,7 +92,7 @@ async def test_whoever_has_the_password_guesses_few_codes_a_day_from_wherever_he
         assert sorted(await asyncio.gather(*tries)) == ["code_invalid"] * 3 + ["too_many_attempts"] * 2
         # Not even with a right one, nor as a program.
         assert await _sign_in(strict, owner.email, code=_code(totp)) == "too_many_attempts"
-        body = {"email": owner.email, "password": PASSWORD, "code": codes[0]}
+        body = {"email": owner.email, "password": PASSWORD, "code": _code(totp)}
         refused = await strict.browser().post("/v1/tokens", json=body)
         assert (refused.status_code, int(refused.headers["retry-after"]) > 80_000) == (429, True)
         # The owner gets in with a browser of his, and there guesses are few too.
@@ -99,6 +100,41 @@ async def test_whoever_has_the_password_guesses_few_codes_a_day_from_wherever_he
         guesses = [await browser.post("/v1/sign-in", json=body | {"code": "wrong"}) for _ in range(2)]
         assert [each.json()["code"] for each in guesses] == ["code_invalid"] * 2
         assert (await browser.post("/v1/sign-in", json=body)).status_code == 204
+        # And with a recovery code anywhere, of which somebody may try as many as he likes.
+        assert await _sign_in(strict, owner.email, code="aaaaa-aaaaa") == "code_invalid"
+        assert await _sign_in(strict, owner.email, code=codes[0]) == "fine"
+
+
+async def test_a_new_password_lets_the_owner_in_whose_codes_somebody_used_up(
+    install: Callable[..., Any], installation: Installation, owner: Person
+) -> None:
+    totp, _ = await _enabled(owner)
+    async with install(installation.settings.model_copy(update={"code_attempts": 2})) as strict:
+        for _ in range(2):
+            await _sign_in(strict, owner.email, code="000000")
+        browser = strict.browser()
+        await browser.post("/v1/password-resets", json={"email": owner.email})
+        await strict.app.state.resources.outbox.close()
+        new = "another horse battery staple"
+        body = {"token": strict.token_mailed(owner.email), "password": new}
+        assert (await browser.post("/v1/password-resets/complete", json=body)).status_code == 204
+        body = {"email": owner.email, "password": new, "code": _code(totp)}
+        assert (await strict.browser().post("/v1/sign-in", json=body)).status_code == 429
+        assert (await browser.post("/v1/sign-in", json=body)).status_code == 204
+
+
+@pytest.mark.parametrize("code", ["000000", "aaaaa-aaaaa"])
+async def test_the_owner_hears_once_a_day_of_codes_that_were_wrong(
+    owner: Person, installation: Installation, code: str
+) -> None:
+    await _enabled(owner)
+    told: list[int] = []
+    for _ in range(7):
+        assert await _sign_in(installation, owner.email, code=code) == "code_invalid"
+        await installation.app.state.resources.outbox.close()
+        mails = [path.read_text() for path in installation.mails.glob("*.eml")]
+        told.append(sum(owner.email in mail and "tries codes of your second factor" in mail for mail in mails))
+    assert told == [0, 0, 0, 0, 1, 1, 1]
 
 
 async def test_codes_are_not_guessed_in_a_session_either(
