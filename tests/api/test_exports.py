@@ -153,11 +153,23 @@ async def test_a_link_is_good_as_it_was_signed_and_for_as_long(served: Any, mode
         answer = await client.get(f"{path}/{wrong}")
         assert (answer.status_code, answer.json()["code"]) == (404, "link_invalid")
     assert (await client.get(f"{path}/x")).status_code == 422
-    address = f"/v1/projects/{modelled.berlin.id}/exports/{export_id}"
-    assert (await client.delete(address, headers=modelled.berlin.headers)).status_code == 204
+    assert content
+
+
+async def test_one_that_is_done_is_deleted_with_its_file_once(served: Any, modelled: Any, engine: Engine) -> None:
+    client, app = served
+    done, _ = await _made(client, modelled.berlin, RANGE | {"event": "cart"})
+    address = f"/v1/projects/{modelled.berlin.id}/exports/{done['id']}"
+    for _ in range(2):
+        assert (await client.delete(address, headers=modelled.berlin.headers)).status_code == 204
+        shown = (await client.get(address, headers=modelled.berlin.headers)).json()
+        assert (shown["state"], shown["link"]) == ("deleted", None)
     assert (await client.get(done["link"])).status_code == 404
     assert not list((app.state.resources.settings.data_dir / "exports").iterdir())
-    assert content
+    statement = text("select action from audit_log where target_id = :id and target_kind = 'export' order by id")
+    with engine.connect() as connection:
+        actions = [row[0] for row in connection.execute(statement, {"id": str(done["id"])})]
+    assert actions == ["export.created", "export.deleted"]
 
 
 async def test_it_takes_both_permissions_and_leaves_entries(served: Any, modelled: Any, engine: Engine) -> None:

@@ -175,3 +175,23 @@ def test_what_is_saved_outlives_saved_cohorts_in_both_directions(engine: Engine)
             _execute(engine, said.format("cohort", "'cohort_a'"))
         _down(engine, "0006")
         assert _rows(engine, "select kind from saved_objects") == [("insight",)]
+
+
+def test_deleted_exports_are_expired_ones_to_who_goes_back(engine: Engine) -> None:
+    migrate.migrate(engine, "0007")
+    _execute(engine, "insert into organisations (name) values ('Shop')")
+    _execute(engine, "insert into projects (name, organisation_id) values ('Shop', 1)")
+    made = (
+        "insert into exports (project_id, kind, format, state, actor_kind, actor_name) "
+        "values (1, 'persons', 'csv', '{}', 'user', 'ada')"
+    )
+    _execute(engine, made.format("done"))
+    with pytest.raises(IntegrityError):
+        _execute(engine, made.format("deleted"))
+    migrate.migrate(engine, "0008")
+    _execute(engine, made.format("deleted"))
+    _down(engine, "0007")
+    migrate.migrate(engine, "0008")
+    assert _rows(engine, "select state from exports order by id") == [("done",), ("expired",)]
+    with pytest.raises(IntegrityError):
+        _execute(engine, made.format("lost"))
