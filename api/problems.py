@@ -227,13 +227,13 @@ SAVED_NEW = _OF_KEY_OR_PERSON | documented(
     MISSPELT,
     invalid_document(Fault(("tiles", 0, "insight_id"), "there is no insight 7 here", "not_found")),
 )
-SAVED_CHANGE = (
-    SAVED_NEW
-    | documented(412, "Somebody else changed it since it was read", ChangedMeanwhileError(3, 4))
-    | documented(428, "If-Match does not say which version was seen", VersionMissingError())
+_SEEN = documented(412, "Somebody else changed it since it was read", ChangedMeanwhileError(3, 4)) | documented(
+    428, "If-Match does not say which version was seen", VersionMissingError()
 )
+SAVED_CHANGE = SAVED_NEW | _SEEN
 SAVED_UNDO = SAVED_CHANGE | documented(409, "It is as it was made", NothingToUndoError())
 SAVED_IN_USE = _OF_KEY_OR_PERSON | documented(409, "A folder is not empty", InUseError("The folder is not empty."))
+SAVED_DELETION = SAVED_IN_USE | _SEEN
 SAVED_RESULT = documented(
     422,
     "A parameter does not fit, or the saved question does not any more, or needs more than one query may use",

@@ -85,10 +85,15 @@ class Saved:
             await self._write(session, by, found, content, action="changed", project=project)
             return found
 
-    async def delete(self, by: Actor, project: Project, object_id: int) -> None:
-        """Put something into the trash; raises `NotFoundError`, and `InUseError` for a folder that is not empty."""
+    async def delete(self, by: Actor, project: Project, object_id: int, seen: int | None) -> None:
+        """Put something into the trash, whichever version was seen if none is given.
+
+        Raises `NotFoundError`, `ChangedMeanwhileError`, and `InUseError` for a folder that is not empty.
+        """
         async with self._changing(project) as session:
             found = await find(session, object_id, to_change=True)
+            if seen is not None:
+                demand_version(found, seen)
             within = select(SavedObject.id).where(SavedObject.folder_id == object_id, *_LIVE).limit(1)
             if await session.scalar(within) is not None:
                 raise InUseError("The folder is not empty: move what is in it, or delete that first.")

@@ -223,8 +223,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Cancel an export
-         * @description End it; of one that is done, remove the file.
+         * Cancel or delete an export
+         * @description End it, so that it is `cancelled`; remove the file of one that is done, so that it is `deleted`.
          */
         delete: operations["cancel_export"];
         options?: never;
@@ -1436,7 +1436,9 @@ export interface paths {
         post?: never;
         /**
          * Put into the trash
-         * @description Put something saved, or an empty folder, into the trash. Links to it show nothing then.
+         * @description Put something saved, or an empty folder, into the trash; with `If-Match`, only as it was seen.
+         *
+         *     Links to it show nothing then.
          */
         delete: operations["delete_saved"];
         options?: never;
@@ -3104,9 +3106,10 @@ export interface components {
             event: string | null;
             /**
              * State
+             * @description `cancelled` before it was done, `expired` with its time, `deleted` by somebody before it.
              * @enum {string}
              */
-            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "expired";
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "expired" | "deleted";
             /**
              * Rows Total
              * @description How many there were when it began; null before.
@@ -3133,7 +3136,7 @@ export interface components {
             finished_at: string | null;
             /**
              * Expires At
-             * @description When the file is removed.
+             * @description When the file is removed, unless it is deleted before.
              */
             expires_at: string | null;
             /**
@@ -15097,7 +15100,9 @@ export interface operations {
     delete_saved: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
             path: {
                 /** @description Of something saved. */
                 object_id: number;
@@ -15150,8 +15155,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body or a parameter does not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
