@@ -38,7 +38,7 @@ from api.organisations.errors import TooManyInvitationsError
 from api.queries.reading import MOST_BYTES, invalid_document
 from api.results.files import AS_FILE
 from api.roles.service import InUseError
-from api.saved.errors import ChangedMeanwhileError, NothingToUndoError, VersionMissingError
+from api.saved.errors import ChangedMeanwhileError, InTrashError, NothingToUndoError, VersionMissingError
 from api.sharing.service import LinkExpiryError
 from api.sharing.view import LinkNotOpenedError, LinkPasswordError, LinkUnknownError, NotShareableError
 from core.errors import RadixError, UnavailableError
@@ -216,9 +216,10 @@ SAVED = (
     | UNSUITABLE
     | documented(
         404,
-        "One may see no such project, or there is no such thing in it",
+        "One may see no such project, or there is no such thing in it, or it is in the trash",
         ProjectNotFoundError(7),
         NotFoundError("insight", 7),
+        InTrashError("insight", 7, "Buyers", datetime(2026, 3, 20, tzinfo=UTC), 1),
     )
 )
 SAVED_NEW = _OF_KEY_OR_PERSON | documented(

@@ -62,11 +62,15 @@ class Saved:
         async with self._database.of_project(project) as session:
             return await find(session, object_id, kinds)
 
-    async def find_all(self, project: Project, object_ids: Collection[int], kind: str) -> Sequence[SavedObject]:
-        """Return those of some things that are there, by their ids."""
+    async def find_all(
+        self, project: Project, object_ids: Collection[int], kind: str, *, with_trash: bool = False
+    ) -> Sequence[SavedObject]:
+        """Return those of some things that are there, or in the trash, by their ids."""
         async with self._database.of_project(project) as session:
             statement = select(SavedObject).where(SavedObject.id.in_(object_ids), SavedObject.kind == kind)
-            return (await session.scalars(statement.where(*_LIVE).order_by(SavedObject.id))).all()
+            if not with_trash:
+                statement = statement.where(*_LIVE)
+            return (await session.scalars(statement.order_by(SavedObject.id))).all()
 
     async def create(self, by: Actor, project: Project, content: Content) -> SavedObject:
         """Save something new; raises `InvalidRequestError` where it names what is not there."""

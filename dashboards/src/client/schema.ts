@@ -2758,9 +2758,14 @@ export interface components {
             tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
             /**
              * Insights
-             * @description Those of its tiles, once each; one that is in the trash is missing.
+             * @description Those of its tiles, once each, but those in the trash.
              */
             insights: components["schemas"]["AskedInsight"][];
+            /**
+             * Insights In Trash
+             * @description Those of its tiles that are in the trash: `POST …/trash/{id}/recover` takes them out.
+             */
+            insights_in_trash: components["schemas"]["TrashedInsight"][];
         };
         /**
          * Defined
@@ -5714,6 +5719,11 @@ export interface components {
              * @description null: its answer is not shown by link.
              */
             query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
+            /**
+             * Is In Trash
+             * @description Its insight is in the trash, and shown again when it is not.
+             */
+            is_in_trash: boolean;
         };
         /**
          * SignIn
@@ -6089,6 +6099,23 @@ export interface components {
             expires_at: string;
             /** Refresh Token */
             refresh_token: string;
+        };
+        /**
+         * TrashedInsight
+         * @description An insight of a tile that has no result until somebody takes it out of the trash.
+         */
+        TrashedInsight: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /**
+             * Deleted At
+             * Format: date-time
+             */
+            deleted_at: string;
+            /** Deleted By */
+            deleted_by: string;
         };
         /**
          * TrendAnswer
@@ -15068,7 +15095,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15137,7 +15164,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15240,7 +15267,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15340,7 +15367,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15427,7 +15454,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15506,7 +15533,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15611,7 +15638,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15705,7 +15732,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15772,7 +15799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15881,7 +15908,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15997,7 +16024,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16110,7 +16137,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16232,7 +16259,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16327,7 +16354,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16497,7 +16524,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16618,7 +16645,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16728,7 +16755,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16835,7 +16862,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17019,7 +17046,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17146,7 +17173,8 @@ export interface operations {
                      *           },
                      *           "materialised": false
                      *         }
-                     *       ]
+                     *       ],
+                     *       "insights_in_trash": []
                      *     }
                      */
                     "application/json": components["schemas"]["DashboardShown"];
@@ -17170,7 +17198,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17281,7 +17309,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17404,7 +17432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17518,7 +17546,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17603,7 +17631,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17701,7 +17729,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17811,7 +17839,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17907,7 +17935,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18061,7 +18089,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18161,7 +18189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18328,7 +18356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18430,7 +18458,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18543,7 +18571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18643,7 +18671,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18709,7 +18737,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18863,7 +18891,8 @@ export interface operations {
                      *           "height": 4,
                      *           "kind": "insight",
                      *           "name": "Catalog to purchase",
-                     *           "query_kind": "funnel"
+                     *           "query_kind": "funnel",
+                     *           "is_in_trash": false
                      *         },
                      *         {
                      *           "kind": "text",

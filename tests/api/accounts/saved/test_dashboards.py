@@ -47,9 +47,30 @@ async def test_results_are_asked_tile_by_tile(shop: Person, project: str, board:
     assert answer["data"]["lines"]
     for name in ("note", "missing"):
         assert (await shop.client.get(f"{path}/{name}/result")).status_code == 404
+
+
+async def test_a_tile_whose_insight_is_in_the_trash_says_so_and_who_takes_it_out(
+    shop: Person, project: str, board: dict[str, Any]
+) -> None:
     await shop.client.delete(f"{project}/saved/{board['asked']}")
-    assert (await shop.client.get(f"{path}/buyers/result")).status_code == 404
-    assert (await shop.client.get(f"{project}/dashboards/{board['id']}")).json()["insights"] == []
+    path = f"{project}/dashboards/{board['id']}"
+    refused = await shop.client.get(f"{path}/tiles/buyers/result")
+    assert (refused.status_code, refused.json()["code"]) == (404, "in_trash")
+    detail = refused.json()["detail"]
+    assert f"insight {board['asked']} ('On it')" in detail
+    recover = f"{project}/trash/{board['asked']}/recover"
+    assert "insights:write" in detail
+    assert f"POST {recover}." in detail
+    shown = (await shop.client.get(path)).json()
+    assert shown["insights"] == []
+    (trashed,) = shown["insights_in_trash"]
+    assert (trashed["id"], trashed["name"], trashed["deleted_by"]) == (board["asked"], "On it", shop.email)
+    body = {"name": "Other", "tiles": [_tile("buyers", board["asked"])]}
+    (fault,) = (await shop.client.post(f"{project}/dashboards", json=body)).json()["errors"]
+    assert (fault["pointer"], fault["kind"]) == ("/tiles/0/insight_id", "in_trash")
+    assert (await shop.client.post(recover)).status_code == 200
+    assert (await shop.client.get(f"{path}/tiles/buyers/result")).status_code == 200
+    assert (await shop.client.get(path)).json()["insights_in_trash"] == []
 
 
 async def test_a_tile_is_answered_as_its_question_is(
