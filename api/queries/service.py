@@ -54,6 +54,7 @@ from api.queries.statements import QuerySql
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.insights.faults import Fault
+from core.insights.reports import NO_CURRENCY
 from core.metadata import Project
 from core.problem import InvalidRequestError
 
@@ -126,6 +127,10 @@ class Queries:
                 answer = WebAnswer(kind=asked.kind, data=data, meta=found.meta)
             case RevenueDocument():
                 found = await find(asked, sql.revenue, None if asked.total else asked.interval)
+                if not (found.rows or asked.breakdown or asked.in_currency):
+                    # Nothing came in, in no currency: the zeros are of the one that orders without one are in.
+                    asked = asked.model_copy(update={"in_currency": asked.default_currency or NO_CURRENCY})
+                    found = await find(asked, sql.revenue, None if asked.total else asked.interval)
                 data = figures.revenue_data(found.rows, asked, found.window, found.now)
                 answer = RevenueAnswer(kind=asked.kind, data=data, meta=found.meta)
         return answer

@@ -3313,11 +3313,6 @@ export interface components {
              */
             persons: number;
             /**
-             * Dropped Off
-             * @description Persons of the previous step who did not reach it; 0 at the first.
-             */
-            dropped_off: number;
-            /**
              * Conversion From First
              * @description Between 0 and 1; null where nothing could convert.
              */
@@ -3327,6 +3322,11 @@ export interface components {
              * @description Between 0 and 1; null where nothing could convert.
              */
             conversion_from_previous: number | null;
+            /**
+             * Dropped Off
+             * @description Persons of the previous step who did not reach it; 0 at the first.
+             */
+            dropped_off: number;
             /**
              * Median Ms
              * @description Median time from the previous step, milliseconds; null where nobody came.
@@ -3356,16 +3356,6 @@ export interface components {
              */
             persons: number;
             /**
-             * Lost Persons
-             * @description Of them, those who did not reach the next one; 0 at the last.
-             */
-            lost_persons: number;
-            /**
-             * Incomplete Persons
-             * @description Of them, those whose window has not closed.
-             */
-            incomplete_persons: number;
-            /**
              * Conversion From First
              * @description Between 0 and 1; null where nothing could convert.
              */
@@ -3376,6 +3366,21 @@ export interface components {
              */
             conversion_from_previous: number | null;
             /**
+             * Lost Persons
+             * @description Of them, those who did not reach the next one; 0 at the last.
+             */
+            lost_persons: number;
+            /**
+             * Incomplete Persons
+             * @description Of them, those whose window has not closed.
+             */
+            incomplete_persons: number;
+            /**
+             * Median Ms
+             * @description Milliseconds; null where nobody came.
+             */
+            median_ms: number | null;
+            /**
              * Average Ms
              * @description Milliseconds; null where nobody came.
              */
@@ -3385,11 +3390,6 @@ export interface components {
              * @description Milliseconds; null where nobody came.
              */
             p25_ms: number | null;
-            /**
-             * Median Ms
-             * @description Milliseconds; null where nobody came.
-             */
-            median_ms: number | null;
             /**
              * P75 Ms
              * @description Milliseconds; null where nobody came.
@@ -3411,15 +3411,15 @@ export interface components {
              */
             p99_ms: number | null;
             /**
-             * Total Average Ms
-             * @description From the first step, milliseconds.
-             */
-            total_average_ms: number | null;
-            /**
              * Total Median Ms
              * @description From the first step, milliseconds.
              */
             total_median_ms: number | null;
+            /**
+             * Total Average Ms
+             * @description From the first step, milliseconds.
+             */
+            total_average_ms: number | null;
         };
         /**
          * GrantList
@@ -3674,6 +3674,8 @@ export interface components {
              * @description Whether it has ended; until then, dormant persons may still come.
              */
             is_complete: boolean;
+            /** Active Persons */
+            active_persons: number;
             /** New Persons */
             new_persons: number;
             /** Returning Persons */
@@ -3685,8 +3687,6 @@ export interface components {
              * @description As a negative number.
              */
             dormant_persons: number;
-            /** Active Persons */
-            active_persons: number;
         };
         /**
          * LifecycleData
@@ -5372,7 +5372,7 @@ export interface components {
             breakdown: components["schemas"]["BreakdownValue"][];
             /**
              * Currency
-             * @description In capitals; `(none)` where orders name none.
+             * @description In capitals; where orders name none, or there are none at all, the default, else `(none)`.
              */
             currency: string;
             /** Points */
