@@ -92,7 +92,9 @@ class Queries:
         """
         asked, cohorts = question.document, question.cohorts
         if isinstance(asked, ListDocument):
-            lists = ListSql(self._statements, self._settings.intermediate_database, cohorts)
+            settings = self._settings
+            staging, intermediate = settings.staging_database, settings.intermediate_database
+            lists = ListSql(self._statements, staging=staging, intermediate=intermediate, cohorts=cohorts)
             return await self._list(project, lists, asked, explain=explain)
         return await self._insight(project, QuerySql(self._statements, cohorts), asked, explain=explain)
 

@@ -3007,25 +3007,35 @@ export interface components {
          * @description An event; what is not known of it is an empty text.
          */
         EventRow: {
-            /** Message Id */
-            message_id: string;
-            /** Type */
-            type: string;
-            /** Event */
-            event: string;
             /**
              * Timestamp
              * Format: date-time
              * @description When it happened, on the corrected clock, UTC.
              */
             timestamp: string;
+            /** Event */
+            event: string;
+            /** Type */
+            type: string;
             /**
-             * Received At
-             * Format: date-time
-             * @description When it was received, UTC.
+             * User Id
+             * @description As it was sent: an identify or a merge since then changes no event.
              */
-            received_at: string;
-            /** Person Number */
+            user_id: string;
+            /**
+             * Anonymous Id
+             * @description As it was sent.
+             */
+            anonymous_id: string;
+            /**
+             * Person Id
+             * @description Whose it is now: `user:` and the user's id, or `anonymous:` and the device's.
+             */
+            person_id: string;
+            /**
+             * Person Number
+             * @description The same person, as questions name it.
+             */
             person_number: number;
             /** Session Id */
             session_id: string;
@@ -3051,6 +3061,14 @@ export interface components {
             properties: {
                 [key: string]: unknown;
             };
+            /**
+             * Received At
+             * Format: date-time
+             * @description When it was received, UTC.
+             */
+            received_at: string;
+            /** Message Id */
+            message_id: string;
         };
         /**
          * EventsAnswer
@@ -3629,21 +3647,21 @@ export interface components {
          * @description One of a person's latest events.
          */
         LatestEvent: {
-            /** Message Id */
-            message_id: string;
-            /** Type */
-            type: string;
-            /** Event */
-            event: string;
             /**
              * Timestamp
              * Format: date-time
              */
             timestamp: string;
+            /** Event */
+            event: string;
+            /** Type */
+            type: string;
             /** Properties */
             properties: {
                 [key: string]: unknown;
             };
+            /** Message Id */
+            message_id: string;
         };
         /**
          * LifecycleAnswer
@@ -4566,8 +4584,6 @@ export interface components {
          * @description A person with the ids that lead to them and their latest events.
          */
         PersonProfile: {
-            /** Person Number */
-            person_number: number;
             /**
              * Person Id
              * @description `user:` and the user's id, or `anonymous:` and the device's.
@@ -4580,6 +4596,8 @@ export interface components {
             user_id: string;
             /** Is Identified */
             is_identified: boolean;
+            /** Person Number */
+            person_number: number;
             /**
              * First Seen At
              * Format: date-time
@@ -4616,8 +4634,6 @@ export interface components {
          * @description A person, as the latest refresh knows them.
          */
         PersonRow: {
-            /** Person Number */
-            person_number: number;
             /**
              * Person Id
              * @description `user:` and the user's id, or `anonymous:` and the device's.
@@ -4630,6 +4646,8 @@ export interface components {
             user_id: string;
             /** Is Identified */
             is_identified: boolean;
+            /** Person Number */
+            person_number: number;
             /**
              * First Seen At
              * Format: date-time
