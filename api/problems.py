@@ -38,7 +38,7 @@ from api.organisations.errors import TooManyInvitationsError
 from api.queries.reading import MOST_BYTES, invalid_document
 from api.results.files import AS_FILE
 from api.roles.service import InUseError
-from api.saved.errors import ChangedMeanwhileError, NothingToUndoError, VersionMissingError
+from api.saved.errors import ChangedMeanwhileError, InTrashError, NothingToUndoError, VersionMissingError
 from api.sharing.service import LinkExpiryError
 from api.sharing.view import LinkNotOpenedError, LinkPasswordError, LinkUnknownError, NotShareableError
 from core.errors import RadixError, UnavailableError
@@ -216,9 +216,10 @@ SAVED = (
     | UNSUITABLE
     | documented(
         404,
-        "One may see no such project, or there is no such thing in it",
+        "One may see no such project, or there is no such thing in it, or it is in the trash",
         ProjectNotFoundError(7),
         NotFoundError("insight", 7),
+        InTrashError("insight", 7, "Buyers", datetime(2026, 3, 20, tzinfo=UTC), 1),
     )
 )
 SAVED_NEW = _OF_KEY_OR_PERSON | documented(
@@ -227,13 +228,13 @@ SAVED_NEW = _OF_KEY_OR_PERSON | documented(
     MISSPELT,
     invalid_document(Fault(("tiles", 0, "insight_id"), "there is no insight 7 here", "not_found")),
 )
-SAVED_CHANGE = (
-    SAVED_NEW
-    | documented(412, "Somebody else changed it since it was read", ChangedMeanwhileError(3, 4))
-    | documented(428, "If-Match does not say which version was seen", VersionMissingError())
+_SEEN = documented(412, "Somebody else changed it since it was read", ChangedMeanwhileError(3, 4)) | documented(
+    428, "If-Match does not say which version was seen", VersionMissingError()
 )
+SAVED_CHANGE = SAVED_NEW | _SEEN
 SAVED_UNDO = SAVED_CHANGE | documented(409, "It is as it was made", NothingToUndoError())
 SAVED_IN_USE = _OF_KEY_OR_PERSON | documented(409, "A folder is not empty", InUseError("The folder is not empty."))
+SAVED_DELETION = SAVED_IN_USE | _SEEN
 SAVED_RESULT = documented(
     422,
     "A parameter does not fit, or the saved question does not any more, or needs more than one query may use",

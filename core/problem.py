@@ -1,6 +1,7 @@
 """Renders every error of a FastAPI application as problem+json (RFC 9457), in one place."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 import structlog
 from fastapi import FastAPI, Request
@@ -9,8 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from core.errors import RadixError
+from core.validation import place_in, pointer, sentence
 
 _logger = structlog.get_logger()
+# Of a list in which nothing fits.
+_MOST_ERRORS = 50
+# Headers and cookies are not repeated.
+_SHOWN = frozenset({"query", "path"})
 
 
 class InvalidRequestError(RadixError):
@@ -59,16 +65,29 @@ async def _domain(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - see _domain
-    errors = [
-        {
-            "location": [str(part) for part in item["loc"]],
-            "message": item["msg"].removeprefix("Value error, "),
-            "kind": item["type"],
-        }
-        for item in error.errors()
-    ]
-    detail = "; ".join(f"{'.'.join(item['location'])}: {item['message']}" for item in errors)
+    errors = [_described(each, getattr(error, "body", None)) for each in error.errors()[:_MOST_ERRORS]]
+    detail = "; ".join(f"{_where(each)}: {each['message']}" for each in errors)
     return respond(request, InvalidRequestError(detail, errors=errors))
+
+
+def _described(error: Mapping[str, Any], body: Any) -> dict[str, Any]:
+    """Return what is wrong with a parameter, by its name, or at a place of the body, by its JSON Pointer."""
+    origin, *location = error["loc"]
+    kind = str(error["type"])
+    if origin != "body":
+        shown = error if origin in _SHOWN else {name: value for name, value in error.items() if name != "input"}
+        message = sentence(shown, within="parameter")
+        return {"location": [origin, *map(str, location)], "message": message, "kind": kind}
+    if kind == "json_invalid":
+        message = f"it is no JSON: {error['ctx']['error']} at character {location[0] + 1}"
+        return {"pointer": "", "message": message, "kind": kind}
+    document: Any = dict(cast("Mapping[str, Any]", body)) if isinstance(body, Mapping) else body
+    place = place_in(document, location, is_missing=kind == "missing")
+    return {"pointer": pointer(place), "message": sentence(error), "kind": kind}
+
+
+def _where(error: Mapping[str, Any]) -> str:
+    return ".".join(error["location"]) if "location" in error else error["pointer"] or "the body"
 
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.access.principals import DashboardAccess
-from api.dashboards.schemas import Dashboard, DashboardShown, GrantedDashboard, GrantedDashboards
+from api.dashboards.schemas import Dashboard, DashboardShown, GrantedDashboard, GrantedDashboards, TrashedInsight
 from api.dependencies import (
     ActorDep,
     Asking,
@@ -82,8 +82,11 @@ async def get_dashboard(object_id: ObjectId, access: _Reads, held: ResourcesDep,
     """Return its tiles and what they ask. Each tile's answer is asked for by itself."""
     found, insights = await held.dashboards.find(access.project, object_id)
     links = await held.saved.shared_links(access.project, found)
-    asked = [stamped(AskedInsight, each) for each in insights]
-    return DashboardShown(**shown(response, Dashboard, found, shared_links=links).model_dump(), insights=asked)
+    return DashboardShown(
+        **shown(response, Dashboard, found, shared_links=links).model_dump(),
+        insights=[stamped(AskedInsight, each) for each in insights if each.deleted_at is None],
+        insights_in_trash=[TrashedInsight.model_validate(each) for each in insights if each.deleted_at is not None],
+    )
 
 
 @router.put(

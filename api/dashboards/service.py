@@ -31,10 +31,10 @@ class Dashboards:
         return found
 
     async def find(self, project: Project, dashboard_id: int) -> tuple[SavedObject, Sequence[SavedObject]]:
-        """Return a dashboard and the insights of its tiles that are there; raises `NotFoundError`."""
+        """Return a dashboard and the insights of its tiles, those in the trash too; raises `NotFoundError`."""
         found = await self._saved.find(project, dashboard_id, {DashboardContent.kind})
         shown = content_of(found, DashboardContent).insight_ids()
-        return found, await self._saved.find_all(project, shown, InsightContent.kind)
+        return found, await self._saved.find_all(project, shown, InsightContent.kind, with_trash=True)
 
     async def change(
         self, by: Actor, access: DashboardAccess, dashboard_id: int, content: DashboardContent, seen: int
@@ -53,7 +53,7 @@ class Dashboards:
         return await self._saved.change(by, access.project, dashboard_id, content, seen)
 
     async def question(self, project: Project, dashboard_id: int, tile_id: str) -> tuple[SavedObject, ReadDocument]:
-        """Return the insight of a tile and what it asks; raises `NotFoundError`."""
+        """Return the insight of a tile and what it asks; raises `NotFoundError`, and `InTrashError` for an insight."""
         return await self._insights.question(project, await self._insight_of(project, dashboard_id, tile_id))
 
     async def _insight_of(self, project: Project, dashboard_id: int, tile_id: str) -> int:

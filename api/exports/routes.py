@@ -78,12 +78,12 @@ async def get_export(asking: _Exporting, export_id: _ExportId) -> ExportShown:
 @router.delete(
     "/v1/projects/{project_id}/exports/{export_id}",
     operation_id="cancel_export",
-    summary="Cancel an export",
+    summary="Cancel or delete an export",
     status_code=204,
     responses=UNAUTHENTICATED | UNKNOWN_EXPORT | UNSUITABLE,
 )
 async def cancel_export(asking: _Exporting, export_id: _ExportId) -> None:
-    """End it; of one that is done, remove the file."""
+    """End it, so that it is `cancelled`; remove the file of one that is done, so that it is `deleted`."""
     by = asking.principal.actor(client_of(asking.request))
     await asking.held.exports.cancel(by, asking.access.project, export_id)
 

@@ -13,18 +13,24 @@ from core.warehouse import ProjectScope
 _ROWS_OF_A_SLICE = 20_000
 # Of each column what it holds: text, instant, integer, truth, or an object of JSON as text.
 _EVENTS = {
-    "message_id": "text", "type": "text", "event": "text", "timestamp": "instant", "received_at": "instant",
-    "person_number": "integer", "session_id": "text", "group_type": "text", "group_id": "text", "page_host": "text",
-    "page_path": "text", "channel": "text", "country": "text", "browser": "text", "os": "text", "device_type": "text",
-    "properties": "json",
+    "timestamp": "instant", "event": "text", "type": "text", "user_id": "text", "anonymous_id": "text",
+    "person_id": "text", "person_number": "integer", "session_id": "text", "group_type": "text", "group_id": "text",
+    "page_host": "text", "page_path": "text", "channel": "text", "country": "text", "browser": "text", "os": "text",
+    "device_type": "text", "properties": "json", "received_at": "instant", "message_id": "text",
 }  # fmt: skip
 _PERSONS = {
-    "person_number": "integer", "person_id": "text", "user_id": "text", "is_identified": "truth",
+    "person_id": "text", "user_id": "text", "is_identified": "truth", "person_number": "integer",
     "first_seen_at": "instant", "last_seen_at": "instant", "events": "integer", "sessions": "integer", "traits": "json",
 }  # fmt: skip
 _SHOWN = {
-    "session_id": "toString(session_id) as session_id",
-    "is_identified": "toBool(is_identified) as is_identified",
+    "events": {name: f"listed.{name} as {name}" for name in _EVENTS}
+    | {
+        "user_id": "ids.user_id as user_id",
+        "anonymous_id": "ids.anonymous_id as anonymous_id",
+        "person_id": "names.person_id as person_id",
+        "session_id": "toString(listed.session_id) as session_id",
+    },
+    "persons": {name: name for name in _PERSONS} | {"is_identified": "toBool(is_identified) as is_identified"},
 }
 COLUMNS = {"events": _EVENTS, "persons": _PERSONS}
 
@@ -39,15 +45,41 @@ where
 group by first
 order by first
 """
+_OF_SLICE = """{condition}
+        and timestamp >= fromUnixTimestamp64Milli({first:Int64}, 'UTC')
+        and timestamp < fromUnixTimestamp64Milli({last:Int64}, 'UTC')
+        and cityHash64(message_id) % {parts:UInt32} = {part:UInt32}"""
+# Ids as they were sent are in staging alone, masked and erased as everywhere: see insights_event_list of the macros.
 _EVENT_ROWS = """
 select
     {columns}
-from marts.fct_events
-where
-    {condition}
-    and timestamp >= fromUnixTimestamp64Milli({first:Int64}, 'UTC')
-    and timestamp < fromUnixTimestamp64Milli({last:Int64}, 'UTC')
-    and cityHash64(message_id) % {parts:UInt32} = {part:UInt32}
+from (
+    select *
+    from marts.fct_events
+    where {slice}
+) as listed
+left join (
+    select message_id, user_id, anonymous_id
+    from staging.stg_collector__events
+    where
+        project_id = {project_id:UInt32}
+        and (received_at, message_id) in (
+            select received_at, message_id
+            from marts.fct_events
+            where {slice}
+        )
+) as ids on listed.message_id = ids.message_id
+left join (
+    select person_number, person_id
+    from marts.dim_persons
+    where
+        project_id = {project_id:UInt32}
+        and person_number in (
+            select person_number
+            from marts.fct_events
+            where {slice}
+        )
+) as names on listed.person_number = names.person_number
 """
 _NUMBERS = """
 select toInt64(intDiv(person_number, {size:UInt32}) * {size:UInt32}) as first, count() as rows
@@ -88,7 +120,8 @@ class ExportRows:
 
     def __init__(self, settings: ApiSettings, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
-        self._database = settings.marts_database
+        self._marts = settings.marts_database
+        self._staging = settings.staging_database
 
     async def slices(self, export: Export) -> tuple[int, list[Slice]]:
         """Return how many rows there are, and the slices that hold them."""
@@ -108,9 +141,9 @@ class ExportRows:
         return await self._asked(export, _PERSON_ROWS, piece.parameters)
 
     async def _asked(self, export: Export, template: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        columns = ",\n    ".join(_SHOWN.get(name, name) for name in COLUMNS[export.kind])
-        sql = template.replace("{columns}", columns).replace("{condition}", _OF_EVENTS)
-        sql = sql.replace("marts.", f"{self._database}.")
+        columns = ",\n    ".join(_SHOWN[export.kind].values())
+        sql = template.replace("{columns}", columns).replace("{slice}", _OF_SLICE).replace("{condition}", _OF_EVENTS)
+        sql = sql.replace("marts.", f"{self._marts}.").replace("staging.", f"{self._staging}.")
         return (await self._warehouse.query(ProjectScope(export.project_id), sql, parameters)).rows
 
 

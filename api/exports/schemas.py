@@ -35,14 +35,17 @@ class ExportShown(BaseModel):
     range_start: datetime | None
     range_end: datetime | None
     event: str | None
-    state: Literal["waiting", "running", "done", "failed", "cancelled", "expired"]
+    state: Annotated[
+        Literal["waiting", "running", "done", "failed", "cancelled", "expired", "deleted"],
+        Field(description="`cancelled` before it was done, `expired` with its time, `deleted` by somebody before it."),
+    ]
     rows_total: Annotated[int | None, Field(description="How many there were when it began; null before.")]
     rows_written: int
     size_bytes: Annotated[int | None, Field(description="Size of the file.")]
     error: Annotated[str | None, Field(description="Why it failed.")]
     created_at: datetime
     finished_at: datetime | None
-    expires_at: Annotated[datetime | None, Field(description="When the file is removed.")]
+    expires_at: Annotated[datetime | None, Field(description="When the file is removed, unless it is deleted before.")]
     actor_name: Annotated[str, Field(description="Who asked for it.")]
     link: Annotated[
         str | None,

@@ -107,16 +107,16 @@ class Exports:
         return self._shown(found)
 
     async def cancel(self, by: Actor, project: Project, export_id: int) -> None:
-        """End an export, and remove its file if there is one; raises `NotFoundError`."""
+        """End an export; delete one that is done, with its file. Raises `NotFoundError`."""
         async with self._database.of_project(project) as session:
             found = await session.get(Export, export_id, with_for_update=True)
             if found is None:
                 raise NotFoundError("export", export_id)
             if found.state in {*ACTIVE, "done"}:
-                found.state = "expired" if found.state == "done" else "cancelled"
+                found.state = "deleted" if found.state == "done" else "cancelled"
                 found.finished_at = found.finished_at or utc_now()
                 owner = {"organisation_id": project.organisation_id, "project_id": project.id}
-                session.add(entry(by, "export.cancelled", Target("export", export_id), **owner))
+                session.add(entry(by, f"export.{found.state}", Target("export", export_id), **owner))
         self._maker.remove(found)
 
     async def file(self, token: str, client: Client) -> tuple[Path, str, str]:

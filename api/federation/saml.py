@@ -19,6 +19,8 @@ from core.clock import utc_now
 _logger = structlog.get_logger()
 _NAMES = OneLogin_Saml2_Constants.NSMAP
 _LONGEST_SUBJECT = 1_000
+# What names somebody by, the better one first: an address may come to be another person's.
+_NAMED_BY = (OneLogin_Saml2_Constants.NAMEID_PERSISTENT, OneLogin_Saml2_Constants.NAMEID_EMAIL_ADDRESS)
 # What providers call an e-mail address, the most telling first.
 _EMAIL = (
     "email",
@@ -42,11 +44,15 @@ class ServiceProvider:
         self._acs_url = acs_url
 
     def metadata(self) -> bytes:
-        """Return our own metadata, which the provider is given."""
+        """Return our own metadata, which the provider is given: with the forms of a NameID that `claims` takes."""
+        described = self._described({})
+        described["sp"]["NameIDFormat"] = _NAMED_BY[0]
         # Nothing of it is said by the provider.
-        settings = OneLogin_Saml2_Settings(self._described({}), sp_validation_only=True)
+        settings = OneLogin_Saml2_Settings(described, sp_validation_only=True)
         found: str | bytes = settings.get_sp_metadata()
-        return found if isinstance(found, bytes) else found.encode()
+        # The library knows of one form.
+        said = [f"<md:NameIDFormat>{form}</md:NameIDFormat>".encode() for form in _NAMED_BY]
+        return (found if isinstance(found, bytes) else found.encode()).replace(said[0], b"\n        ".join(said))
 
     def request(self, metadata: str, relay_state: str) -> tuple[str, str]:
         """Return where a browser is sent to sign in, and the id of the request."""
@@ -117,6 +123,7 @@ class ServiceProvider:
                     "url": self._acs_url,
                     "binding": OneLogin_Saml2_Constants.BINDING_HTTP_POST,
                 },
+                # A request leaves the form to the provider: one that is asked for a form that it is not set to refuses.
                 "NameIDFormat": OneLogin_Saml2_Constants.NAMEID_UNSPECIFIED,
             },
             "idp": provider,

@@ -127,9 +127,9 @@ class FunnelStep(BaseModel):
     step: Annotated[int, Field(ge=1, description="Number of the step, from 1.")]
     event: str
     persons: Annotated[int, Field(description="Persons who reached it.")]
-    dropped_off: Annotated[int, Field(description="Persons of the previous step who did not reach it; 0 at the first.")]
     conversion_from_first: Rate
     conversion_from_previous: Rate
+    dropped_off: Annotated[int, Field(description="Persons of the previous step who did not reach it; 0 at the first.")]
     median_ms: Annotated[
         float | None, Field(description="Median time from the previous step, milliseconds; null where nobody came.")
     ]

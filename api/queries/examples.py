@@ -254,6 +254,9 @@ _LISTS: dict[str, dict[str, Any]] = {
             | dict.fromkeys(("group_type", "group_id", "page_host", "page_path", "channel"), "")
             | {
                 "received_at": "2026-03-20T07:57:31.412Z",
+                "user_id": "ada",
+                "anonymous_id": "b7f2",
+                "person_id": "user:ada",
                 "person_number": 7,
                 "session_id": "1180",
                 "country": "DE",

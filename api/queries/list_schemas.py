@@ -11,12 +11,15 @@ Next = Annotated[str | None, Field(description="What `after` of the next page is
 class EventRow(BaseModel):
     """An event; what is not known of it is an empty text."""
 
-    message_id: str
-    type: str
-    event: str
     timestamp: Annotated[datetime, Field(description="When it happened, on the corrected clock, UTC.")]
-    received_at: Annotated[datetime, Field(description="When it was received, UTC.")]
-    person_number: int
+    event: str
+    type: str
+    user_id: Annotated[str, Field(description="As it was sent: an identify or a merge since then changes no event.")]
+    anonymous_id: Annotated[str, Field(description="As it was sent.")]
+    person_id: Annotated[
+        str, Field(description="Whose it is now: `user:` and the user's id, or `anonymous:` and the device's.")
+    ]
+    person_number: Annotated[int, Field(description="The same person, as questions name it.")]
     session_id: str
     group_type: str
     group_id: str
@@ -28,6 +31,8 @@ class EventRow(BaseModel):
     os: str
     device_type: str
     properties: dict[str, Any]
+    received_at: Annotated[datetime, Field(description="When it was received, UTC.")]
+    message_id: str
 
 
 class EventsData(BaseModel):
@@ -40,10 +45,10 @@ class EventsData(BaseModel):
 class PersonRow(BaseModel):
     """A person, as the latest refresh knows them."""
 
-    person_number: int
     person_id: Annotated[str, Field(description="`user:` and the user's id, or `anonymous:` and the device's.")]
     user_id: Annotated[str, Field(description="Empty for an anonymous person.")]
     is_identified: bool
+    person_number: int
     first_seen_at: datetime
     last_seen_at: datetime
     events: int
@@ -64,11 +69,11 @@ class PersonsData(BaseModel):
 class LatestEvent(BaseModel):
     """One of a person's latest events."""
 
-    message_id: str
-    type: str
-    event: str
     timestamp: datetime
+    event: str
+    type: str
     properties: dict[str, Any]
+    message_id: str
 
 
 class PersonProfile(PersonRow):

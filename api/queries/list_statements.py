@@ -24,9 +24,10 @@ class ListSql:
     A list has one row more than it shows: that there is one says that there is another page.
     """
 
-    def __init__(self, statements: Statements, intermediate: str, cohorts: SavedCohorts) -> None:
+    def __init__(self, statements: Statements, *, staging: str, intermediate: str, cohorts: SavedCohorts) -> None:
         self._statements = statements
         self._cohorts = cohorts
+        self._sent = f"{staging}.stg_collector__events"
         self._devices = f"{intermediate}.int_devices_linked"
 
     def events(self, window: Window, asked: EventsDocument, now: datetime) -> Statement:
@@ -35,9 +36,13 @@ class ListSql:
         conditions = [asked.events.sql(making.scope)]
         if asked.person_number is not None:
             conditions.append(f"person_number = {making.bind(asked.person_number, 'UInt32')}")
+        making.sources.append(self._sent)
         return making.made(
             "insights_event_list",
             relation=making.events(),
+            facts=making.table("fct_events"),
+            sent=self._sent,
+            persons=making.table("dim_persons"),
             project=PROJECT,
             condition=" and ".join(conditions),
             limit=making.bind(asked.limit + 1, "UInt32"),

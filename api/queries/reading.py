@@ -10,9 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.errors import DocumentTooLargeError
 from api.queries.documents import InsightDocument, ListDocument, QueryDocument
-from core.insights.faults import Fault, Place, faults_in
+from core.insights.faults import Fault, faults_in
 from core.insights.filters import Filter, Subject, parts_of
 from core.problem import InvalidRequestError
+from core.validation import Place, pointer
 
 # Of one value a document may be made wholly, and ClickHouse takes 128 KiB of each and quotes double what they stand
 # before.
@@ -117,15 +118,6 @@ def invalid_at(place: Place, error: InvalidRequestError) -> InvalidRequestError:
 def _invalid(errors: list[dict[str, str]]) -> InvalidRequestError:
     detail = "; ".join(f"{error['pointer'] or 'the document'}: {error['message']}" for error in errors)
     return InvalidRequestError(detail, errors=errors)
-
-
-def pointer(place: Place) -> str:
-    """Return the JSON Pointer of a place; empty for the document itself.
-
-    >>> pointer(("steps", 1, "a/b"))
-    '/steps/1/a~1b'
-    """
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
 
 
 class _TwiceError(Exception):

@@ -68,19 +68,19 @@ class FunnelStepFigures(BaseModel):
     step: Annotated[int, Field(ge=1, description="Number of the step, from 1.")]
     name: str
     persons: Annotated[int, Field(description="Persons who reached it.")]
-    lost_persons: Annotated[int, Field(description="Of them, those who did not reach the next one; 0 at the last.")]
-    incomplete_persons: Annotated[int, Field(description="Of them, those whose window has not closed.")]
     conversion_from_first: Rate
     conversion_from_previous: Rate
+    lost_persons: Annotated[int, Field(description="Of them, those who did not reach the next one; 0 at the last.")]
+    incomplete_persons: Annotated[int, Field(description="Of them, those whose window has not closed.")]
+    median_ms: Milliseconds
     average_ms: Milliseconds
     p25_ms: Milliseconds
-    median_ms: Milliseconds
     p75_ms: Milliseconds
     p90_ms: Milliseconds
     p95_ms: Milliseconds
     p99_ms: Milliseconds
-    total_average_ms: Annotated[float | None, Field(description="From the first step, milliseconds.")]
     total_median_ms: Annotated[float | None, Field(description="From the first step, milliseconds.")]
+    total_average_ms: Annotated[float | None, Field(description="From the first step, milliseconds.")]
 
 
 class FunnelLine(BaseModel):
@@ -128,11 +128,11 @@ class LifecycleBucket(BaseModel):
 
     start: Start
     is_complete: Annotated[bool, Field(description="Whether it has ended; until then, dormant persons may still come.")]
+    active_persons: int
     new_persons: int
     returning_persons: int
     resurrecting_persons: int
     dormant_persons: Annotated[int, Field(le=0, description="As a negative number.")]
-    active_persons: int
 
 
 class LifecycleData(BaseModel):
@@ -231,7 +231,10 @@ class RevenuePoint(BaseModel):
 class RevenueLine(_Line):
     """The buckets of one currency and combination of values, in order."""
 
-    currency: Annotated[str, Field(description="In capitals; `(none)` where orders name none.")]
+    currency: Annotated[
+        str,
+        Field(description="In capitals; where orders name none, or there are none at all, the default, else `(none)`."),
+    ]
     points: list[RevenuePoint]
 
 

@@ -54,6 +54,7 @@ from api.queries.statements import QuerySql
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.insights.faults import Fault
+from core.insights.reports import NO_CURRENCY
 from core.metadata import Project
 from core.problem import InvalidRequestError
 
@@ -91,7 +92,9 @@ class Queries:
         """
         asked, cohorts = question.document, question.cohorts
         if isinstance(asked, ListDocument):
-            lists = ListSql(self._statements, self._settings.intermediate_database, cohorts)
+            settings = self._settings
+            staging, intermediate = settings.staging_database, settings.intermediate_database
+            lists = ListSql(self._statements, staging=staging, intermediate=intermediate, cohorts=cohorts)
             return await self._list(project, lists, asked, explain=explain)
         return await self._insight(project, QuerySql(self._statements, cohorts), asked, explain=explain)
 
@@ -126,6 +129,10 @@ class Queries:
                 answer = WebAnswer(kind=asked.kind, data=data, meta=found.meta)
             case RevenueDocument():
                 found = await find(asked, sql.revenue, None if asked.total else asked.interval)
+                if not (found.rows or asked.breakdown or asked.in_currency):
+                    # Nothing came in, in no currency: the zeros are of the one that orders without one are in.
+                    asked = asked.model_copy(update={"in_currency": asked.default_currency or NO_CURRENCY})
+                    found = await find(asked, sql.revenue, None if asked.total else asked.interval)
                 data = figures.revenue_data(found.rows, asked, found.window, found.now)
                 answer = RevenueAnswer(kind=asked.kind, data=data, meta=found.meta)
         return answer

@@ -40,8 +40,11 @@ _WAYS: dict[type[BaseModel], tuple[str, ...]] = {
     PersonData: ("person", "latest_events"),
     PropertyValuesData: ("values",),
 }
+_BREAKDOWN = "breakdown_"
 # By the names of series, which become columns.
 _FIGURES = "figures"
+# What a reader wants to know of a row after its figures.
+_LAST = ("is_complete", "period", "conversion")
 
 
 class Answered(Protocol):
@@ -71,7 +74,7 @@ class Table:
 
 
 def table_of(answer: Answered) -> Table:
-    """Return the figures of an answer as a table."""
+    """Return the figures of an answer as a table: what tells rows apart comes first, then figures."""
     data = answer.data
     if isinstance(answer, SqlAnswer):
         return Table([column.name for column in answer.data.columns], answer.data.rows, answer.meta.truncated)
@@ -80,11 +83,14 @@ def table_of(answer: Answered) -> Table:
         return Table(columns, [[row[name] for name in columns] for row in data.rows], data.is_truncated)
     holder, way = (answer, ("data",)) if isinstance(data, list) else (data, _WAYS[type(data)])
     rows = [dict(row) for row in _rows(holder, way, {})]
-    columns = dict.fromkeys(_named(type(holder), way))
-    for row in rows:
-        columns |= dict.fromkeys(row)
+    named = dict.fromkeys(_named(type(holder), way))
+    found = {name: None for row in rows for name in row if name not in named}
+    told = [name for name in found if name.startswith(_BREAKDOWN)]
+    figures = [name for name in found if name not in told]
+    last = [name for name in _LAST if name in named]
+    columns = [*told, *(name for name in named if name not in last), *figures, *last]
     is_truncated = bool(getattr(data, "next", None) or getattr(data, "is_truncated", False))
-    return Table(list(columns), [[row.get(name) for name in columns] for row in rows], is_truncated)
+    return Table(columns, [[row.get(name) for name in columns] for row in rows], is_truncated)
 
 
 def _rows(holder: Any, way: tuple[str, ...], told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -111,7 +117,7 @@ def _cells(row: BaseModel, apart: str | None) -> Iterator[tuple[str, Any]]:
                 yield name, value
         elif isinstance(value[0], BreakdownValue):
             texts = cast("list[BreakdownValue]", value)
-            yield from ((f"breakdown_{number}", each.text) for number, each in enumerate(texts, 1))
+            yield from ((f"{_BREAKDOWN}{number}", each.text) for number, each in enumerate(texts, 1))
 
 
 def _named(holder: Any, way: tuple[str, ...]) -> Iterator[str]:

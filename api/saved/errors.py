@@ -1,5 +1,6 @@
 """What can go wrong with saved things."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from core.errors import RadixError
@@ -39,3 +40,20 @@ class NothingToUndoError(RadixError):
 
     def __init__(self) -> None:
         super().__init__("No version before it is kept: it is as it was made, or as the oldest that there is.")
+
+
+class InTrashError(RadixError):
+    """It is in the trash, out of which it can be taken again."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "in_trash"
+    title: ClassVar[str] = "It is in the trash"
+
+    def __init__(self, kind: str, object_id: int, name: str, deleted_at: datetime, project_id: int) -> None:
+        super().__init__(
+            f"The {kind} {object_id} ({name!r}) is in the trash since {deleted_at:%Y-%m-%d %H:%M} UTC. Whoever may "
+            "save in the project (the permission insights:write) takes it out: "
+            f"POST /v1/projects/{project_id}/trash/{object_id}/recover.",
+            kind=kind,
+            object_id=object_id,
+        )

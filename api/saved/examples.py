@@ -67,6 +67,7 @@ _VERSION = {
     "restored_from": None,
 }
 _CONTENT = {name: value for name, value in _FOLDER.items() if name not in _STAMP}
+_SHOWN = {"query_kind": "funnel", "is_in_trash": False}
 _LINK = {
     "id": 1,
     "object_id": 2,
@@ -114,7 +115,7 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
         "dashboards": [{"project_id": 1, "id": 2, "name": "Shop", "description": "What we look at on Mondays."}]
     },
     "create_dashboard": _DASHBOARD,
-    "get_dashboard": _DASHBOARD | {"insights": [_ASKED]},
+    "get_dashboard": _DASHBOARD | {"insights": [_ASKED], "insights_in_trash": []},
     "change_dashboard": _DASHBOARD | {"version": 2},
     "list_annotations": {"annotations": [_ANNOTATION], "next": None},
     "create_annotation": _ANNOTATION,
@@ -169,7 +170,7 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
         "description": "What we look at on Mondays.",
         "timezone": "Europe/Berlin",
         "query_kind": None,
-        "tiles": [_PLACE | {"kind": "insight", "name": "Catalog to purchase", "query_kind": "funnel"}, _TEXT_TILE],
+        "tiles": [_PLACE | {"kind": "insight", "name": "Catalog to purchase"} | _SHOWN, _TEXT_TILE],
     },
     "get_shared_result": {
         "kind": "funnel",

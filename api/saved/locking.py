@@ -28,17 +28,28 @@ class Edit:
         return shown(self.response, kind, found, **beside)
 
 
-async def _edit(
-    by: ActorDep, response: Response, if_match: Annotated[str | None, Header(examples=['"3"'])] = None
-) -> Edit:
+_IfMatch = Annotated[str | None, Header(examples=['"3"'])]
+
+
+async def _edit(by: ActorDep, response: Response, if_match: _IfMatch = None) -> Edit:
     """Return who changes what he saw in which version; raises `VersionMissingError`."""
+    return Edit(by, _version_in(if_match), response)
+
+
+async def _seen(if_match: _IfMatch = None) -> int | None:
+    """Return which version was seen, if that is said; raises `VersionMissingError` for what is no version."""
+    return None if if_match is None else _version_in(if_match)
+
+
+def _version_in(if_match: str | None) -> int:
     found = _ETAG.fullmatch(if_match or "")
     if found is None:
         raise VersionMissingError(if_match)
-    return Edit(by, int(found[1]), response)
+    return int(found[1])
 
 
 EditDep = Annotated[Edit, Depends(_edit)]
+SeenDep = Annotated[int | None, Depends(_seen)]
 
 
 def shown(response: Response, kind: type[Stamped], found: SavedObject, **beside: int) -> Stamped:

@@ -1,6 +1,7 @@
 """What is done with saved things in a session of their project: each change makes a version and an entry."""
 
 from collections.abc import Collection
+from datetime import UTC
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -21,7 +22,7 @@ from api.saved.contents import (
     InsightContent,
     PropertyContent,
 )
-from api.saved.errors import ChangedMeanwhileError
+from api.saved.errors import ChangedMeanwhileError, InTrashError
 from core.clock import utc_now
 from core.insights.cohorts import CohortQuestion
 from core.insights.faults import Fault
@@ -60,10 +61,15 @@ async def find(
     in_trash: bool = False,
     to_change: bool = False,
 ) -> SavedObject:
-    """Return one thing of these kinds; raises `NotFoundError`. Those who change the same one wait for each other."""
+    """Return one thing of these kinds. Those who change the same one wait for each other.
+
+    Raises `NotFoundError`, and `InTrashError` for one that is in the trash and is not looked for there.
+    """
     found = await session.get(SavedObject, object_id, with_for_update=to_change or None)
-    if found is None or found.kind not in kinds or (found.deleted_at is not None) != in_trash:
+    if found is None or found.kind not in kinds or (in_trash and found.deleted_at is None):
         raise NotFoundError(" or ".join(sorted(kinds)) + (" in the trash" if in_trash else ""), object_id)
+    if found.deleted_at is not None and not in_trash:
+        raise InTrashError(found.kind, object_id, found.name, found.deleted_at.astimezone(UTC), found.project_id)
     return found
 
 
@@ -163,15 +169,18 @@ async def check(session: AsyncSession, content: Content, before: SavedObject | N
         known = {each.id for each in type(content).model_validate(before.content).references()}
     named = [each for each in content.references() if each.id not in known]
     if named:
-        statement = select(SavedObject.id, SavedObject.kind).where(
-            SavedObject.id.in_({each.id for each in named}), SavedObject.deleted_at.is_(None)
+        statement = select(SavedObject.id, SavedObject.kind, SavedObject.deleted_at).where(
+            SavedObject.id.in_({each.id for each in named})
         )
-        there = dict((await session.execute(statement)).all())
-        faults = [
-            Fault(each.place, f"there is no {' or '.join(sorted(each.kinds))} {each.id} here", "not_found")
-            for each in named
-            if there.get(each.id) not in each.kinds
-        ]
+        there = {each.id: each for each in await session.execute(statement)}
+        faults: list[Fault] = []
+        for each in named:
+            one = there.get(each.id)
+            if one is None or one.kind not in each.kinds:
+                message = f"there is no {' or '.join(sorted(each.kinds))} {each.id} here"
+                faults.append(Fault(each.place, message, "not_found"))
+            elif one.deleted_at is not None:
+                faults.append(Fault(each.place, f"the {one.kind} {each.id} is in the trash: recover it", "in_trash"))
         if faults:
             raise invalid_document(*faults)
     if isinstance(content, FolderContent):
@@ -217,7 +226,7 @@ async def in_live_folder(session: AsyncSession, content: Content, found: SavedOb
         await find(session, content.folder_id, {FolderContent.kind})
         if isinstance(content, FolderContent):
             await _check_way_up(session, content, found)
-    except (NotFoundError, InvalidRequestError):
+    except (NotFoundError, InTrashError, InvalidRequestError):
         return content.model_copy(update={"folder_id": None})
     return content
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.access.principals import UserPrincipal
 from api.dependencies import ActorDep, ObjectId, PrincipalDep, ProjectDep, ResourcesDep, UserDep, project_for
-from api.problems import SAVED, SAVED_CHANGE, SAVED_IN_USE, SAVED_NEW, SAVED_UNDO
-from api.saved.locking import EditDep, tell_version
+from api.problems import SAVED, SAVED_CHANGE, SAVED_DELETION, SAVED_IN_USE, SAVED_NEW, SAVED_UNDO
+from api.saved.locking import EditDep, SeenDep, tell_version
 from api.saved.schemas import (
     SavedPage,
     SavedQuery,
@@ -41,12 +41,17 @@ async def list_saved(
     "/saved/{object_id}",
     operation_id="delete_saved",
     summary="Put into the trash",
-    responses=SAVED_IN_USE,
+    responses=SAVED_DELETION,
     status_code=204,
 )
-async def delete_saved(object_id: ObjectId, project: WriterDep, by: ActorDep, held: ResourcesDep) -> None:
-    """Put something saved, or an empty folder, into the trash. Links to it show nothing then."""
-    await held.saved.delete(by, project, object_id)
+async def delete_saved(
+    object_id: ObjectId, project: WriterDep, by: ActorDep, seen: SeenDep, held: ResourcesDep
+) -> None:
+    """Put something saved, or an empty folder, into the trash; with `If-Match`, only as it was seen.
+
+    Links to it show nothing then.
+    """
+    await held.saved.delete(by, project, object_id, seen)
 
 
 @router.post(

@@ -62,11 +62,15 @@ class Saved:
         async with self._database.of_project(project) as session:
             return await find(session, object_id, kinds)
 
-    async def find_all(self, project: Project, object_ids: Collection[int], kind: str) -> Sequence[SavedObject]:
-        """Return those of some things that are there, by their ids."""
+    async def find_all(
+        self, project: Project, object_ids: Collection[int], kind: str, *, with_trash: bool = False
+    ) -> Sequence[SavedObject]:
+        """Return those of some things that are there, or in the trash, by their ids."""
         async with self._database.of_project(project) as session:
             statement = select(SavedObject).where(SavedObject.id.in_(object_ids), SavedObject.kind == kind)
-            return (await session.scalars(statement.where(*_LIVE).order_by(SavedObject.id))).all()
+            if not with_trash:
+                statement = statement.where(*_LIVE)
+            return (await session.scalars(statement.order_by(SavedObject.id))).all()
 
     async def create(self, by: Actor, project: Project, content: Content) -> SavedObject:
         """Save something new; raises `InvalidRequestError` where it names what is not there."""
@@ -85,10 +89,15 @@ class Saved:
             await self._write(session, by, found, content, action="changed", project=project)
             return found
 
-    async def delete(self, by: Actor, project: Project, object_id: int) -> None:
-        """Put something into the trash; raises `NotFoundError`, and `InUseError` for a folder that is not empty."""
+    async def delete(self, by: Actor, project: Project, object_id: int, seen: int | None) -> None:
+        """Put something into the trash, whichever version was seen if none is given.
+
+        Raises `NotFoundError`, `ChangedMeanwhileError`, and `InUseError` for a folder that is not empty.
+        """
         async with self._changing(project) as session:
             found = await find(session, object_id, to_change=True)
+            if seen is not None:
+                demand_version(found, seen)
             within = select(SavedObject.id).where(SavedObject.folder_id == object_id, *_LIVE).limit(1)
             if await session.scalar(within) is not None:
                 raise InUseError("The folder is not empty: move what is in it, or delete that first.")

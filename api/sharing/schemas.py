@@ -85,6 +85,7 @@ class SharedTile(BaseModel):
     height: int
     name: str
     query_kind: Annotated[_Kind | None, Field(description="null: its answer is not shown by link.")]
+    is_in_trash: Annotated[bool, Field(description="Its insight is in the trash, and shown again when it is not.")]
 
 
 class Shared(BaseModel):

@@ -172,23 +172,24 @@ class SharedViews:
     async def _insight_of(self, viewer: Viewer, tile_id: str | None) -> SavedObject:
         for tile in content_of(viewer.shared, DashboardContent).tiles:
             if tile.id == tile_id and not isinstance(tile, TextTile):
-                return await self._saved.find(viewer.project, tile.insight_id, {InsightContent.kind})
+                # How to take one out of the trash is for members.
+                for found in await self._saved.find_all(viewer.project, {tile.insight_id}, InsightContent.kind):
+                    return found
         raise NotFoundError("tile of an insight", tile_id)
 
     async def _tiles(self, project: Project, dashboard: DashboardContent) -> list[SharedTile | TextTile]:
-        insights = {
-            each.id: content_of(each, InsightContent)
-            for each in await self._saved.find_all(project, dashboard.insight_ids(), InsightContent.kind)
-        }
+        found = await self._saved.find_all(project, dashboard.insight_ids(), InsightContent.kind, with_trash=True)
+        insights = {each.id: each for each in found}
         tiles: list[SharedTile | TextTile] = []
         for tile in dashboard.tiles:
             if isinstance(tile, TextTile):
                 tiles.append(tile)
                 continue
-            insight = insights.get(tile.insight_id)
+            insight = insights[tile.insight_id]
             place = {name: getattr(tile, name) for name in ("id", "x", "y", "width", "height")}
-            said = {"name": tile.title or (insight.name if insight else "")}
-            kind = None if insight is None else _kind_shown(insight.query)
+            is_in_trash = insight.deleted_at is not None
+            said = {"name": tile.title or insight.name, "is_in_trash": is_in_trash}
+            kind = None if is_in_trash else _kind_shown(content_of(insight, InsightContent).query)
             tiles.append(SharedTile.model_validate(place | said | {"query_kind": kind}))
         return tiles
 

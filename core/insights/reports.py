@@ -110,6 +110,8 @@ def _first(columns: tuple[str, ...], choice: object) -> str | None:
     return next((column for column in columns if column in get_args(choice)), None)
 
 
+NO_CURRENCY = "(none)"
+"""What orders are in that name no currency."""
 Currency = Annotated[str, StringConstraints(pattern=r"^([A-Z]{3,5}|\(none\)|\(other\))$")]
 
 

@@ -12,13 +12,15 @@ ACTIVE = ("waiting", "running")
 
 
 class Export(ProjectOwned, Base):
-    """One row per export. Its file lies in the data directory and is gone with its expiry."""
+    """One row per export. Its file lies in the data directory until it expires or is deleted."""
 
     __tablename__ = "exports"
     __table_args__ = (
         CheckConstraint("kind in ('events', 'persons')", name="kind"),
         CheckConstraint("format in ('csv', 'ndjson', 'parquet')", name="format"),
-        CheckConstraint("state in ('waiting', 'running', 'done', 'failed', 'cancelled', 'expired')", name="state"),
+        CheckConstraint(
+            "state in ('waiting', 'running', 'done', 'failed', 'cancelled', 'expired', 'deleted')", name="state"
+        ),
         CheckConstraint("(kind = 'events') = (range_start is not null and range_end is not null)", name="range"),
         Index("ix_exports_project_id", "project_id", "id"),
         Index("ix_exports_state", "state", "id"),

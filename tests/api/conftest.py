@@ -90,6 +90,7 @@ def settings(runtime: Instance, modelled: Modelled) -> ApiSettings:
             "redis_url": runtime.redis_url,
             "marts_database": modelled.database,
             "secret_key": "s" * 40,
+            "staging_database": f"{PREFIX}staging",
             "intermediate_database": f"{PREFIX}intermediate",
             "key_cache_seconds": 0,
             "data_version_seconds": 0,

@@ -104,6 +104,41 @@ async def test_a_file_has_every_event_of_its_range_once(
     assert not shown
 
 
+# As tests/api/conftest.py lands them: what was sent, and whose it is by what was linked and merged since.
+IDS = {
+    "l0": ("", "kiosk", "anonymous:kiosk"),
+    "l1": ("ada", "phone", "user:ada"),
+    "l2": ("ada", "desk", "user:ada"),
+    "l3": ("ada-old", "", "user:ada"),
+    "l4": ("ada", "", "user:ada"),
+    "l5": ("bob", "desk", "user:bob"),
+}
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet"])
+async def test_events_have_the_ids_that_were_sent_and_the_persons_whose_they_are(
+    served: Any, modelled: Any, kind: str
+) -> None:
+    client, _ = served
+    asked = {"kind": "events", "from": "2025-02-24", "to": "2025-02-25", "format": kind}
+    _, content = await _made(client, modelled.devices, asked)
+    rows: list[dict[str, Any]]
+    if kind == "parquet":
+        rows = pq.read_table(io.BytesIO(content)).to_pylist()
+    elif kind == "csv":
+        rows = list(csv.DictReader(io.StringIO(gzip.decompress(content).decode(), newline="")))
+    else:
+        rows = _lines(content)
+    assert {row["message_id"]: (row["user_id"], row["anonymous_id"], row["person_id"]) for row in rows} == IDS
+    assert list(rows[0])[:6] == ["timestamp", "event", "type", "user_id", "anonymous_id", "person_id"]
+    path = f"/v1/projects/{modelled.devices.id}/query"
+    listed = await client.post(
+        path, json={key: asked[key] for key in ("kind", "from", "to")}, headers=modelled.devices.headers
+    )
+    assert list(listed.json()["data"]["events"][0]) == list(rows[0])
+
+
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 async def test_persons_come_in_each_format(served: Any, modelled: Any, kind: str) -> None:
@@ -153,11 +188,23 @@ async def test_a_link_is_good_as_it_was_signed_and_for_as_long(served: Any, mode
         answer = await client.get(f"{path}/{wrong}")
         assert (answer.status_code, answer.json()["code"]) == (404, "link_invalid")
     assert (await client.get(f"{path}/x")).status_code == 422
-    address = f"/v1/projects/{modelled.berlin.id}/exports/{export_id}"
-    assert (await client.delete(address, headers=modelled.berlin.headers)).status_code == 204
+    assert content
+
+
+async def test_one_that_is_done_is_deleted_with_its_file_once(served: Any, modelled: Any, engine: Engine) -> None:
+    client, app = served
+    done, _ = await _made(client, modelled.berlin, RANGE | {"event": "cart"})
+    address = f"/v1/projects/{modelled.berlin.id}/exports/{done['id']}"
+    for _ in range(2):
+        assert (await client.delete(address, headers=modelled.berlin.headers)).status_code == 204
+        shown = (await client.get(address, headers=modelled.berlin.headers)).json()
+        assert (shown["state"], shown["link"]) == ("deleted", None)
     assert (await client.get(done["link"])).status_code == 404
     assert not list((app.state.resources.settings.data_dir / "exports").iterdir())
-    assert content
+    statement = text("select action from audit_log where target_id = :id and target_kind = 'export' order by id")
+    with engine.connect() as connection:
+        actions = [row[0] for row in connection.execute(statement, {"id": str(done["id"])})]
+    assert actions == ["export.created", "export.deleted"]
 
 
 async def test_it_takes_both_permissions_and_leaves_entries(served: Any, modelled: Any, engine: Engine) -> None:
@@ -348,6 +395,7 @@ async def test_whoever_was_erased_is_in_no_later_file(
     admin.command(f"create database {database}")
     admin.command(f"create table {database}.fct_events as {modelled.database}.fct_events")
     admin.command(f"insert into {database}.fct_events select * from {modelled.database}.fct_events")
+    admin.command(f"create view {database}.dim_persons as select * from {modelled.database}.dim_persons")
     asked = RANGE | {"format": "ndjson"}
     async with serve(export_settings.model_copy(update={"marts_database": database})) as (client, _):
         before = _lines((await _made(client, modelled.berlin, asked))[1])

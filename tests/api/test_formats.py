@@ -117,6 +117,51 @@ def test_every_kind_of_document_has_a_table(kind: str) -> None:
         assert b"".join(write(table, 10))
 
 
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [
+        ("trend", "breakdown_1 start buyers revenue revenue_per_buyer is_complete period"),
+        (
+            "funnel",
+            (
+                "step name persons conversion_from_first conversion_from_previous lost_persons incomplete_persons "
+                "median_ms average_ms p25_ms p75_ms p90_ms p95_ms p99_ms total_median_ms total_average_ms conversion"
+            ),
+        ),
+        ("retention", "start size period_index persons rate is_complete"),
+        (
+            "lifecycle",
+            "start active_persons new_persons returning_persons resurrecting_persons dormant_persons is_complete",
+        ),
+        ("stickiness", "buckets persons persons_at_least"),
+        ("paths", "position name next_name sequences average_ms"),
+        (
+            "web",
+            (
+                "breakdown_1 start visitors sessions views bounces bounce_rate average_duration_ms views_per_session "
+                "is_complete period"
+            ),
+        ),
+        (
+            "revenue",
+            (
+                "currency start revenue orders buyers active_persons average_order_value revenue_per_buyer "
+                "revenue_per_active_person is_complete period"
+            ),
+        ),
+        ("property_values", "text events persons"),
+    ],
+)
+def test_what_a_row_is_about_comes_first_then_its_figures(kind: str, columns: str) -> None:
+    table = table_of(TypeAdapter(Answer).validate_python(ANSWERS[kind]))
+    assert " ".join(table.columns) == columns
+    by = [{"text": "DE", "kind": "value"}]
+    lines = [line | {"breakdown": by} for line in ANSWERS[kind]["data"].get("lines", ())]
+    if lines:
+        told = ANSWERS[kind] | {"data": ANSWERS[kind]["data"] | {"lines": lines}}
+        assert table_of(TypeAdapter(Answer).validate_python(told)).columns[0] == "breakdown_1"
+
+
 def test_a_table_without_rows_has_its_columns_all_the_same() -> None:
     answer = TypeAdapter(Answer).validate_python(
         ANSWERS["retention"] | {"data": ANSWERS["retention"]["data"] | {"lines": []}}

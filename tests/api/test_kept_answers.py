@@ -34,6 +34,7 @@ def own_settings(settings: ApiSettings, admin: Client, modelled: Any) -> Any:
     admin.command(f"create database {database}")
     admin.command(f"create table {database}.fct_events as {modelled.database}.fct_events")
     admin.command(f"insert into {database}.fct_events select * from {modelled.database}.fct_events")
+    admin.command(f"create view {database}.dim_persons as select * from {modelled.database}.dim_persons")
     update = {"marts_database": database, "data_version_seconds": 60, "landing_seconds": 60}
     yield settings.model_copy(update=update)
     admin.command(f"drop database {database}")

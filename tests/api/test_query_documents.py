@@ -47,7 +47,7 @@ async def _post(api: httpx.AsyncClient, project: Any, document: Any, **options: 
         (FUNNEL | {"to": "2025-03-03"}, "/to", "must be after 'from'"),
         (FUNNEL | {"to": "2106-01-01"}, "/to", "must lie between 1970 and 2100"),
         (FUNNEL | {"last": 3}, "", "give one of the two"),
-        ({"kind": "funnel", "steps": ["a", "b"], "last": 1001}, "/last", "less than or equal to 1000"),
+        ({"kind": "funnel", "steps": ["a", "b"], "last": 1001}, "/last", "it has to be 1000 or less, not 1001"),
         (TREND | {"interval": "hour", "from": "2020-01-01"}, "/interval", "more than 10000"),
         (RETENTION | {"period": "hour", "from": "2020-01-01"}, "/period", "more than 10000"),
         ({"kind": "trend", "series": TREND["series"], "interval": "month", "last": 1000}, "/last", "1970 and 2100"),
@@ -55,7 +55,7 @@ async def _post(api: httpx.AsyncClient, project: Any, document: Any, **options: 
         (TREND | {"formulas": [{"name": "ratio", "formula": "A / C"}]}, "/formulas", "There is no series C"),
         (TREND | {"cumulative": True, "moving_average": 7}, "", "cumulative goes with neither"),
         (TREND | {"a/b~c": 1}, "/a~1b~0c", "there is no such key here"),
-        (TREND | {"breakdown": [{"column": "password"}]}, "/breakdown/0/column", "input should be 'type'"),
+        (TREND | {"breakdown": [{"column": "password"}]}, "/breakdown/0/column", "it has to be 'type'"),
         (
             TREND | {"series": [{"name": "chosen", "where": [{"cohort": "cohort_no"}]}]},
             "/series/0/where/0/cohort",

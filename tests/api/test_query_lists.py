@@ -80,6 +80,44 @@ async def test_events_are_listed_page_by_page_the_latest_first(api: httpx.AsyncC
     assert rows
 
 
+async def test_events_have_the_ids_that_were_sent_and_the_persons_whose_they_are(
+    api: httpx.AsyncClient, modelled: Any
+) -> None:
+    rows = await _pages(api, modelled.devices, "events", kind="events", **ALWAYS, limit=2)
+    told = [(row["message_id"], row["user_id"], row["anonymous_id"], row["person_id"]) for row in rows]
+    assert told == [
+        ("l5", "bob", "desk", "user:bob"),
+        ("l4", "ada", "", "user:ada"),
+        ("l3", "ada-old", "", "user:ada"),
+        ("l2", "ada", "desk", "user:ada"),
+        ("l1", "ada", "phone", "user:ada"),
+        ("l0", "", "kiosk", "anonymous:kiosk"),
+    ]
+    theirs = (await _ask(api, modelled.devices, kind="events", **ALWAYS, person_number=rows[1]["person_number"]))[
+        "events"
+    ]
+    assert [row["message_id"] for row in theirs] == ["l4", "l3", "l2", "l1"]
+
+
+async def test_ids_of_events_are_gone_with_what_was_sent(
+    serve: Any, settings: ApiSettings, runtime: Instance, modelled: Any
+) -> None:
+    """Nothing of them is kept beside: who was erased from staging is in no list, though the marts are yet to follow."""
+    admin = warehouse.connect(runtime.clickhouse_admin_url)
+    staging = f"erased_{id(settings)}"
+    admin.command(f"create database {staging}")
+    admin.command(
+        f"create view {staging}.stg_collector__events as "
+        f"select * from {settings.staging_database}.stg_collector__events where user_id != 'bob'"
+    )
+    async with serve(settings.model_copy(update={"staging_database": staging})) as (client, _):
+        rows = (await _ask(client, modelled.devices, kind="events", **ALWAYS))["events"]
+    admin.command(f"drop database {staging}")
+    admin.close()
+    assert (rows[0]["message_id"], rows[0]["user_id"], rows[0]["anonymous_id"]) == ("l5", "", "")
+    assert {row["user_id"] for row in rows} == {"", "ada", "ada-old"}
+
+
 async def test_events_of_one_person_are_theirs(api: httpx.AsyncClient, project: Any) -> None:
     person = (await _ask(api, project, kind="person", user_id="person-3"))["person"]
     asked = {"kind": "events", **ALWAYS, "person_number": person["person_number"], "limit": 1000}

@@ -267,3 +267,50 @@ async def test_an_amount_and_a_currency_of_ones_own_are_read(api: httpx.AsyncCli
     assert float(lines["CHF"]["revenue"]) == sum(total_of(event) for event in without)
     # What is no code of a currency is one line.
     assert set(lines) == {"CHF", "PRO", "TEAM", "(other)"}
+
+
+_NEVER = {"from": "2000-01-01", "to": "2000-01-03"}
+_SUMS = [
+    {"name": "seen", "measure": "events"},
+    {"name": "paid", "measure": "sum", "of": {"property": "total"}},
+    {"name": "on_average", "measure": "avg", "of": {"property": "total"}},
+]
+
+
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize(
+    ("document", "figures"),
+    [
+        (
+            {"kind": "trend", "series": _SUMS, "formulas": [{"name": "each", "formula": "B / A"}]},
+            {"figures": {"seen": 0, "paid": 0, "on_average": None, "each": None}},
+        ),
+        ({"kind": "web"}, {"visitors": 0, "sessions": 0, "views": 0, "bounces": 0, "bounce_rate": None}),
+        ({"kind": "revenue", "orders": "purchase"}, {"revenue": "0.000000", "orders": 0, "average_order_value": None}),
+    ],
+)
+async def test_where_there_is_nothing_are_zeros_and_no_averages_and_no_values(
+    api: httpx.AsyncClient, modelled: Any, document: dict[str, Any], figures: dict[str, Any], *, total: bool
+) -> None:
+    asked = _NEVER | document | {"total": total}
+    (line,) = (await _ask(api, modelled.berlin, **asked))["data"]["lines"]
+    assert len(line["points"]) == (1 if total else 2)
+    for point in line["points"]:
+        assert point | figures == point
+    by = "country" if document["kind"] == "web" else {"column": "country"}
+    assert (await _ask(api, modelled.berlin, **asked, breakdown=[by]))["data"]["lines"] == []
+
+
+@pytest.mark.parametrize(("said", "currency"), [({}, "(none)"), ({"default_currency": "CHF"}, "CHF")])
+async def test_zeros_of_revenue_are_in_the_currency_of_orders_that_name_none_and_count_who_was_active(
+    api: httpx.AsyncClient, modelled: Any, said: dict[str, Any], currency: str
+) -> None:
+    answer = await _ask(api, modelled.berlin, kind="revenue", orders="never", total=True, **said)
+    (line,) = answer["data"]["lines"]
+    calendar = _calendar(modelled.berlin, "day")
+    events = counted(modelled.berlin.events)
+    active = {event.person for event in events if calendar["start"] <= event.timestamp < calendar["end"]}
+    (point,) = line["points"]
+    assert (line["currency"], float(point["revenue"]), point["active_persons"]) == (currency, 0, len(active))
+    assert point["revenue_per_active_person"] == 0
+    assert currency in answer["meta"]["parameters"].values()

@@ -199,3 +199,23 @@ def test_who_made_a_key_outlives_his_account_and_keys_outlive_the_column_in_both
         _execute(engine, made.format(3))
     migrate.migrate(engine)
     assert _rows(engine, makers) == [(1,), (None,)]
+
+
+def test_deleted_exports_are_expired_ones_to_who_goes_back(engine: Engine) -> None:
+    migrate.migrate(engine, "0007")
+    _execute(engine, "insert into organisations (name) values ('Shop')")
+    _execute(engine, "insert into projects (name, organisation_id) values ('Shop', 1)")
+    made = (
+        "insert into exports (project_id, kind, format, state, actor_kind, actor_name) "
+        "values (1, 'persons', 'csv', '{}', 'user', 'ada')"
+    )
+    _execute(engine, made.format("done"))
+    with pytest.raises(IntegrityError):
+        _execute(engine, made.format("deleted"))
+    migrate.migrate(engine, "0008")
+    _execute(engine, made.format("deleted"))
+    _down(engine, "0007")
+    migrate.migrate(engine, "0008")
+    assert _rows(engine, "select state from exports order by id") == [("done",), ("expired",)]
+    with pytest.raises(IntegrityError):
+        _execute(engine, made.format("lost"))

@@ -75,3 +75,16 @@ test("one question looks again by itself until the models have run", async () =>
   await later(30_000);
   expect(screen.getByText("Shop waits for its first event")).toBeTruthy();
 });
+
+test("the list of events and the funnel say what each of them counts", async () => {
+  const meta = { fresh_until: "2026-01-30T00:00:00Z", sources: [], parameters: {} };
+  const data = [
+    { event: "purchase", events: 3, persons: 1 },
+    { event: "catalog", events: 1, persons: 1 },
+  ];
+  eventNames = () => Response.json({ data, meta });
+  open();
+  await later(5000);
+  expect(screen.getByText(/Events counts every time .* Persons each person once/)).toBeTruthy();
+  expect(screen.getByText(/each person's furthest attempt counts, once.* How often an event happened/)).toBeTruthy();
+});

@@ -223,8 +223,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Cancel an export
-         * @description End it; of one that is done, remove the file.
+         * Cancel or delete an export
+         * @description End it, so that it is `cancelled`; remove the file of one that is done, so that it is `deleted`.
          */
         delete: operations["cancel_export"];
         options?: never;
@@ -1438,7 +1438,9 @@ export interface paths {
         post?: never;
         /**
          * Put into the trash
-         * @description Put something saved, or an empty folder, into the trash. Links to it show nothing then.
+         * @description Put something saved, or an empty folder, into the trash; with `If-Match`, only as it was seen.
+         *
+         *     Links to it show nothing then.
          */
         delete: operations["delete_saved"];
         options?: never;
@@ -2768,9 +2770,14 @@ export interface components {
             tiles: (components["schemas"]["InsightTile"] | components["schemas"]["TextTile"])[];
             /**
              * Insights
-             * @description Those of its tiles, once each; one that is in the trash is missing.
+             * @description Those of its tiles, once each, but those in the trash.
              */
             insights: components["schemas"]["AskedInsight"][];
+            /**
+             * Insights In Trash
+             * @description Those of its tiles that are in the trash: `POST …/trash/{id}/recover` takes them out.
+             */
+            insights_in_trash: components["schemas"]["TrashedInsight"][];
         };
         /**
          * Defined
@@ -3012,25 +3019,35 @@ export interface components {
          * @description An event; what is not known of it is an empty text.
          */
         EventRow: {
-            /** Message Id */
-            message_id: string;
-            /** Type */
-            type: string;
-            /** Event */
-            event: string;
             /**
              * Timestamp
              * Format: date-time
              * @description When it happened, on the corrected clock, UTC.
              */
             timestamp: string;
+            /** Event */
+            event: string;
+            /** Type */
+            type: string;
             /**
-             * Received At
-             * Format: date-time
-             * @description When it was received, UTC.
+             * User Id
+             * @description As it was sent: an identify or a merge since then changes no event.
              */
-            received_at: string;
-            /** Person Number */
+            user_id: string;
+            /**
+             * Anonymous Id
+             * @description As it was sent.
+             */
+            anonymous_id: string;
+            /**
+             * Person Id
+             * @description Whose it is now: `user:` and the user's id, or `anonymous:` and the device's.
+             */
+            person_id: string;
+            /**
+             * Person Number
+             * @description The same person, as questions name it.
+             */
             person_number: number;
             /** Session Id */
             session_id: string;
@@ -3056,6 +3073,14 @@ export interface components {
             properties: {
                 [key: string]: unknown;
             };
+            /**
+             * Received At
+             * Format: date-time
+             * @description When it was received, UTC.
+             */
+            received_at: string;
+            /** Message Id */
+            message_id: string;
         };
         /**
          * EventsAnswer
@@ -3116,9 +3141,10 @@ export interface components {
             event: string | null;
             /**
              * State
+             * @description `cancelled` before it was done, `expired` with its time, `deleted` by somebody before it.
              * @enum {string}
              */
-            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "expired";
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "expired" | "deleted";
             /**
              * Rows Total
              * @description How many there were when it began; null before.
@@ -3145,7 +3171,7 @@ export interface components {
             finished_at: string | null;
             /**
              * Expires At
-             * @description When the file is removed.
+             * @description When the file is removed, unless it is deleted before.
              */
             expires_at: string | null;
             /**
@@ -3317,11 +3343,6 @@ export interface components {
              */
             persons: number;
             /**
-             * Dropped Off
-             * @description Persons of the previous step who did not reach it; 0 at the first.
-             */
-            dropped_off: number;
-            /**
              * Conversion From First
              * @description Between 0 and 1; null where nothing could convert.
              */
@@ -3331,6 +3352,11 @@ export interface components {
              * @description Between 0 and 1; null where nothing could convert.
              */
             conversion_from_previous: number | null;
+            /**
+             * Dropped Off
+             * @description Persons of the previous step who did not reach it; 0 at the first.
+             */
+            dropped_off: number;
             /**
              * Median Ms
              * @description Median time from the previous step, milliseconds; null where nobody came.
@@ -3360,16 +3386,6 @@ export interface components {
              */
             persons: number;
             /**
-             * Lost Persons
-             * @description Of them, those who did not reach the next one; 0 at the last.
-             */
-            lost_persons: number;
-            /**
-             * Incomplete Persons
-             * @description Of them, those whose window has not closed.
-             */
-            incomplete_persons: number;
-            /**
              * Conversion From First
              * @description Between 0 and 1; null where nothing could convert.
              */
@@ -3380,6 +3396,21 @@ export interface components {
              */
             conversion_from_previous: number | null;
             /**
+             * Lost Persons
+             * @description Of them, those who did not reach the next one; 0 at the last.
+             */
+            lost_persons: number;
+            /**
+             * Incomplete Persons
+             * @description Of them, those whose window has not closed.
+             */
+            incomplete_persons: number;
+            /**
+             * Median Ms
+             * @description Milliseconds; null where nobody came.
+             */
+            median_ms: number | null;
+            /**
              * Average Ms
              * @description Milliseconds; null where nobody came.
              */
@@ -3389,11 +3420,6 @@ export interface components {
              * @description Milliseconds; null where nobody came.
              */
             p25_ms: number | null;
-            /**
-             * Median Ms
-             * @description Milliseconds; null where nobody came.
-             */
-            median_ms: number | null;
             /**
              * P75 Ms
              * @description Milliseconds; null where nobody came.
@@ -3415,15 +3441,15 @@ export interface components {
              */
             p99_ms: number | null;
             /**
-             * Total Average Ms
-             * @description From the first step, milliseconds.
-             */
-            total_average_ms: number | null;
-            /**
              * Total Median Ms
              * @description From the first step, milliseconds.
              */
             total_median_ms: number | null;
+            /**
+             * Total Average Ms
+             * @description From the first step, milliseconds.
+             */
+            total_average_ms: number | null;
         };
         /**
          * GrantList
@@ -3651,21 +3677,21 @@ export interface components {
          * @description One of a person's latest events.
          */
         LatestEvent: {
-            /** Message Id */
-            message_id: string;
-            /** Type */
-            type: string;
-            /** Event */
-            event: string;
             /**
              * Timestamp
              * Format: date-time
              */
             timestamp: string;
+            /** Event */
+            event: string;
+            /** Type */
+            type: string;
             /** Properties */
             properties: {
                 [key: string]: unknown;
             };
+            /** Message Id */
+            message_id: string;
         };
         /**
          * LifecycleAnswer
@@ -3696,6 +3722,8 @@ export interface components {
              * @description Whether it has ended; until then, dormant persons may still come.
              */
             is_complete: boolean;
+            /** Active Persons */
+            active_persons: number;
             /** New Persons */
             new_persons: number;
             /** Returning Persons */
@@ -3707,8 +3735,6 @@ export interface components {
              * @description As a negative number.
              */
             dormant_persons: number;
-            /** Active Persons */
-            active_persons: number;
         };
         /**
          * LifecycleData
@@ -4625,8 +4651,6 @@ export interface components {
          * @description A person with the ids that lead to them and their latest events.
          */
         PersonProfile: {
-            /** Person Number */
-            person_number: number;
             /**
              * Person Id
              * @description `user:` and the user's id, or `anonymous:` and the device's.
@@ -4639,6 +4663,8 @@ export interface components {
             user_id: string;
             /** Is Identified */
             is_identified: boolean;
+            /** Person Number */
+            person_number: number;
             /**
              * First Seen At
              * Format: date-time
@@ -4675,8 +4701,6 @@ export interface components {
          * @description A person, as the latest refresh knows them.
          */
         PersonRow: {
-            /** Person Number */
-            person_number: number;
             /**
              * Person Id
              * @description `user:` and the user's id, or `anonymous:` and the device's.
@@ -4689,6 +4713,8 @@ export interface components {
             user_id: string;
             /** Is Identified */
             is_identified: boolean;
+            /** Person Number */
+            person_number: number;
             /**
              * First Seen At
              * Format: date-time
@@ -5431,7 +5457,7 @@ export interface components {
             breakdown: components["schemas"]["BreakdownValue"][];
             /**
              * Currency
-             * @description In capitals; `(none)` where orders name none.
+             * @description In capitals; where orders name none, or there are none at all, the default, else `(none)`.
              */
             currency: string;
             /** Points */
@@ -5778,6 +5804,11 @@ export interface components {
              * @description null: its answer is not shown by link.
              */
             query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
+            /**
+             * Is In Trash
+             * @description Its insight is in the trash, and shown again when it is not.
+             */
+            is_in_trash: boolean;
         };
         /**
          * SignIn
@@ -6153,6 +6184,23 @@ export interface components {
             expires_at: string;
             /** Refresh Token */
             refresh_token: string;
+        };
+        /**
+         * TrashedInsight
+         * @description An insight of a tile that has no result until somebody takes it out of the trash.
+         */
+        TrashedInsight: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /**
+             * Deleted At
+             * Format: date-time
+             */
+            deleted_at: string;
+            /** Deleted By */
+            deleted_by: string;
         };
         /**
          * TrendAnswer
@@ -15158,7 +15206,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15190,7 +15238,9 @@ export interface operations {
     delete_saved: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
             path: {
                 /** @description Of something saved. */
                 object_id: number;
@@ -15225,7 +15275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15243,8 +15293,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Somebody else changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body or a parameter does not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say which version was seen */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15310,7 +15378,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15410,7 +15478,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15497,7 +15565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15576,7 +15644,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15681,7 +15749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15775,7 +15843,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15842,7 +15910,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15951,7 +16019,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16067,7 +16135,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16180,7 +16248,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16302,7 +16370,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16398,7 +16466,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16568,7 +16636,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16689,7 +16757,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16799,7 +16867,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16906,7 +16974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17090,7 +17158,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17217,7 +17285,8 @@ export interface operations {
                      *           },
                      *           "materialised": false
                      *         }
-                     *       ]
+                     *       ],
+                     *       "insights_in_trash": []
                      *     }
                      */
                     "application/json": components["schemas"]["DashboardShown"];
@@ -17241,7 +17310,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17352,7 +17421,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17475,7 +17544,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17589,7 +17658,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17674,7 +17743,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17772,7 +17841,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17882,7 +17951,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17978,7 +18047,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18132,7 +18201,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18232,7 +18301,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18399,7 +18468,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18501,7 +18570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18614,7 +18683,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18714,7 +18783,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18780,7 +18849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One may see no such project, or there is no such thing in it */
+            /** @description One may see no such project, or there is no such thing in it, or it is in the trash */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18934,7 +19003,8 @@ export interface operations {
                      *           "height": 4,
                      *           "kind": "insight",
                      *           "name": "Catalog to purchase",
-                     *           "query_kind": "funnel"
+                     *           "query_kind": "funnel",
+                     *           "is_in_trash": false
                      *         },
                      *         {
                      *           "kind": "text",

@@ -4,38 +4,89 @@
 -#}
 
 {#-
-    The events of fct_events in [start, end) that fit `condition`. Grain: one row per event. Order: the latest first.
+    The events of fct_events in [start, end) that fit `condition`, which is asked of `relation`: `facts`, perhaps with more
+    beside. With the ids that were sent (of `sent`, stg_collector__events: masked and erased as everywhere) and the person's
+    (of `persons`, dim_persons). Grain: one row per event. Order: the latest first.
 -#}
-{%- macro insights_event_list(relation, project, start, end, condition, limit, after=none) -%}
+{%- macro insights_event_list(relation, facts, sent, persons, project, start, end, condition, limit, after=none) -%}
+with
+    -- Wide columns are read of these rows alone, by the tables' keys.
+    (
+        select groupArray((event, timestamp, message_id, received_at, person_number))
+        from (
+            select
+                event,
+                timestamp,
+                message_id,
+                received_at,
+                person_number
+            from {{ relation }}
+            where
+                project_id = {{ project }}
+                and timestamp >= {{ start }}
+                and timestamp < {{ end }}
+                and ({{ condition }})
+                {%- if after is not none %}
+                and (timestamp, message_id) < {{ after }}
+                {%- endif %}
+            order by timestamp desc, message_id desc
+            limit {{ limit }}
+        )
+    ) as page
+
 select
-    message_id,
-    type,
-    event,
-    timestamp,
-    received_at,
-    person_number,
-    toString(session_id) as session_id,
-    group_type,
-    group_id,
-    page_host,
-    page_path,
-    channel,
-    country,
-    browser,
-    os,
-    device_type,
-    properties
-from {{ relation }}
-where
-    project_id = {{ project }}
-    and timestamp >= {{ start }}
-    and timestamp < {{ end }}
-    and ({{ condition }})
-    {%- if after is not none %}
-    and (timestamp, message_id) < {{ after }}
-    {%- endif %}
-order by timestamp desc, message_id desc
-limit {{ limit }}
+    listed.message_id as message_id,
+    listed.type as type,
+    listed.event as event,
+    listed.timestamp as timestamp,
+    listed.received_at as received_at,
+    ids.user_id as user_id,
+    ids.anonymous_id as anonymous_id,
+    names.person_id as person_id,
+    listed.person_number as person_number,
+    toString(listed.session_id) as session_id,
+    listed.group_type as group_type,
+    listed.group_id as group_id,
+    listed.page_host as page_host,
+    listed.page_path as page_path,
+    listed.channel as channel,
+    listed.country as country,
+    listed.browser as browser,
+    listed.os as os,
+    listed.device_type as device_type,
+    listed.properties as properties
+from (
+    select *
+    from {{ facts }}
+    where
+        project_id = {{ project }}
+        and (event, timestamp, message_id) in (select {{ insights_of_page('row.1, row.2, row.3') }})
+) as listed
+left join (
+    select
+        message_id,
+        user_id,
+        anonymous_id
+    from {{ sent }}
+    where
+        project_id = {{ project }}
+        and (received_at, message_id) in (select {{ insights_of_page('row.4, row.3') }})
+) as ids on listed.message_id = ids.message_id
+left join (
+    select
+        person_number,
+        person_id
+    from {{ persons }}
+    where
+        project_id = {{ project }}
+        and person_number in (select {{ insights_of_page('row.5') }})
+) as names on listed.person_number = names.person_number
+order by listed.timestamp desc, listed.message_id desc
+{%- endmacro -%}
+
+{#- A set from a subquery is looked up by the key; a constant array is not. -#}
+{%- macro insights_of_page(columns) -%}
+{{ columns }} from (select arrayJoin(page) as row)
 {%- endmacro -%}
 
 {#-

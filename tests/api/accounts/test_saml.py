@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from saml2.saml import NAMEID_FORMAT_EMAILADDRESS, NAMEID_FORMAT_TRANSIENT
+from saml2.saml import NAMEID_FORMAT_EMAILADDRESS, NAMEID_FORMAT_PERSISTENT, NAMEID_FORMAT_TRANSIENT
 from saml2.xmldsig import SIG_RSA_SHA1
 from sqlalchemy.orm import Session
 
@@ -105,6 +105,12 @@ async def test_a_name_id_that_is_an_address_is_enough(login: Login) -> None:
     browser, email = login.installation.browser(), f"ada@{login.domain}"
     assert code_of(await login.visit(browser, email, name_format=NAMEID_FORMAT_EMAILADDRESS)) == "fine"
     assert (await browser.get("/v1/me")).json()["email"] == email
+
+
+async def test_our_metadata_ask_for_the_names_that_open_something(login: Login) -> None:
+    found = (await login.installation.browser().get(f"{login.path}/metadata")).text
+    forms = re.findall("<md:NameIDFormat>(.*?)</md:NameIDFormat>", found)
+    assert forms == [NAMEID_FORMAT_PERSISTENT, NAMEID_FORMAT_EMAILADDRESS]
 
 
 async def test_addresses_of_other_domains_open_nothing(login: Login) -> None:

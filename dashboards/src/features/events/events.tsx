@@ -16,7 +16,9 @@ export function Events({ className }: { className?: string }) {
       id="events"
       title="Events"
       note={
-        query.data && query.data.data.length > 0 && `${formatCount(query.data.data.length)} names, most frequent first`
+        query.data &&
+        query.data.data.length > 0 &&
+        `${formatCount(query.data.data.length)} names, most frequent first. Events counts every time it happened in the range, Persons each person once.`
       }
       className={`xl:min-h-96 ${className ?? ""}`}
       footer={

@@ -63,7 +63,7 @@ export function Funnel({ className }: { className?: string }) {
       id="funnel"
       title="Funnel"
       className={className ?? ""}
-      note="Persons who did the steps in this order, other events in between allowed; each person's furthest attempt counts. The range selects the first step."
+      note="Persons who did the steps in this order, other events in between allowed; each person's furthest attempt counts, once. The range selects the first step; later ones may follow after it. How often an event happened is in Events."
       controls={
         <Select
           label="Conversion window"

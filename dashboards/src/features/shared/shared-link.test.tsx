@@ -17,8 +17,9 @@ const dashboard = {
   query_kind: null,
   tiles: [
     { ...place, y: 4, kind: "text", id: "about", text: "Of the shop alone." },
-    { ...place, kind: "insight", id: "steps", name: "Lifecycle", query_kind: "lifecycle" },
-    { ...place, x: 6, kind: "insight", id: "list", name: "Persons", query_kind: null },
+    { ...place, kind: "insight", id: "steps", name: "Lifecycle", query_kind: "lifecycle", is_in_trash: false },
+    { ...place, x: 6, kind: "insight", id: "list", name: "Persons", query_kind: null, is_in_trash: false },
+    { ...place, y: 8, kind: "insight", id: "gone", name: "Buyers", query_kind: null, is_in_trash: true },
   ],
 };
 const result = {
@@ -53,6 +54,7 @@ test("a dashboard is shown with its texts, the figures as tables, and what is no
   expect((await within(tile).findByText("1,234")).closest("tr")?.textContent).toContain("Mar 1, 2026");
   expect(screen.getByText("Of the shop alone.")).toBeTruthy();
   expect(within(screen.getByRole("region", { name: "Persons" })).getByText("Not shown by link")).toBeTruthy();
+  expect(within(screen.getByRole("region", { name: "Buyers" })).getByText("In the trash")).toBeTruthy();
   expect(asked.slice(1).every(({ headers }) => headers.get("authorization") === "Bearer sv_abc")).toBe(true);
   expect(asked.every(({ url }) => !url.includes("sl_1_abc"))).toBe(true);
 });

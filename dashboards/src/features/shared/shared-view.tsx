@@ -68,9 +68,15 @@ export function SharedView({ access, onLapsed }: { access: string; onLapsed: () 
             >
               {tile.kind === "text" ? (
                 <section className="wrap-anywhere whitespace-pre-line px-1 py-2 text-sm">{tile.text}</section>
+              ) : tile.is_in_trash ? (
+                <Panel id={tile.id} title={tile.name}>
+                  <Empty title="In the trash">
+                    Whoever may save in the project can take it out again; then it is shown here.
+                  </Empty>
+                </Panel>
               ) : tile.query_kind === null ? (
                 <Panel id={tile.id} title={tile.name}>
-                  <Empty title="Not shown by link">Its answer may tell who somebody is, or is not there.</Empty>
+                  <Empty title="Not shown by link">Its answer may tell who somebody is.</Empty>
                 </Panel>
               ) : (
                 <Result id={tile.id} name={tile.name} tile={tile.id} {...{ access, timezone }} />

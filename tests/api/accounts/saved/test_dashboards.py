@@ -14,7 +14,7 @@ Put = Callable[..., Awaitable[httpx.Response]]
 Join = Callable[..., Awaitable[Person]]
 
 
-def _tile(name: str, insight_id: int | None = None, **at: int) -> dict[str, Any]:
+def _tile(name: str, insight_id: int | None = None, **at: Any) -> dict[str, Any]:
     place = {"id": name, "x": 0, "y": 0, "width": 4, "height": 2} | at
     if insight_id is None:
         return place | {"kind": "text", "text": "**Note**"}
@@ -47,9 +47,30 @@ async def test_results_are_asked_tile_by_tile(shop: Person, project: str, board:
     assert answer["data"]["lines"]
     for name in ("note", "missing"):
         assert (await shop.client.get(f"{path}/{name}/result")).status_code == 404
+
+
+async def test_a_tile_whose_insight_is_in_the_trash_says_so_and_who_takes_it_out(
+    shop: Person, project: str, board: dict[str, Any]
+) -> None:
     await shop.client.delete(f"{project}/saved/{board['asked']}")
-    assert (await shop.client.get(f"{path}/buyers/result")).status_code == 404
-    assert (await shop.client.get(f"{project}/dashboards/{board['id']}")).json()["insights"] == []
+    path = f"{project}/dashboards/{board['id']}"
+    refused = await shop.client.get(f"{path}/tiles/buyers/result")
+    assert (refused.status_code, refused.json()["code"]) == (404, "in_trash")
+    detail = refused.json()["detail"]
+    assert f"insight {board['asked']} ('On it')" in detail
+    recover = f"{project}/trash/{board['asked']}/recover"
+    assert "insights:write" in detail
+    assert f"POST {recover}." in detail
+    shown = (await shop.client.get(path)).json()
+    assert shown["insights"] == []
+    (trashed,) = shown["insights_in_trash"]
+    assert (trashed["id"], trashed["name"], trashed["deleted_by"]) == (board["asked"], "On it", shop.email)
+    body = {"name": "Other", "tiles": [_tile("buyers", board["asked"])]}
+    (fault,) = (await shop.client.post(f"{project}/dashboards", json=body)).json()["errors"]
+    assert (fault["pointer"], fault["kind"]) == ("/tiles/0/insight_id", "in_trash")
+    assert (await shop.client.post(recover)).status_code == 200
+    assert (await shop.client.get(f"{path}/tiles/buyers/result")).status_code == 200
+    assert (await shop.client.get(path)).json()["insights_in_trash"] == []
 
 
 async def test_a_tile_is_answered_as_its_question_is(
@@ -91,6 +112,27 @@ async def test_a_tile_is_answered_as_its_question_is(
 async def test_a_layout_that_makes_no_sense_is_refused(shop: Person, project: str, tiles: list[Any]) -> None:
     response = await shop.client.post(f"{project}/dashboards", json={"name": "Wrong", "tiles": tiles})
     assert response.status_code == 422, response.text
+
+
+async def test_what_does_not_fit_is_pointed_at_in_plain_words(shop: Person, project: str) -> None:
+    tiles = [
+        _tile("a") | {"text": None},
+        _tile("b/c", y=2),
+        _tile("d", 0, x="left", y=4),
+        _tile("e") | {"kind": "script"},
+    ]
+    body = {"name": "", "tiles": tiles, "titel": "Shop"}
+    refused = await shop.client.post(f"{project}/dashboards", json=body)
+    assert {error["pointer"]: error["message"] for error in refused.json()["errors"]} == {
+        "/name": "it may not be empty",
+        "/tiles/0/text": "it has to be a text, not null",
+        "/tiles/1/id": "it has to match the pattern ^[A-Za-z0-9_-]{1,50}$, not 'b/c'",
+        "/tiles/2/insight_id": "it has to be 1 or more, not 0",
+        "/tiles/2/x": "it has to be a whole number, not 'left'",
+        "/tiles/3": "'kind' has to be one of 'insight', 'text'",
+        "/titel": "there is no such key here",
+    }
+    assert "/tiles/2/x: it has to be a whole number, not 'left'" in refused.json()["detail"]
 
 
 async def test_tiles_may_touch(save: Save) -> None:

@@ -173,6 +173,30 @@ async def test_what_is_deleted_is_in_the_trash_until_it_is_taken_out(shop: Perso
     assert "Gone" in await _names(shop.client, project)
 
 
+async def test_who_deletes_what_he_saw_deletes_nothing_that_was_changed_since(
+    shop: Person, project: str, save: Save, put: Put
+) -> None:
+    made = await save()
+    await put(f"saved-insights/{made['id']}", 1, name="Customers", query=made["query"])
+    path = f"{project}/saved/{made['id']}"
+    late = await shop.client.delete(path, headers={"if-match": '"1"'})
+    assert (late.status_code, late.json()["code"], late.json()["version"]) == (412, "changed_meanwhile", 2)
+    for none in ("*", "2", '"9999999999"'):
+        without = await shop.client.delete(path, headers={"if-match": none})
+        assert (without.status_code, without.json()["code"]) == (428, "version_missing")
+    assert (await shop.client.get(f"{project}/saved-insights/{made['id']}")).json()["name"] == "Customers"
+    assert (await shop.client.delete(path, headers={"if-match": '"2"'})).status_code == 204
+
+
+async def test_folders_and_what_is_in_them_are_told_apart_by_their_ids(shop: Person, project: str, save: Save) -> None:
+    outer = await save("folders", name="Twins")
+    one, other = [await save("folders", name="Q3", folder_id=outer["id"]) for _ in range(2)]
+    made = await save(name="Filed", folder_id=other["id"])
+    assert await _names(shop.client, project, folder_id=outer["id"]) == ["Q3", "Q3"]
+    assert await _names(shop.client, project, folder_id=one["id"]) == []
+    assert await _names(shop.client, project, folder_id=other["id"]) == [made["name"]]
+
+
 async def test_folders_hold_things_and_other_folders_but_never_themselves(
     shop: Person, project: str, save: Save, put: Put
 ) -> None:

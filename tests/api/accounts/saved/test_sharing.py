@@ -86,6 +86,19 @@ async def test_whoever_has_a_link_sees_figures_without_questions_or_persons(
     assert (await viewer.get("/v1/shared/result")).status_code == 404
 
 
+async def test_a_tile_whose_insight_is_in_the_trash_says_so_to_who_has_a_link(
+    installation: Installation, shop: Person, board: dict[str, Any], share: Share
+) -> None:
+    viewer = await _opened(installation, (await share(board["id"]))["token"])
+    await shop.client.delete(f"{board['project']}/saved/{board['figures']}")
+    tiles = {tile["id"]: tile for tile in (await viewer.get("/v1/shared")).json()["tiles"]}
+    assert (tiles["figures"]["query_kind"], tiles["figures"]["is_in_trash"]) == (None, True)
+    assert tiles["persons"]["is_in_trash"] is False
+    refused = await viewer.get("/v1/shared/result", params={"tile": "figures"})
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+    assert "recover" not in refused.text
+
+
 async def test_a_link_to_an_insight_shows_this_one(
     installation: Installation, board: dict[str, Any], share: Share
 ) -> None:
