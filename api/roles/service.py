@@ -222,7 +222,7 @@ class Roles:
         It comes with what somebody may do now. Raises `OrganisationNotFoundError` or `PermissionMissingError`.
         """
         async with self._database.of_organisation(where.id) as session:
-            yield session, await still_in_organisation(session, by, where, "members:manage", to_change=True)
+            yield session, await still_in_organisation(session, by, where, "members:manage")
             session.add(entry(by.actor, action, target, organisation_id=where.id))
         self._access.forget()
 
