@@ -228,7 +228,9 @@ class Roles:
 
 
 async def _own_role(session: AsyncSession, where: OrganisationAccess, name: str) -> Role:
-    role = (await session.scalars(select(Role).where(Role.name == name).with_for_update())).one_or_none()
+    # Whoever joins in the role meanwhile goes on: his invitation may be one of those that are withdrawn.
+    found = select(Role).where(Role.name == name).with_for_update(key_share=True)
+    role = (await session.scalars(found)).one_or_none()
     if role is None:
         raise NotFoundError("role", name)
     if role.permissions is None:

@@ -162,6 +162,26 @@ async def test_whoever_joins_while_his_other_invitation_is_withdrawn_is_not_in_i
     assert joined.is_success, joined.text
 
 
+async def test_whoever_joins_in_a_role_that_is_narrowed_is_not_in_its_way(
+    owner: Person, keeper: Person, new_owner: Callable[..., Awaitable[Person]], other: AsyncConnection
+) -> None:
+    joining, email = await new_owner("Other"), new_email()
+    invited = {"email": email, "role": "keeper"}
+    assert (await keeper.client.post(f"{owner.path}/invitations", json=invited)).is_success
+    # What `POST …/invitations/accept` does.
+    await other.execute(text("select id from invitations where email = :email for update"), {"email": email})
+    body = {"permissions": ["project:read"]}
+    narrowing = asyncio.create_task(owner.client.put(f"{owner.path}/roles/keeper", json=body))
+    await _waiting(other, narrowing)
+    joined = (
+        "insert into memberships (organisation_id, user_id, role_id) "
+        "select organisation_id, :user, id from roles where organisation_id = :id and name = 'keeper'"
+    )
+    await other.execute(text(joined), {"id": owner.organisation, "user": joining.id})
+    await other.commit()
+    assert (await narrowing).status_code == 200
+
+
 async def test_many_who_invite_and_narrow_at_once_lock_each_other_out_of_nothing(owner: Person, keeper: Person) -> None:
     body = {"permissions": ["project:read", "members:read"]}
     invited = [
