@@ -182,6 +182,15 @@ async def test_whoever_joins_in_a_role_that_is_narrowed_is_not_in_its_way(
     assert (await narrowing).status_code == 200
 
 
+async def test_a_role_in_which_somebody_joins_is_in_use(owner: Person, other: AsyncConnection) -> None:
+    await owner.client.post(f"{owner.path}/roles", json={"name": "guest", "permissions": []})
+    invited = {"email": new_email(), "role": "guest"}
+    assert (await owner.client.post(f"{owner.path}/invitations", json=invited)).is_success
+    await other.execute(text("select id from invitations where email = :email for update"), invited)
+    deleted = await owner.client.delete(f"{owner.path}/roles/guest")
+    assert (deleted.status_code, deleted.json()["code"]) == (409, "in_use")
+
+
 async def test_many_who_invite_and_narrow_at_once_lock_each_other_out_of_nothing(owner: Person, keeper: Person) -> None:
     body = {"permissions": ["project:read", "members:read"]}
     invited = [
