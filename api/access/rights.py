@@ -18,31 +18,31 @@ from core.metadata.accounts import Grant, Membership, Organisation, Role, TeamMe
 from core.metadata.permissions import Permission
 
 
-async def hold_rights(session: AsyncSession, *, to_change: bool) -> None:
-    """Keep what members of the organisation may do as it is; those who are `to_change` it do so one after the other.
+async def hold_rights(session: AsyncSession) -> None:
+    """Keep what members of the organisation may do as it is; whoever changes it or gives it on does so one at a time.
 
     It comes before any other lock of a transaction, so that no two wait for each other.
     """
-    # Neither keeps rows from being added that refer to the organisation, such as those of the audit log.
-    locked = select(Organisation.id).with_for_update(read=not to_change, key_share=to_change)
-    await session.execute(locked)
+    # Shared among those who give, it would never come to who changes: further ones pass by him while he waits for the
+    # first. Rows that refer to the organisation, such as those of the audit log, can be added meanwhile.
+    await session.execute(select(Organisation.id).with_for_update(key_share=True))
 
 
 async def hold_rights_of(session: AsyncSession, user_id: int) -> None:
-    """Do the same `to_change` in all organisations of somebody, in a session of `Database.of_all`."""
+    """Do the same in all organisations of somebody, in a session of `Database.of_all`."""
     of_his = select(Membership.organisation_id).where(Membership.user_id == user_id)
     locked = select(Organisation.id).where(Organisation.id.in_(of_his)).order_by(Organisation.id)
     await session.execute(locked.with_for_update(key_share=True))
 
 
 async def still_in_organisation(
-    session: AsyncSession, by: Acting, where: OrganisationAccess, permission: Permission | None, *, to_change: bool
+    session: AsyncSession, by: Acting, where: OrganisationAccess, permission: Permission | None
 ) -> OrganisationAccess:
     """Return what somebody may do in an organisation now; raises `OrganisationNotFoundError`, `PermissionMissingError`.
 
     None: every member may do it.
     """
-    await hold_rights(session, to_change=to_change)
+    await hold_rights(session)
     now = (await rights_of(session, [by.user.user_id])).get(by.user.user_id)
     if now is None:
         raise OrganisationNotFoundError(where.id)
@@ -55,7 +55,7 @@ async def still_in_project(
     session: AsyncSession, by: Acting, of: ProjectAccess, permission: Permission
 ) -> ProjectAccess:
     """Return what somebody may do in a project now; raises `ProjectNotFoundError` or `PermissionMissingError`."""
-    await hold_rights(session, to_change=False)
+    await hold_rights(session)
     now = (await rights_of(session, [by.user.user_id], of.project.id)).get(by.user.user_id, frozenset())
     if "project:read" not in now:
         raise ProjectNotFoundError(of.project.id)

@@ -44,7 +44,8 @@ async def join(session: AsyncSession, invitation: Invitation, user: User, client
     others = select(Invitation).where(
         Invitation.organisation_id == where, Invitation.email == invitation.email, Invitation.id != invitation.id, *OPEN
     )
-    for each in await session.scalars(others.order_by(Invitation.id).with_for_update()):
+    # What is locked is being withdrawn or accepted already, by somebody who may wait for this one.
+    for each in await session.scalars(others.order_by(Invitation.id).with_for_update(skip_locked=True)):
         withdraw(each)
         said = Target("invitation", each.id, {"email": each.email, "joined_by": invitation.id})
         session.add(entry(by, "invitation.revoked", said, organisation_id=where))

@@ -46,7 +46,7 @@ class Closing:
         if name.strip() != where.name:
             raise WrongNameError(where.name)
         async with self._database.of_organisation(where.id) as session:
-            demand_ownership(await still_in_organisation(session, by, where, None, to_change=True))
+            demand_ownership(await still_in_organisation(session, by, where, None))
             organisation = await session.get_one(Organisation, where.id)
             organisation.demands_provider = False
             for kind in (ApiKey, WriteKey):

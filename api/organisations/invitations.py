@@ -19,7 +19,7 @@ from api.organisations.errors import TooManyInvitationsError
 from api.organisations.power import demand_power, demand_role, permissions_of
 from api.settings import ApiSettings
 from core.clock import utc_now
-from core.metadata.accounts import Invitation, Membership, Role
+from core.metadata.accounts import Invitation, Role
 from core.metadata.audit import Target, entry
 from core.metadata.organisations import invite
 from core.metadata.tenancy import Database
@@ -52,7 +52,7 @@ class Invitations:
         `MailUnavailableError`, and takes it back then.
         """
         async with self._database.of_organisation(where.id) as session:
-            where = await still_in_organisation(session, by, where, "members:manage", to_change=False)
+            where = await still_in_organisation(session, by, where, "members:manage")
             await _demand_few(session, by.user.user_id, self._per_day)
             wanted = None if role is None else await demand_role(session, where, role)
             invitation, token = await session.run_sync(
@@ -86,7 +86,7 @@ class Invitations:
     async def revoke(self, by: Acting, where: OrganisationAccess, invitation_id: int) -> None:
         """Take an invitation back; raises `NotFoundError`."""
         async with self._database.of_organisation(where.id) as session:
-            where = await still_in_organisation(session, by, where, "members:manage", to_change=False)
+            where = await still_in_organisation(session, by, where, "members:manage")
             found = await session.get(Invitation, invitation_id, with_for_update=True)
             if found is None or found.accepted_at is not None or found.revoked_at is not None:
                 raise NotFoundError("invitation", invitation_id)
@@ -97,8 +97,7 @@ class Invitations:
 
 
 async def _demand_few(session: AsyncSession, user_id: int, most: int) -> None:
-    """Raise `TooManyInvitationsError` where a member invited as many within a day as he may; two at once take turns."""
-    await session.execute(select(Membership.user_id).where(Membership.user_id == user_id).with_for_update())
+    """Raise `TooManyInvitationsError` where a member invited as many within a day as he may, while rights are held."""
     day_ago = utc_now() - timedelta(days=1)
     made = select(func.count(Invitation.id), func.min(Invitation.created_at))
     count, first = (

@@ -50,7 +50,7 @@ class Organisations:
             if not by.client.is_within(changed["allowed_networks"]):
                 raise LockedOutError(by.client.address)
         async with self._database.of_organisation(where.id) as session:
-            await still_in_organisation(session, by, where, "organisation:manage", to_change=True)
+            await still_in_organisation(session, by, where, "organisation:manage")
             organisation = await session.get_one(Organisation, where.id)
             if demands_provider and (await session.scalars(select(IdentityProvider.id).limit(1))).first() is None:
                 raise NoProviderError
@@ -81,7 +81,7 @@ class Organisations:
         whoever changes it.
         """
         async with self._database.of_organisation(where.id) as session:
-            where = await still_in_organisation(session, by, where, "members:manage", to_change=True)
+            where = await still_in_organisation(session, by, where, "members:manage")
             member, former = await _member(session, user_id)
             wanted = None if role is None else await demand_role(session, where, role)
             demand_power(where, permissions_of(former))
@@ -102,7 +102,7 @@ class Organisations:
         Returns the live keys and links that he made; they are the projects', and revoked only where that is asked for.
         """
         async with self._database.of_organisation(where.id) as session:
-            where = await still_in_organisation(session, by, where, None, to_change=True)
+            where = await still_in_organisation(session, by, where, None)
             member, former = await _member(session, user_id)
             granted = await _granted(session, user_id)
             if user_id != by.user.user_id:

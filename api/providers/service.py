@@ -115,7 +115,7 @@ class Providers:
         The last one takes the demand with it that members sign in by one.
         """
         async with self._database.of_organisation(where.id) as session:
-            await still_in_organisation(session, by, where, "organisation:manage", to_change=True)
+            await still_in_organisation(session, by, where, "organisation:manage")
             organisation = await session.get_one(Organisation, where.id)
             provider = await _found(session, provider_id)
             said = Target("identity_provider", provider_id, {"name": provider.name, "issuer": provider.issuer})
@@ -132,7 +132,7 @@ class Providers:
     ) -> AsyncGenerator[tuple[AsyncSession, OrganisationAccess]]:
         try:
             async with self._database.of_organisation(where.id) as session:
-                now = await still_in_organisation(session, by, where, None, to_change=False)
+                now = await still_in_organisation(session, by, where, None)
                 demand_ownership(now)
                 yield session, now
         except IntegrityError as error:

@@ -16,12 +16,14 @@ from api.errors import NameTakenError, NotFoundError
 from api.organisations.power import demand_power, demand_role
 from core.errors import RadixError
 from core.metadata import Project
-from core.metadata.accounts import Grant, Membership, Role, Team, TeamMember
+from core.metadata.accounts import Grant, Invitation, Membership, Role, Team, TeamMember
 from core.metadata.audit import Target, entry
 from core.metadata.organisations import checked_name
 from core.metadata.permissions import Permission
 from core.metadata.saved import SavedObject
 from core.metadata.tenancy import Database
+
+_ROLE_IN_USE = "Members, invitations or grants have this role: give them another one first."
 
 
 class BuiltInRoleError(RadixError):
@@ -108,9 +110,13 @@ class Roles:
         """Delete a role that nobody has; raises `NotFoundError`, `BuiltInRoleError`, `InUseError`."""
         try:
             async with self._changing(by, where, "role.deleted", Target("role", name)) as (session, now):
-                await session.delete(await _own_role(session, now, name))
+                role = await _own_role(session, now, name)
+                # PostgreSQL would wait for whoever accepts one meanwhile, and he for the role.
+                if (await session.scalars(select(Invitation.id).where(Invitation.role_id == role.id).limit(1))).first():
+                    raise InUseError(_ROLE_IN_USE)
+                await session.delete(role)
         except IntegrityError as error:
-            raise InUseError("Members, invitations or grants have this role: give them another one first.") from error
+            raise InUseError(_ROLE_IN_USE) from error
 
     async def teams(self, where: OrganisationAccess) -> list[tuple[Team, list[int]]]:
         """Return the teams by name, each with the ids of its members."""
@@ -222,13 +228,15 @@ class Roles:
         It comes with what somebody may do now. Raises `OrganisationNotFoundError` or `PermissionMissingError`.
         """
         async with self._database.of_organisation(where.id) as session:
-            yield session, await still_in_organisation(session, by, where, "members:manage", to_change=True)
+            yield session, await still_in_organisation(session, by, where, "members:manage")
             session.add(entry(by.actor, action, target, organisation_id=where.id))
         self._access.forget()
 
 
 async def _own_role(session: AsyncSession, where: OrganisationAccess, name: str) -> Role:
-    role = (await session.scalars(select(Role).where(Role.name == name).with_for_update())).one_or_none()
+    # Whoever joins in the role meanwhile goes on: his invitation may be one of those that are withdrawn.
+    found = select(Role).where(Role.name == name).with_for_update(key_share=True)
+    role = (await session.scalars(found)).one_or_none()
     if role is None:
         raise NotFoundError("role", name)
     if role.permissions is None:

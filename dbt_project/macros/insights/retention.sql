@@ -1,6 +1,6 @@
 {#-
     How many persons of a cohort came back, asked of events. Activity answers the same sooner (retention_of_activity.sql)
-    where buckets are all there is to know: calendar clock, no breakdown, a range of whole buckets.
+    where buckets are all there is to know: calendar clock, no breakdown, a range of whole days (of hours: of whole hours).
 
     Cohort: `first_time`, a person enters once, at the first event ever that matches `start_condition`, if it lies in
     [start, end); `recurring`, a person enters in each bucket with such an event in [start, end), at the first one there.

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import utc_now
 from core.metadata.engine import connect_async
-from engine.accounts import PASSWORD, Person, new_email
+from engine.accounts import PASSWORD, Installation, Person, new_email
 from runtime.instance import Instance
 
 Join = Callable[..., Awaitable[Person]]
@@ -126,6 +126,69 @@ async def test_whoever_leaves_takes_with_him_what_he_sent_at_the_same_instant(
     await other.commit()
     assert (await leaving).is_success
     assert (await owner.client.get(f"{owner.path}/invitations")).json()["invitations"] == []
+
+
+async def test_whoever_narrows_a_role_is_not_passed_by_those_who_give_it_on(
+    owner: Person, keeper: Person, other: AsyncConnection
+) -> None:
+    await other.execute(text("select id from organisations where id = :id for share"), {"id": owner.organisation})
+    body = {"permissions": ["project:read"]}
+    narrowing = asyncio.create_task(owner.client.put(f"{owner.path}/roles/keeper", json=body))
+    await _waiting(other, narrowing)
+    invited = {"email": new_email(), "role": None}
+    inviting = asyncio.create_task(keeper.client.post(f"{owner.path}/invitations", json=invited))
+    await _waiting(other, narrowing, inviting)
+    await other.commit()
+    assert [(await each).status_code for each in (narrowing, inviting)] == [200, 403]
+
+
+async def test_whoever_joins_while_his_other_invitation_is_withdrawn_is_not_in_its_way(
+    owner: Person, installation: Installation, other: AsyncConnection
+) -> None:
+    email = new_email()
+    assert (await owner.client.post(f"{owner.path}/invitations", json={"email": email, "role": None})).is_success
+    token = installation.token_mailed(email)
+    former = (
+        "insert into invitations (organisation_id, email, token_hash, is_mailed, expires_at) "
+        "values (:id, :email, 'former-' || :id, true, now() + interval '1 day') returning id"
+    )
+    values = {"id": owner.organisation, "email": email}
+    withdrawn = (await other.execute(text(former), values)).scalar_one()
+    await other.commit()
+    # What `DELETE …/members/…` of who sent both does, in between the two.
+    await other.execute(text("select id from invitations where id = :id for update"), {"id": withdrawn})
+    body = {"invitation": token, "name": "Eve", "password": PASSWORD}
+    joined = await installation.browser().post("/v1/sign-up", json=body)
+    assert joined.is_success, joined.text
+
+
+async def test_whoever_joins_in_a_role_that_is_narrowed_is_not_in_its_way(
+    owner: Person, keeper: Person, new_owner: Callable[..., Awaitable[Person]], other: AsyncConnection
+) -> None:
+    joining, email = await new_owner("Other"), new_email()
+    invited = {"email": email, "role": "keeper"}
+    assert (await keeper.client.post(f"{owner.path}/invitations", json=invited)).is_success
+    # What `POST …/invitations/accept` does.
+    await other.execute(text("select id from invitations where email = :email for update"), {"email": email})
+    body = {"permissions": ["project:read"]}
+    narrowing = asyncio.create_task(owner.client.put(f"{owner.path}/roles/keeper", json=body))
+    await _waiting(other, narrowing)
+    joined = (
+        "insert into memberships (organisation_id, user_id, role_id) "
+        "select organisation_id, :user, id from roles where organisation_id = :id and name = 'keeper'"
+    )
+    await other.execute(text(joined), {"id": owner.organisation, "user": joining.id})
+    await other.commit()
+    assert (await narrowing).status_code == 200
+
+
+async def test_a_role_in_which_somebody_joins_is_in_use(owner: Person, other: AsyncConnection) -> None:
+    await owner.client.post(f"{owner.path}/roles", json={"name": "guest", "permissions": []})
+    invited = {"email": new_email(), "role": "guest"}
+    assert (await owner.client.post(f"{owner.path}/invitations", json=invited)).is_success
+    await other.execute(text("select id from invitations where email = :email for update"), invited)
+    deleted = await owner.client.delete(f"{owner.path}/roles/guest")
+    assert (deleted.status_code, deleted.json()["code"]) == (409, "in_use")
 
 
 async def test_many_who_invite_and_narrow_at_once_lock_each_other_out_of_nothing(owner: Person, keeper: Person) -> None:
