@@ -7,6 +7,7 @@ parses anew. Never touches the network nor the warehouse.
 
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
@@ -22,6 +23,10 @@ from urllib.parse import unquote, urlsplit
 from core.errors import RadixError
 from core.insights.marts import write_marts
 
+_logger = logging.getLogger(__name__)
+
+REFUSED = "refused.txt"
+"""The file that says what dbt refuses, beside the parsed projects: a name of the files, then dbt's own words."""
 DBT_EXECUTABLE = Path(sys.executable).with_name("dbt")
 # Variables that change what dbt makes of the same files.
 _SHAPING_VARIABLES = ("RADIXINSIGHT_DBT_PREFIX", "RADIXINSIGHT_DBT_RAW", "RADIXINSIGHT_DBT_ENRICHMENT")
@@ -56,18 +61,32 @@ def prepare(project_dir: Path, state_dir: Path) -> Path:
     """Return a directory with `manifest.json` and `partial_parse.msgpack` of the project as it is now.
 
     Writes the models of the defined insights first, and parses the project when that directory does not exist yet; a
-    second process waits for the first. Raises
-    `DbtProjectError` with dbt's own words when the project is not valid.
+    second process waits for the first. While the project is not valid, it is the parse of the last one that was: a slip
+    in a model stops the models alone and nothing else of the system, and `REFUSED` in `state_dir` says why.
+    Raises `DbtProjectError` with dbt's own words where there is no such parse.
     """
     _write_marts(project_dir, state_dir)
-    parsed = state_dir / f"parsed-{fingerprint(project_dir)}"
-    if parsed.is_dir():
-        return parsed
+    surroundings, files = _surroundings(), _files_of(project_dir)
+    parsed = state_dir / f"parsed-{surroundings}-{files}"
+    refused = state_dir / REFUSED
     with (state_dir / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not parsed.is_dir():
-            _parse(project_dir, parsed)
+            earlier = sorted(state_dir.glob(f"parsed-{surroundings}-*"), key=lambda each: each.stat().st_mtime)
+            # Dagster imports this in every process: one parse finds out that the files are refused.
+            if earlier and refused.exists() and refused.read_text().startswith(files):
+                return earlier[-1]
+            try:
+                _parse(project_dir, parsed)
+            except DbtProjectError as error:
+                if not earlier:
+                    raise
+                refused.write_text(f"{files}\n{error.detail}\n")
+                _logger.error("The dbt project is taken as it last was valid. %s", error.detail)  # noqa: TRY400
+                return earlier[-1]
             _prune(state_dir, "parsed-*", keep=_KEPT_PARSES)
+        refused.unlink(missing_ok=True)
+        os.utime(parsed)
     return parsed
 
 
@@ -87,13 +106,18 @@ def run_directory(parsed: Path, run_id: str) -> Generator[Path]:
     (directory / "partial_parse.msgpack").unlink(missing_ok=True)
 
 
-def fingerprint(project_dir: Path) -> str:
-    """Return a name of all that a parse follows from: the files, dbt, the variables that name databases."""
+def _surroundings() -> str:
+    """Return a name of what a parse follows from beside the files: dbt, and the variables that name databases."""
     digest = hashlib.sha256()
     for name in ("dbt-core", "dbt-clickhouse"):
         digest.update(f"{name}=={version(name)}\0".encode())
     for name in _SHAPING_VARIABLES:
         digest.update(f"{name}={os.environ.get(name)}\0".encode())
+    return digest.hexdigest()[:8]
+
+
+def _files_of(project_dir: Path) -> str:
+    digest = hashlib.sha256()
     for file in sorted(_files(project_dir)):
         digest.update(f"{file.relative_to(project_dir)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())

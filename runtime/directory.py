@@ -72,6 +72,11 @@ class DataDirectory:
         return self.root / "dagster"
 
     @property
+    def refused_models(self) -> Path:
+        """The file in which orchestration writes down why dbt refuses the project; not there while it is taken."""
+        return self.dagster / "dbt" / "refused.txt"
+
+    @property
     def logs(self) -> Path:
         """One log file per process."""
         return self.root / "logs"

@@ -47,7 +47,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def examine(settings: RuntimeSettings) -> list[Finding]:
     """Look at the machine, the data directory, the engines and the processes; changes nothing."""
     directory = DataDirectory.at(settings.data_dir)
-    findings = [*_versions(), _memory(), _disk(directory), _permissions(directory)]
+    findings = [*_versions(), _memory(), _disk(directory), _permissions(directory), *_models(directory)]
     credentials = load_credentials(directory) if directory.secrets_file.exists() else draw_credentials()
     ports = Ports(settings.port_base)
     addresses = resolve(settings, credentials, ports)
@@ -163,6 +163,16 @@ def _wheels(addresses: Addresses) -> Finding:
     except OperationError as error:
         return _error("engines", error.detail, "Run `make .venv/installed`, or provide your own engine.")
     return _ok("engines", "the embedded engines' programs are there")
+
+
+def _models(directory: DataDirectory) -> Iterator[Finding]:
+    if directory.refused_models.exists():
+        said = directory.refused_models.read_text().partition("\n")[2].strip()
+        yield _error(
+            "models",
+            f"Refreshes fail, and figures stay as they are: {said}",
+            "Mend the file that dbt names; the next refresh takes it.",
+        )
 
 
 def _privileges(directory: DataDirectory) -> Finding:

@@ -115,4 +115,6 @@ class LiveAlerts:
             return None
         ended = runs[0].end_time
         last = f", the last one at {datetime.fromtimestamp(ended, UTC):%Y-%m-%d %H:%M:%S} UTC" if ended else ""
-        return Alert("runs_failing", f"{failed} refreshes in a row failed{last}; figures are as old as the one before.")
+        return Alert(
+            "runs_failing", f"{failed} refreshes in a row failed{last}; figures may be as old as the one before."
+        )

@@ -10,10 +10,11 @@ import pytest
 from core.insights.lists import LISTS
 from engine.landing import PROJECT
 from orchestration import dbt_manifest
-from orchestration.dbt_manifest import DbtProjectError, connection_variables, prepare, run_directory
+from orchestration.dbt_manifest import REFUSED, DbtProjectError, connection_variables, prepare, run_directory
 from orchestration.defs.models.assets import build_model_assets
 from orchestration.defs.models.checks import insight_definitions
 from orchestration.settings import OrchestrationSettings
+from runtime.directory import DataDirectory
 
 
 @pytest.fixture
@@ -49,10 +50,10 @@ def test_what_dbt_writes_into_a_project_does_not_change_it(project: Path, tmp_pa
     assert prepare(project, state) == first
 
 
-def test_other_databases_need_another_parse(settings: OrchestrationSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = dbt_manifest.fingerprint(settings.dbt_project_dir)
+def test_other_databases_need_another_parse(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = prepare(project, tmp_path / "state")
     monkeypatch.setenv("RADIXINSIGHT_DBT_PREFIX", "other_")
-    assert dbt_manifest.fingerprint(settings.dbt_project_dir) != before
+    assert prepare(project, tmp_path / "state") != before
 
 
 def test_an_invalid_project_says_what_dbt_said_and_leaves_nothing(project: Path, tmp_path: Path) -> None:
@@ -60,6 +61,27 @@ def test_an_invalid_project_says_what_dbt_said_and_leaves_nothing(project: Path,
     with pytest.raises(DbtProjectError, match="missing"):
         prepare(project, tmp_path / "state")
     assert [entry.name for entry in (tmp_path / "state").iterdir()] == ["lock"]
+
+
+def test_a_project_that_became_invalid_is_taken_as_it_was_until_it_is_mended(project: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    before = prepare(project, state)
+    slip = project / "models" / "two.sql"
+    slip.write_text("select * from {{ ref('missing') }}")
+    assert prepare(project, state) == before
+    said = (state / REFUSED).read_text()
+    assert "two.sql" in said
+    assert "'missing'" in said
+    written = (state / REFUSED).stat().st_mtime_ns
+    assert prepare(project, state) == before
+    assert (state / REFUSED).stat().st_mtime_ns == written
+    slip.write_text("select 2 as two")
+    assert prepare(project, state) != before
+    assert not (state / REFUSED).exists()
+
+
+def test_the_runtime_looks_for_what_dbt_refused_where_it_is_written(settings: OrchestrationSettings) -> None:
+    assert DataDirectory.at(settings.data_dir).refused_models.absolute() == settings.dbt_state_dir / REFUSED
 
 
 FUNNEL = "kind: funnel\ndescription: d\nsteps: [a, b]\n"

@@ -51,6 +51,14 @@ def test_passwords_that_others_can_read_are_an_error(tmp_path: Path, free_port_b
     assert (finding.severity, finding.remedy) == ("error", f"chmod 600 {tmp_path / 'secrets.json'}")
 
 
+def test_models_that_dbt_refuses_are_an_error_with_its_words(tmp_path: Path, free_port_base: int) -> None:
+    directory = DataDirectory.at(tmp_path)
+    directory.refused_models.parent.mkdir(parents=True)
+    directory.refused_models.write_text("0123\nmodel one depends on a node named 'missing'\n")
+    finding = _examine(tmp_path, free_port_base)["models"]
+    assert (finding.severity, "'missing'" in finding.message, "0123" in finding.message) == ("error", True, False)
+
+
 def test_lost_passwords_are_an_error(tmp_path: Path, free_port_base: int) -> None:
     (tmp_path / "postgres").mkdir()
     assert "passwords are lost" in _examine(tmp_path, free_port_base)["data"].message
