@@ -106,9 +106,9 @@ def activity(
     """
     return render(
         "insights_activity_of_days" if rolled else "insights_activity",
-        **_asked(bind, table, project, event, calendar["timezone"], rolled=rolled),
-        **{name: calendar[name] for name in ("interval", "timezone", "week_start")},
-        **more,
+        **_asked(bind, table, project, event, calendar["timezone"], rolled=rolled)
+        | {name: calendar[name] for name in ("interval", "timezone", "week_start")}
+        | more,
     )
 
 
