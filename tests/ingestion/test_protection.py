@@ -11,6 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from core.metadata import Project, WriteKey, keys
+from core.metadata.projects import create_write_key
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys, create_project, in_transaction
 from tests.ingestion.harness import Collector, Line, Sender, basic, eventually, free_port, landed_events, rejects
@@ -30,6 +31,18 @@ def change(runtime: Instance, project: ProjectKeys, rules: dict[str, Any] | None
             session.execute(update(WriteKey).where(WriteKey.key == project.write_key).values(**key))
 
     in_transaction(runtime.database_url, apply)
+
+
+def by_new_key(line: Line, runtime: Instance, project: ProjectKeys, **key: Any) -> Sender:
+    """Return a client with a key that the running collector has not seen: a change of others is in force later."""
+
+    def make(session: Session) -> str:
+        made = create_write_key(session, project.id, "new")
+        if key:
+            session.execute(update(WriteKey).where(WriteKey.key == made).values(**key))
+        return made
+
+    return Sender(line.collector.url, in_transaction(runtime.database_url, make))
 
 
 def batch(count: int) -> dict[str, Any]:
@@ -55,9 +68,9 @@ async def test_a_key_that_sends_too_much_has_to_wait_and_is_counted(collector: C
 
 
 async def test_a_request_that_is_refused_leaves_nothing_behind(
-    line: Line, runtime: Instance, sender: Sender, client: Client, project: ProjectKeys
+    line: Line, runtime: Instance, client: Client, project: ProjectKeys
 ) -> None:
-    change(runtime, project, events_per_second=1)
+    sender = by_new_key(line, runtime, project, events_per_second=1)
     answers = [sender.batch(*({"messageId": f"{number}-{n}"} for n in range(20))) for number in range(3)]
     assert [answer.status_code for answer in answers] == [200, 429, 429]
     line.wait_until_shipped()
@@ -247,10 +260,11 @@ PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0
 
 
 def test_events_of_bots_become_rejects_where_the_project_says_so(
-    line: Line, runtime: Instance, sender: Sender, client: Client, project: ProjectKeys
+    line: Line, runtime: Instance, client: Client, project: ProjectKeys
 ) -> None:
     """What the event's context says goes before the request's head: that is the server's that passes it on."""
     change(runtime, project, {"bots": "reject"})
+    sender = by_new_key(line, runtime, project)
     events: list[dict[str, Any]] = [
         {"messageId": "bot", "context": {"userAgent": BOT}},
         {"messageId": "person", "context": {"userAgent": PERSON}},
