@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -32,6 +33,7 @@ DBT_EXECUTABLE = Path(sys.executable).with_name("dbt")
 _SHAPING_VARIABLES = ("RADIXINSIGHT_DBT_PREFIX", "RADIXINSIGHT_DBT_RAW", "RADIXINSIGHT_DBT_ENRICHMENT")
 _MADE_BY_DBT = frozenset({"target", "logs", "dbt_packages", ".user.yml"})
 _KEPT_PARSES = 3
+_REFUSAL_HOLDS_S = 60
 _KEPT_RUNS = 20
 
 
@@ -73,8 +75,7 @@ def prepare(project_dir: Path, state_dir: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not parsed.is_dir():
             earlier = sorted(state_dir.glob(f"parsed-{surroundings}-*"), key=lambda each: each.stat().st_mtime)
-            # Dagster imports this in every process: one parse finds out that the files are refused.
-            if earlier and refused.exists() and refused.read_text().startswith(files):
+            if earlier and _was_refused(refused, files):
                 return earlier[-1]
             try:
                 _parse(project_dir, parsed)
@@ -104,6 +105,16 @@ def run_directory(parsed: Path, run_id: str) -> Generator[Path]:
     yield directory
     # Megabytes that only a running dbt needs, and compiled SQL that stands in the warehouse's query log.
     (directory / "partial_parse.msgpack").unlink(missing_ok=True)
+
+
+def _was_refused(refused: Path, files: str) -> bool:
+    """Say whether dbt refused these files a moment ago: Dagster asks in every process, and a parse takes 5 s.
+
+    Later it is asked again: the files may not have been why, but a full disk.
+    """
+    if not refused.exists() or time.time() - refused.stat().st_mtime > _REFUSAL_HOLDS_S:
+        return False
+    return refused.read_text().startswith(files)
 
 
 def _surroundings() -> str:
