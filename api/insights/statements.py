@@ -88,31 +88,12 @@ class Statements:
         self, window: Window, name: str, interval: str, condition: str, start: str | None = None
     ) -> str:
         """Return the activity by interval that a rollup by day knows."""
-        return self.render(
-            "insights_activity_of_days",
-            relation=self.rollup(window, name),
-            project=PROJECT,
-            condition=condition,
-            interval=interval,
-            timezone=TIMEZONE,
-            start=start,
-            week_start=WEEK_START,
-        )
+        return self._of_days("insights_activity_of_days", window, name, condition, interval=interval, start=start)
 
     def starts_of_days(self, window: Window, name: str, period: str, condition: str, cohort: str) -> str:
         """Return who began a retention in each period of a range of whole days, as a rollup by day knows it."""
-        return self.render(
-            "insights_retention_starts_of_days",
-            relation=self.rollup(window, name),
-            project=PROJECT,
-            condition=condition,
-            start=START,
-            end=END,
-            period=period,
-            timezone=TIMEZONE,
-            week_start=WEEK_START,
-            cohort=cohort,
-        )
+        macro, bounds = "insights_retention_starts_of_days", {"start": START, "end": END}
+        return self._of_days(macro, window, name, condition, period=period, cohort=cohort, **bounds)
 
     def statement(
         self, macro: str, window: Window, parameters: dict[str, Any], sources: tuple[str, ...], **arguments: Argument
@@ -123,3 +104,8 @@ class Statements:
             sources = (*sources, self._unmodelled.landing)
         bound = parameters | window.unmodelled_parameters()
         return Statement(sql, bound, tuple(dict.fromkeys(sources)), window.unmodelled)
+
+    def _of_days(self, macro: str, window: Window, name: str, condition: str, **arguments: Argument) -> str:
+        calendar = {"timezone": TIMEZONE, "week_start": WEEK_START}
+        relation = self.rollup(window, name)
+        return self.render(macro, relation=relation, project=PROJECT, condition=condition, **calendar, **arguments)

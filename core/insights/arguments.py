@@ -17,7 +17,7 @@ from core.insights.selections import Selection
 _TRAITS = "person_traits"
 _MEASURES = {"persons": "actors", "events_per_person": "events_per_actor", "sum_per_person": "sum_per_actor"}
 # By which the events of a day are counted already (agg_breakdowns_daily), and its sessions (agg_sessions_daily).
-_DIMENSIONS = ("channel", "country", "device_type", "browser", "os")
+_DIMENSIONS = {"channel", "country", "device_type", "browser", "os"}
 
 
 def text_of(subject: Subject, scope: Scope) -> str:
@@ -153,7 +153,8 @@ def paths_arguments(paths: PathsQuestion, scope: Scope) -> dict[str, Any]:
 
 def web_is_rolled(web: WebQuestion) -> bool:
     """Say whether the sessions of a day are counted already."""
-    return web.breakdown in {(), *((name,) for name in _DIMENSIONS)} and not web.where and web.interval != "hour"
+    is_known = len(web.breakdown) <= 1 and set(web.breakdown) <= _DIMENSIONS
+    return is_known and not web.where and web.interval != "hour"
 
 
 def revenue_is_rolled(revenue: RevenueQuestion) -> bool:

@@ -61,6 +61,15 @@ class Installation:
         assert found is not None
         return found[1]
 
+    async def browser_of_new_password(self, email: str, password: str) -> httpx.AsyncClient:
+        """Return a browser in which somebody chose a new password by a mailed link."""
+        browser = self.browser()
+        await browser.post("/v1/password-resets", json={"email": email})
+        await self.app.state.resources.outbox.close()
+        body = {"token": self.token_mailed(email), "password": password}
+        assert (await browser.post("/v1/password-resets/complete", json=body)).status_code == 204
+        return browser
+
 
 def new_address() -> str:
     """Return an address that nobody asked from yet."""

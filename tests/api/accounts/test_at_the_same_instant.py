@@ -40,6 +40,16 @@ async def _waiting(other: AsyncConnection, *asked: asyncio.Task[httpx.Response])
     assert [each.result().text for each in asked if each.done()] == []
 
 
+async def _begin_to_invite(other: AsyncConnection, by: Person, organisation: int) -> None:
+    """Do what `POST …/invitations` does, up to the moment before it is done."""
+    await other.execute(text("select id from organisations where id = :id for no key update"), {"id": organisation})
+    invitation = (
+        "insert into invitations (organisation_id, email, token_hash, is_mailed, invited_by, expires_at) "
+        "values (:id, 'eve@example.com', 'at-once-' || :by, true, :by, now() + interval '1 day')"
+    )
+    await other.execute(text(invitation), {"id": organisation, "by": by.id})
+
+
 @pytest.fixture
 async def keeper(owner: Person, join: Join) -> Person:
     """Return a member in a role of the organisation's own, who invites, makes keys and shares."""
@@ -90,17 +100,10 @@ async def test_what_was_taken_at_the_same_instant_is_not_given_away(
 async def test_whoever_narrows_a_role_waits_for_what_its_holders_send_and_withdraws_it(
     owner: Person, keeper: Person, other: AsyncConnection
 ) -> None:
-    held = {"id": owner.organisation, "by": keeper.id}
-    # What `POST …/invitations` does, up to the moment before it is done.
-    await other.execute(text("select id from organisations where id = :id for share"), held)
+    await _begin_to_invite(other, keeper, owner.organisation)
     body = {"permissions": ["project:read"]}
     narrowing = asyncio.create_task(owner.client.put(f"{owner.path}/roles/keeper", json=body))
     await _waiting(other, narrowing)
-    invitation = (
-        "insert into invitations (organisation_id, email, token_hash, is_mailed, invited_by, expires_at) "
-        "values (:id, 'eve@example.com', 'at-once-' || :id, true, :by, now() + interval '1 day')"
-    )
-    await other.execute(text(invitation), held)
     await other.commit()
     assert (await narrowing).status_code == 200
     assert (await owner.client.get(f"{owner.path}/invitations")).json()["invitations"] == []
@@ -110,19 +113,13 @@ async def test_whoever_narrows_a_role_waits_for_what_its_holders_send_and_withdr
 async def test_whoever_leaves_takes_with_him_what_he_sent_at_the_same_instant(
     owner: Person, keeper: Person, other: AsyncConnection, how: str
 ) -> None:
-    held = {"id": owner.organisation, "by": keeper.id}
-    await other.execute(text("select id from organisations where id = :id for share"), held)
+    await _begin_to_invite(other, keeper, owner.organisation)
     leaving = asyncio.create_task(
         owner.client.delete(f"{owner.path}/members/{keeper.id}")
         if how == "removed"
         else keeper.client.post("/v1/me/deletion", json={"password": PASSWORD})
     )
     await _waiting(other, leaving)
-    invitation = (
-        "insert into invitations (organisation_id, email, token_hash, is_mailed, invited_by, expires_at) "
-        "values (:id, 'eve@example.com', 'leaving-' || :id, true, :by, now() + interval '1 day')"
-    )
-    await other.execute(text(invitation), held)
     await other.commit()
     assert (await leaving).is_success
     assert (await owner.client.get(f"{owner.path}/invitations")).json()["invitations"] == []

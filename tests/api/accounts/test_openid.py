@@ -282,11 +282,7 @@ async def test_whoever_has_no_password_gets_one_by_mail_and_with_it_the_account(
     email = f"none@{domain}"
     provider.add("none", email=email)
     assert code_of(await visited(installation.browser(), provider, number, "none")) == "fine"
-    browser = installation.browser()
-    await browser.post("/v1/password-resets", json={"email": email})
-    await installation.app.state.resources.outbox.close()
-    body = {"token": installation.token_mailed(email), "password": PASSWORD}
-    assert (await browser.post("/v1/password-resets/complete", json=body)).status_code == 204
+    browser = await installation.browser_of_new_password(email, PASSWORD)
     assert (await browser.post("/v1/sign-in", json={"email": email, "password": PASSWORD})).status_code == 204
     browser.headers["x-csrf-token"] = (await browser.get("/v1/me")).json()["csrf_token"]
     assert (await browser.patch("/v1/me", json={"name": "Own"})).status_code == 204
