@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.ingestion.clients.web.libraries import LIBRARIES, Library
+from tests.ingestion.clients.web.libraries import LIBRARIES, SNOWPLOW, Library
 from tests.ingestion.clients.web.visitor import Visitor
 
 # RudderStack's and Segment's send each event at once unless they are told otherwise: nothing is queued.
@@ -16,7 +16,9 @@ def test_what_is_queued_when_a_page_is_left_arrives_and_counts_once(visitor: Vis
     # The libraries put events into their queues a moment after they are told of them.
     visitor.do("track('first'); track('second'); await new Promise((done) => setTimeout(done, 150));")
     visitor.leave()
-    assert {"first", "second"} <= {row["event"] for row in visitor.landed(3)}
+    # Snowplow's sends one request after another and nothing when a page is left: what is still queued waits in storage.
+    if library is not SNOWPLOW:
+        assert {"first", "second"} <= {row["event"] for row in visitor.landed(3)}
 
     # What a library does not know to have arrived it sends again from the next page.
     visitor.open(library.file, "/pricing")
