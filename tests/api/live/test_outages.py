@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from api.live import alerts, service
 from api.settings import ApiSettings
+from core import tasks
 from core.live import Beat, pack_beat
 from engine.forwarding import at_port, forwarding
 from engine.streams import Publisher, event_stream, landed
@@ -124,17 +125,31 @@ async def _next_alerts(stream: Any, *codes: str, timeout_s: float = 60) -> list[
                 return said
 
 
+@asynccontextmanager
+async def _beating(publisher: Publisher, **oldest_s: float) -> AsyncGenerator[None]:
+    """Let collectors say again and again, as they do, for how long their oldest events have waited."""
+
+    async def beat() -> None:
+        while True:
+            for collector, seconds in oldest_s.items():
+                await publisher.redis.publish(service.COLLECTORS, pack_beat(Beat(collector, seconds)))
+            await asyncio.sleep(0.2)
+
+    task = asyncio.create_task(beat())
+    yield
+    await tasks.end([task])
+
+
 async def test_events_that_do_not_reach_clickhouse_are_an_alert(
     api: Served, project: ProjectKeys, publisher: Publisher
 ) -> None:
     async with event_stream(api.url, project.id, project.api_key) as stream:
         await _next_alerts(stream)
-        for collector, age_s in (("c1", 0.5), ("c2", 47.2)):
-            await publisher.redis.publish(service.COLLECTORS, pack_beat(Beat(collector, age_s)))
-        (lag,) = await _next_alerts(stream, "ingestion_lag")
+        async with _beating(publisher, c1=0.5, c2=47.2):
+            (lag,) = await _next_alerts(stream, "ingestion_lag")
         assert "more than 40 s" in lag["detail"]
-        await publisher.redis.publish(service.COLLECTORS, pack_beat(Beat("c2", 0.1)))
-        await _next_alerts(stream)
+        async with _beating(publisher, c2=0.1):
+            await _next_alerts(stream)
 
 
 async def test_silent_collectors_are_an_alert(
@@ -143,8 +158,8 @@ async def test_silent_collectors_are_an_alert(
     monkeypatch.setattr(alerts, "_SILENT_AFTER_S", 1.5)
     async with event_stream(api.url, project.id, project.api_key, include="alerts") as stream:
         await _next_alerts(stream, "collectors_silent")
-        await publisher.redis.publish(service.COLLECTORS, pack_beat(Beat("c1", 0)))
-        await _next_alerts(stream)
+        async with _beating(publisher, c1=0):
+            await _next_alerts(stream)
 
 
 @asynccontextmanager
