@@ -80,8 +80,10 @@ class Answers:
         return await self._read(project, statement(window), started, found)
 
     async def read(self, project: Project, statement: Statement) -> tuple[Computed, Meta]:
-        """Answer from the models alone."""
-        return await self._read(project, statement, time.perf_counter())
+        """Answer from the models alone, and say what landed beside them."""
+        started = time.perf_counter()
+        found = await self._unmodelled.find(project.id, project.timezone, await self._state.believed_generation())
+        return await self._read(project, statement, started, found)
 
     async def plan(self, project: Project, statement: Statement) -> list[str]:
         """Return how ClickHouse would run a statement now, line by line."""

@@ -17,8 +17,8 @@ class Unmodelled(BaseModel):
     is_counted: Annotated[
         bool,
         Field(
-            description="Whether they are in the answer. Sessions are as the latest refresh made them, and so is all "
-            "in the midst of several exchanges of tables."
+            description="Whether they are in the answer. Sessions, persons and marts of defined insights are as the "
+            "latest refresh made them, and so is all in the midst of several exchanges of tables."
         ),
     ]
 
@@ -43,9 +43,8 @@ class Meta(BaseModel):
     unmodelled: Annotated[
         Unmodelled | None,
         Field(
-            description="What there is beside the modelled events; null when all that landed is modelled, and for "
-            "marts of defined insights and what is asked of persons, which are as the latest refresh made them. "
-            "Persons are those of the latest refresh: an identify since then holds for these events only."
+            description="What there is beside the modelled events; null when all that landed is modelled. Persons are "
+            "those of the latest refresh: an identify since then holds for these events only."
         ),
     ]
     data_version: Annotated[

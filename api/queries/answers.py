@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from api.insights.meta import Meta
+from api.queries.funnel_schemas import FunnelTimesData, FunnelTrendData, QueriedFunnelData
 from api.queries.list_schemas import EventsData, PersonData, PersonsData, PropertyValuesData
 from api.queries.schemas import (
     LifecycleData,
     PathsData,
-    QueriedFunnelData,
     QueriedRetentionData,
     RevenueData,
     StickinessData,
@@ -31,6 +31,22 @@ class FunnelAnswer(BaseModel):
 
     kind: Literal["funnel"]
     data: QueriedFunnelData
+    meta: Meta
+
+
+class FunnelTrendAnswer(BaseModel):
+    """The answer to a funnel over time."""
+
+    kind: Literal["funnel_trend"]
+    data: FunnelTrendData
+    meta: Meta
+
+
+class FunnelTimesAnswer(BaseModel):
+    """The answer to the question how long persons take."""
+
+    kind: Literal["funnel_times"]
+    data: FunnelTimesData
     meta: Meta
 
 
@@ -98,6 +114,14 @@ class PersonsAnswer(BaseModel):
     meta: Meta
 
 
+class BehindAnswer(BaseModel):
+    """The answer to the question who stands behind a figure."""
+
+    kind: Literal["trend_persons", "funnel_persons", "retention_persons", "lifecycle_persons", "stickiness_persons"]
+    data: PersonsData
+    meta: Meta
+
+
 class PersonAnswer(BaseModel):
     """The answer to the question for a person."""
 
@@ -125,6 +149,8 @@ class CohortAnswer(BaseModel):
 Answer = Annotated[
     TrendAnswer
     | FunnelAnswer
+    | FunnelTrendAnswer
+    | FunnelTimesAnswer
     | RetentionAnswer
     | LifecycleAnswer
     | StickinessAnswer
@@ -135,6 +161,7 @@ Answer = Annotated[
     | PersonsAnswer
     | PersonAnswer
     | PropertyValuesAnswer
-    | CohortAnswer,
+    | CohortAnswer
+    | BehindAnswer,
     Field(discriminator="kind"),
 ]

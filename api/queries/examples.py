@@ -3,6 +3,7 @@
 from typing import Any
 
 from api.insights.examples import meta_of
+from api.queries.list_examples import LIST_DOCUMENTS, LISTS
 
 TIMES = ("p25_ms", "median_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms")
 _RANGE = {"from": "2026-03-01", "to": "2026-04-01"}
@@ -29,6 +30,20 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         ],
         "window": "7d",
     },
+    "funnel_trend": {
+        "kind": "funnel_trend",
+        "last": 8,
+        "interval": "week",
+        "steps": ["catalog", "purchase"],
+        "window": "7d",
+    },
+    "funnel_times": {
+        "kind": "funnel_times",
+        **_RANGE,
+        "steps": ["catalog", "purchase"],
+        "window": "1d",
+        "bin_ms": 3600000,
+    },
     "retention": {
         "kind": "retention",
         "last": 8,
@@ -49,18 +64,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     },
     "web": {"kind": "web", "last": 30, "breakdown": ["channel"], "total": True, "compare": "previous"},
     "revenue": {"kind": "revenue", "last": 12, "interval": "month", "orders": "purchase"},
-    "events": {"kind": "events", "last": 1, "events": "purchase", "limit": 50},
-    "persons": {"kind": "persons", "search": "example.org", "limit": 50},
-    "person": {"kind": "person", "user_id": "ada", "events": 10},
-    "property_values": {"kind": "property_values", "last": 30, "property": "plan", "events": "purchase"},
-    "cohort": {
-        "kind": "cohort",
-        "who": [
-            {"did": {"event": "purchase", "at_least": 3, "within": "90d"}},
-            {"did_not": {"event": "purchase", "within": "30d"}},
-        ],
-    },
-}
+} | LIST_DOCUMENTS
 
 _START = "2026-03-02T00:00:00+01:00"
 _FIGURES: dict[str, dict[str, Any]] = {
@@ -113,6 +117,50 @@ _FIGURES: dict[str, dict[str, Any]] = {
                         "total_average_ms": 260512.5,
                         "total_median_ms": 184000.0,
                     },
+                ],
+            }
+        ],
+    },
+    "funnel_trend": {
+        "interval": "week",
+        "timezone": "Europe/Berlin",
+        "lines": [
+            {
+                "breakdown": [],
+                "buckets": [
+                    {
+                        "start": _START,
+                        "is_complete": True,
+                        "steps": [
+                            {
+                                "step": 1,
+                                "name": "catalog",
+                                "persons": 200,
+                                "incomplete_persons": 0,
+                                "conversion_from_first": 1.0,
+                            },
+                            {
+                                "step": 2,
+                                "name": "purchase",
+                                "persons": 50,
+                                "incomplete_persons": 0,
+                                "conversion_from_first": 0.25,
+                            },
+                        ],
+                    }
+                ],
+            }
+        ],
+    },
+    "funnel_times": {
+        "from_step": 1,
+        "to_step": 2,
+        "lines": [
+            {
+                "breakdown": [],
+                "bins": [
+                    {"from_ms": 0, "to_ms": 3600000, "persons": 41},
+                    {"from_ms": 3600000, "to_ms": 7200000, "persons": 9},
                 ],
             }
         ],
@@ -228,55 +276,8 @@ _FIGURES: dict[str, dict[str, Any]] = {
         ],
     },
 }
-_PERSON: dict[str, Any] = {
-    "person_number": 7,
-    "person_id": "user:ada",
-    "user_id": "ada",
-    "is_identified": True,
-    "first_seen_at": "2026-01-10T08:00:00.000Z",
-    "last_seen_at": "2026-03-20T07:57:31.412Z",
-    "events": 120,
-    "sessions": 14,
-    "traits": {"plan": "pro"},
-}
-_EVENT: dict[str, Any] = {
-    "message_id": "6d1c",
-    "type": "track",
-    "event": "purchase",
-    "timestamp": "2026-03-20T07:57:31.000Z",
-    "properties": {"plan": "pro", "total": 36},
-}
-_PERSONS = {"size": 65, "persons": [_PERSON], "next": "WzE3NzQwMDAwMDAwMDAsIDdd"}
-_LISTS: dict[str, dict[str, Any]] = {
-    "events": {
-        "events": [
-            _EVENT
-            | dict.fromkeys(("group_type", "group_id", "page_host", "page_path", "channel"), "")
-            | {
-                "received_at": "2026-03-20T07:57:31.412Z",
-                "user_id": "ada",
-                "anonymous_id": "b7f2",
-                "person_id": "user:ada",
-                "person_number": 7,
-                "session_id": "1180",
-                "country": "DE",
-                "browser": "Firefox",
-                "os": "Linux",
-                "device_type": "desktop",
-            }
-        ],
-        "next": None,
-    },
-    "persons": _PERSONS,
-    "cohort": _PERSONS,
-    "person": {
-        "person": _PERSON
-        | {"merged_user_ids": ["ada-old"], "anonymous_ids": ["8f14", "c9f0"], "latest_events": [_EVENT]}
-    },
-    "property_values": {"values": [{"text": "pro", "events": 410, "persons": 65}], "is_truncated": False},
-}
 _META = meta_of("with … select … from marts.fct_events where …", {"value_0": "purchase"}, 31106)
 
 ANSWERS: dict[str, dict[str, Any]] = {
-    kind: {"kind": kind, "data": data, "meta": _META} for kind, data in (_FIGURES | _LISTS).items()
+    kind: {"kind": kind, "data": data, "meta": _META} for kind, data in (_FIGURES | LISTS).items()
 }

@@ -8,7 +8,6 @@ from api.insights.figures import average_of, local, rate
 from api.insights.schemas import RetentionCell, RetentionCohort
 from api.insights.statements import Window
 from api.queries.documents import (
-    FunnelDocument,
     LifecycleDocument,
     RetentionDocument,
     RevenueDocument,
@@ -19,14 +18,11 @@ from api.queries.documents import (
 from api.queries.ranges import previous_start
 from api.queries.schemas import (
     BreakdownValue,
-    FunnelLine,
-    FunnelStepFigures,
     LifecycleBucket,
     LifecycleData,
     PathEdge,
     PathNode,
     PathsData,
-    QueriedFunnelData,
     QueriedRetentionData,
     RetentionLine,
     RevenueData,
@@ -42,12 +38,10 @@ from api.queries.schemas import (
     WebPoint,
 )
 from core.insights.arguments import trend_columns
-from core.insights.durations import duration_ms
 
 Row = dict[str, Any]
 Cut = Callable[[Row], dict[str, Any]]
 """Gives `start` and `is_complete` of a row's bucket."""
-_TIMES = ("p25_ms", "median_ms", "p75_ms", "p90_ms", "p95_ms", "p99_ms")
 
 
 def trend_data(rows: list[Row], asked: TrendDocument, window: Window, now: datetime) -> TrendData:
@@ -65,42 +59,11 @@ def trend_data(rows: list[Row], asked: TrendDocument, window: Window, now: datet
     return TrendData(interval="total" if asked.total else asked.interval, timezone=window.timezone, lines=lines)
 
 
-def funnel_data(rows: list[Row], asked: FunnelDocument) -> QueriedFunnelData:
-    """Return the steps of a funnel."""
-    by_value: dict[Any, list[Row]] = {}
-    for row in rows:
-        by_value.setdefault((row.get("breakdown_kind"), row.get("breakdown")), []).append(row)
-    lines: list[FunnelLine] = []
-    for own in by_value.values():
-        steps: list[FunnelStepFigures] = []
-        for step, row in zip(asked.steps, own, strict=True):
-            first = steps[0].persons if steps else row["persons"]
-            steps.append(
-                FunnelStepFigures(
-                    step=row["step"],
-                    name=step.label(),
-                    persons=row["persons"],
-                    lost_persons=row["lost_persons"],
-                    incomplete_persons=row["incomplete_persons"],
-                    conversion_from_first=rate(row["persons"], first),
-                    conversion_from_previous=rate(row["persons"], steps[-1].persons) if steps else None,
-                    average_ms=row["avg_ms"],
-                    **{name: row[name] for name in _TIMES},
-                    total_average_ms=row["total_avg_ms"],
-                    total_median_ms=row["total_median_ms"],
-                )
-            )
-        lines.append(FunnelLine(breakdown=_value(own[0]), conversion=steps[-1].conversion_from_first, steps=steps))
-    return QueriedFunnelData(
-        order=asked.order, attempts=asked.attempts, window_ms=duration_ms(asked.window), lines=lines
-    )
-
-
 def retention_data(rows: list[Row], asked: RetentionDocument, window: Window) -> QueriedRetentionData:
     """Return the cohorts of a retention, and their averages."""
     by_value: dict[Any, tuple[list[BreakdownValue], dict[str, RetentionCohort]]] = {}
     for row in rows:
-        _, cohorts = by_value.setdefault(row.get("breakdown_rank"), (_value(row), {}))
+        _, cohorts = by_value.setdefault(row.get("breakdown_rank"), (value_of(row), {}))
         cohort = cohorts.setdefault(
             row["cohort"],
             RetentionCohort(start=local(datetime.fromisoformat(row["cohort"]), row), size=row["cohort_size"], cells=[]),
@@ -247,7 +210,7 @@ def _described(row: Row, breakdown: int) -> dict[str, Any]:
     return {"period": row.get("period", "current"), "breakdown": values}
 
 
-def _value(row: Row) -> list[BreakdownValue]:
+def value_of(row: Row) -> list[BreakdownValue]:
     """Return the value of a funnel's or a retention's line."""
     return [BreakdownValue(text=row["breakdown"], kind=row["breakdown_kind"])] if "breakdown" in row else []
 
@@ -259,8 +222,14 @@ def _cut(asked: TrendDocument | WebDocument | RevenueDocument, window: Window, n
         periods["previous"] = (previous_start(window, interval), window.start)
 
     def cut(row: Row) -> dict[str, Any]:
-        start, end = (datetime.fromisoformat(row[name]) for name in ("bucket", "bucket_end"))
         first, last = periods[row.get("period", "current")]
-        return {"start": local(start, row), "is_complete": first <= start and end <= min(last, now)}
+        start, is_complete = bucket_of(row, first, min(last, now))
+        return {"start": start, "is_complete": is_complete}
 
     return cut
+
+
+def bucket_of(row: Row, first: datetime, last: datetime) -> tuple[datetime, bool]:
+    """Return where a row's bucket begins, and whether it lies between two instants."""
+    start, end = (datetime.fromisoformat(row[name]) for name in ("bucket", "bucket_end"))
+    return local(start, row), first <= start and end <= last

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from api.insights.statements import PROJECT, TIMEZONE, Statement, Statements, Window
 from api.queries.cursors import position
-from api.queries.documents import (
+from api.queries.list_documents import (
     CohortDocument,
     EventsDocument,
+    Page,
     PersonDocument,
     PersonsDocument,
     PropertyValuesDocument,
@@ -55,14 +56,7 @@ class ListSql:
         conditions = [joined("and", asked.who, making.scope)] if asked.who else []
         if isinstance(asked, PersonsDocument) and asked.search is not None:
             conditions.append(_found("person_id", asked.search, making))
-        return making.made_now(
-            "insights_person_list",
-            relation=making.table("dim_persons"),
-            project=PROJECT,
-            condition=" and ".join(conditions) or "true",
-            limit=making.bind(asked.limit + 1, "UInt32"),
-            after=_after(making, asked.after, int, "UInt32"),
-        )
+        return person_list(making, conditions, asked)
 
     def person(self, window: Window, asked: PersonDocument, now: datetime) -> Statement:
         """Rows of `insights_person`: one, or none."""
@@ -128,6 +122,18 @@ class ListSql:
             f" where project_id = {PROJECT} and anonymous_id = {device} and notEmpty(links)"
         )
         return f"(person_id = concat('anonymous:', {device}) or person_id in ({linked}))"
+
+
+def person_list(making: Making, conditions: list[str], asked: Page) -> Statement:
+    """Return a page of the persons for whom all conditions hold."""
+    return making.made_now(
+        "insights_person_list",
+        relation=making.table("dim_persons"),
+        project=PROJECT,
+        condition=" and ".join(conditions) or "true",
+        limit=making.bind(asked.limit + 1, "UInt32"),
+        after=_after(making, asked.after, int, "UInt32"),
+    )
 
 
 def _found(text: str, part: str, making: Making) -> str:

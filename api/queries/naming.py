@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError
 from sqlalchemy import select
 
 from api.insights.defined import DefinedInsights
-from api.queries.documents import InsightDocument, ListDocument
+from api.queries.documents import AnyDocument
 from api.queries.reading import MOST_BYTES, MOST_CONDITIONS, ReadDocument, invalid_document
 from core.insights.cohorts import CohortQuestion, lists_in
 from core.insights.faults import Fault, Place
@@ -33,7 +33,7 @@ class Question(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    document: SerializeAsAny[InsightDocument | ListDocument]
+    document: SerializeAsAny[AnyDocument]
     cohorts: dict[str, CohortQuestion] = {}
     files: str = ""
     """Digest of what files say of the cohorts and lists that it is made of."""

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from api.insights.answers import Moment
 from api.insights.statements import Window
-from api.queries.documents import Ranged
+from api.queries.range_documents import Ranged
 from core.metadata import Project
 
 _MONTHS = 12

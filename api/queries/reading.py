@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
 from api.errors import DocumentTooLargeError
-from api.queries.documents import InsightDocument, ListDocument, QueryDocument
+from api.queries.documents import AnyDocument, InsightDocument, QueryDocument
 from core.insights.faults import Fault, faults_in
 from core.insights.filters import Filter, Subject, parts_of
 from core.problem import InvalidRequestError
@@ -24,15 +24,25 @@ DEEPEST = 30
 MOST_CONDITIONS = 100
 
 # These show single events or persons, which a viewer may not see.
-_OF_PERSONS = frozenset({"events", "persons", "person", "cohort"})
-_FIGURES = frozenset({"trend", "funnel", "retention", "lifecycle", "stickiness"})
+_OF_PERSONS = frozenset(
+    {
+        "events",
+        "persons",
+        "person",
+        "cohort",
+        "trend_persons",
+        "funnel_persons",
+        "retention_persons",
+        "lifecycle_persons",
+        "stickiness_persons",
+    }
+)
+_FIGURES = frozenset({"trend", "funnel", "funnel_trend", "funnel_times", "retention", "lifecycle", "stickiness"})
 _MOST_FAULTS = 50
 _HALF = re.compile("[\ud800-\udfff]")
 
 _DOCUMENTS: TypeAdapter[Any] = TypeAdapter(QueryDocument)
-KINDS = tuple(
-    str(get_args(document.model_fields["kind"].annotation)[0]) for document in get_args(InsightDocument | ListDocument)
-)
+KINDS = tuple(str(get_args(document.model_fields["kind"].annotation)[0]) for document in get_args(AnyDocument))
 
 
 class ReadDocument:
@@ -41,7 +51,7 @@ class ReadDocument:
     def __init__(self, sent: Any) -> None:
         self.sent = sent
         try:
-            self.document: InsightDocument | ListDocument = _DOCUMENTS.validate_python(sent)
+            self.document: AnyDocument = _DOCUMENTS.validate_python(sent)
         except ValidationError as error:
             raise invalid_document(*_in_words(faults_in(error, sent, KINDS))) from error
         conditions = sum(1 for _ in parts_of(self.document, Filter))
@@ -78,7 +88,7 @@ def tells_of_many(read: ReadDocument) -> bool:
     return isinstance(read.document, InsightDocument) and all(each.trait is None for each in told_apart)
 
 
-def tells_no_values(document: InsightDocument | ListDocument) -> bool:
+def tells_no_values(document: AnyDocument) -> bool:
     """Say whether an answer holds figures alone, which do no harm when whoever they count was erased meanwhile."""
     return document.kind in _FIGURES and not getattr(document, "breakdown", None)
 

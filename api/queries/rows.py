@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from api.queries.cursors import cursor
-from api.queries.documents import CohortDocument, EventsDocument, PersonsDocument, PropertyValuesDocument
+from api.queries.list_documents import EventsDocument, Page, PropertyValuesDocument
 from api.queries.list_schemas import (
     EventRow,
     EventsData,
@@ -30,7 +30,7 @@ def events_data(rows: list[Row], asked: EventsDocument) -> EventsData:
     return EventsData(events=shown, next=cursor(_ms(shown[-1].timestamp), shown[-1].message_id) if more else None)
 
 
-def persons_data(rows: list[Row], asked: PersonsDocument | CohortDocument) -> PersonsData:
+def persons_data(rows: list[Row], asked: Page) -> PersonsData:
     """Return a page of persons."""
     shown = [PersonRow.model_validate(_person(row)) for row in rows[: asked.limit]]
     size = rows[0]["size"] if rows else None if asked.after else 0

@@ -62,44 +62,6 @@ class TrendData(BaseModel):
     lines: list[TrendLine]
 
 
-class FunnelStepFigures(BaseModel):
-    """One step, by the attempt that counts for each person; times are from the step before."""
-
-    step: Annotated[int, Field(ge=1, description="Number of the step, from 1.")]
-    name: str
-    persons: Annotated[int, Field(description="Persons who reached it.")]
-    conversion_from_first: Rate
-    conversion_from_previous: Rate
-    lost_persons: Annotated[int, Field(description="Of them, those who did not reach the next one; 0 at the last.")]
-    incomplete_persons: Annotated[int, Field(description="Of them, those whose window has not closed.")]
-    median_ms: Milliseconds
-    average_ms: Milliseconds
-    p25_ms: Milliseconds
-    p75_ms: Milliseconds
-    p90_ms: Milliseconds
-    p95_ms: Milliseconds
-    p99_ms: Milliseconds
-    total_median_ms: Annotated[float | None, Field(description="From the first step, milliseconds.")]
-    total_average_ms: Annotated[float | None, Field(description="From the first step, milliseconds.")]
-
-
-class FunnelLine(BaseModel):
-    """The steps for one value, or for everybody."""
-
-    breakdown: list[BreakdownValue]
-    conversion: Rate
-    steps: list[FunnelStepFigures]
-
-
-class QueriedFunnelData(BaseModel):
-    """A funnel; the values with most entries come first."""
-
-    order: Literal["ordered", "strict", "unordered"]
-    attempts: Literal["best", "first"]
-    window_ms: int
-    lines: list[FunnelLine]
-
-
 class RetentionLine(BaseModel):
     """The cohorts of one value, or of everybody."""
 

@@ -11,12 +11,15 @@ from api.insights.figures import quarter_hour
 from api.insights.meta import Meta
 from api.insights.results import Computed
 from api.insights.statements import Statement, Statements, Window
-from api.queries import figures, rows
+from api.queries import figures, funnel_figures, rows
 from api.queries.answers import (
     Answer,
+    BehindAnswer,
     CohortAnswer,
     EventsAnswer,
     FunnelAnswer,
+    FunnelTimesAnswer,
+    FunnelTrendAnswer,
     LifecycleAnswer,
     PathsAnswer,
     PersonAnswer,
@@ -28,32 +31,46 @@ from api.queries.answers import (
     TrendAnswer,
     WebAnswer,
 )
+from api.queries.behind_documents import (
+    BehindDocument,
+    FunnelPersonsDocument,
+    LifecyclePersonsDocument,
+    RetentionPersonsDocument,
+    StickinessPersonsDocument,
+    TrendPersonsDocument,
+)
+from api.queries.behind_statements import BehindSql
 from api.queries.documents import (
-    CohortDocument,
-    EventsDocument,
     FunnelDocument,
+    FunnelTimesDocument,
+    FunnelTrendDocument,
     InsightDocument,
     LifecycleDocument,
-    ListDocument,
     PathsDocument,
-    PersonDocument,
-    PersonsDocument,
-    PropertyValuesDocument,
-    Ranged,
     RetentionDocument,
     RevenueDocument,
     StickinessDocument,
     TrendDocument,
     WebDocument,
 )
+from api.queries.list_documents import (
+    CohortDocument,
+    EventsDocument,
+    ListDocument,
+    PersonDocument,
+    PersonsDocument,
+    PropertyValuesDocument,
+)
 from api.queries.list_statements import ListSql
 from api.queries.naming import Naming, Question
+from api.queries.range_documents import Ranged
 from api.queries.ranges import ends_of
 from api.queries.reading import ReadDocument, invalid_document
 from api.queries.statements import QuerySql
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.insights.faults import Fault
+from core.insights.questions import Retention
 from core.insights.reports import NO_CURRENCY
 from core.metadata import Project
 from core.problem import InvalidRequestError
@@ -91,6 +108,8 @@ class Queries:
         Raises `InvalidRequestError` for a range that makes no sense.
         """
         asked, cohorts = question.document, question.cohorts
+        if isinstance(asked, BehindDocument):
+            return await self._behind(project, BehindSql(self._statements, cohorts), asked, explain=explain)
         if isinstance(asked, ListDocument):
             settings = self._settings
             staging, intermediate = settings.staging_database, settings.intermediate_database
@@ -105,9 +124,8 @@ class Queries:
                 found = await find(asked, sql.trend, None if asked.total else asked.interval)
                 data = figures.trend_data(found.rows, asked, found.window, found.now)
                 answer = TrendAnswer(kind=asked.kind, data=data, meta=found.meta)
-            case FunnelDocument():
-                found = await find(asked, sql.funnel)
-                answer = FunnelAnswer(kind=asked.kind, data=figures.funnel_data(found.rows, asked), meta=found.meta)
+            case FunnelDocument() | FunnelTrendDocument() | FunnelTimesDocument():
+                return await self._funnel(project, sql, asked, explain=explain)
             case RetentionDocument():
                 found = await find(asked, sql.retention, asked.period)
                 data = figures.retention_data(found.rows, asked, found.window)
@@ -137,6 +155,31 @@ class Queries:
                 answer = RevenueAnswer(kind=asked.kind, data=data, meta=found.meta)
         return answer
 
+    async def _funnel(
+        self,
+        project: Project,
+        sql: QuerySql,
+        asked: FunnelDocument | FunnelTrendDocument | FunnelTimesDocument,
+        *,
+        explain: bool,
+    ) -> Answer:
+        find = partial(self._find, project, explain=explain)
+        match asked:
+            case FunnelDocument():
+                found = await find(asked, sql.funnel)
+                answer = FunnelAnswer(
+                    kind=asked.kind, data=funnel_figures.funnel_data(found.rows, asked), meta=found.meta
+                )
+            case FunnelTrendDocument():
+                found = await find(asked, sql.funnel_trend, asked.interval)
+                data = funnel_figures.funnel_trend_data(found.rows, asked, found.window, found.now)
+                answer = FunnelTrendAnswer(kind=asked.kind, data=data, meta=found.meta)
+            case FunnelTimesDocument():
+                found = await find(asked, sql.funnel_times)
+                data = funnel_figures.funnel_times_data(found.rows, asked)
+                answer = FunnelTimesAnswer(kind=asked.kind, data=data, meta=found.meta)
+        return answer
+
     async def _list(self, project: Project, lists: ListSql, asked: ListDocument, *, explain: bool) -> Answer:
         find = partial(self._find, project, explain=explain)
         find_now = partial(self._find_now, project, explain=explain)
@@ -159,6 +202,21 @@ class Queries:
                 data = rows.property_values_data(found.rows, asked)
                 answer = PropertyValuesAnswer(kind=asked.kind, data=data, meta=found.meta)
         return answer
+
+    async def _behind(self, project: Project, sql: BehindSql, asked: BehindDocument, *, explain: bool) -> Answer:
+        find = partial(self._find, project, explain=explain)
+        match asked:
+            case TrendPersonsDocument():
+                found = await find(asked, sql.trend)
+            case FunnelPersonsDocument():
+                found = await find(asked, sql.funnel)
+            case RetentionPersonsDocument():
+                found = await find(asked, sql.retention, asked.period)
+            case LifecyclePersonsDocument():
+                found = await find(asked, sql.lifecycle, asked.interval)
+            case StickinessPersonsDocument():
+                found = await find(asked, sql.stickiness, asked.interval)
+        return BehindAnswer(kind=asked.kind, data=rows.persons_data(found.rows, asked), meta=found.meta)
 
     async def _find(
         self,
@@ -215,7 +273,7 @@ def _invalid_of(asked: Ranged) -> Invalid:
 
     def invalid(name: str, message: str) -> InvalidRequestError:
         key = "last" if asked.last is not None else name
-        if key == "interval" and isinstance(asked, RetentionDocument):
+        if key == "interval" and isinstance(asked, Retention):
             key = "period"
         return invalid_document(Fault((key,), message, "value_error"))
 

@@ -1,5 +1,6 @@
 """The one place where a query document becomes SQL: the arguments that a file's model has, with bound placeholders."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,8 @@ from api.insights.macros import Argument
 from api.insights.statements import END, NOW, PROJECT, START, TIMEZONE, WEEK_START, Statement, Statements, Window
 from api.queries.documents import (
     FunnelDocument,
+    FunnelTimesDocument,
+    FunnelTrendDocument,
     LifecycleDocument,
     PathsDocument,
     RetentionDocument,
@@ -33,6 +36,8 @@ from core.insights.arguments import (
 )
 from core.insights.binding import Scope
 from core.insights.filters import Subject, conjunction, parts_of
+from core.insights.questions import Funnel
+from core.insights.reports import Activity
 from core.insights.selections import Selection
 
 _CALENDAR: dict[str, Argument] = {"timezone": TIMEZONE, "week_start": WEEK_START}
@@ -84,15 +89,22 @@ class QuerySql:
 
     def funnel(self, window: Window, asked: FunnelDocument, now: datetime) -> Statement:
         """Rows of `insights_funnel`."""
-        making = self._making(window, now, knows_landed=_is_of_names(asked))
-        return making.made(
-            "insights_funnel",
-            project=PROJECT,
-            relation=making.events(*asked.hold_constant, asked.breakdown),
-            **making.bound(funnel_arguments(asked, making.scope)),
-            actor="person_number",
-            now=NOW,
-        )
+        return self._of_attempts("insights_funnel", window, asked, now, lambda _: {"now": NOW})
+
+    def funnel_trend(self, window: Window, asked: FunnelTrendDocument, now: datetime) -> Statement:
+        """Rows of `insights_funnel_trend`."""
+        told: dict[str, Argument] = {"now": NOW, "interval": asked.interval, **_CALENDAR}
+        return self._of_attempts("insights_funnel_trend", window, asked, now, lambda _: told)
+
+    def funnel_times(self, window: Window, asked: FunnelTimesDocument, now: datetime) -> Statement:
+        """Rows of `insights_funnel_times`."""
+
+        def told(making: Making) -> dict[str, Argument]:
+            steps = {"from_step": asked.from_step, "to_step": asked.last_step, "bins": asked.bins}
+            width = None if asked.bin_ms is None else making.bind(asked.bin_ms, "Int64")
+            return {"bin_ms": width, **{name: making.bind(number, "UInt16") for name, number in steps.items()}}
+
+        return self._of_attempts("insights_funnel_times", window, asked, now, told)
 
     def retention(self, window: Window, asked: RetentionDocument, now: datetime) -> Statement:
         """Rows of `insights_retention`."""
@@ -114,13 +126,13 @@ class QuerySql:
     def lifecycle(self, window: Window, asked: LifecycleDocument, now: datetime) -> Statement:
         """Rows of `insights_lifecycle`: who is new is told from all that came before."""
         making = self._making(window, now, knows_landed=_is_of_names(asked))
-        activity = _activity(making, asked, start=None)
+        activity = activity_of(making, asked, start=None)
         return making.made("insights_lifecycle", activity=activity, interval=asked.interval, now=NOW, **_CALENDAR)
 
     def stickiness(self, window: Window, asked: StickinessDocument, now: datetime) -> Statement:
         """Rows of `insights_stickiness`."""
         making = self._making(window, now, knows_landed=_is_of_names(asked))
-        activity = _activity(making, asked, start=START)
+        activity = activity_of(making, asked, start=START)
         return making.made("insights_stickiness", activity=activity, interval=asked.interval, **_CALENDAR)
 
     def paths(self, window: Window, asked: PathsDocument, now: datetime) -> Statement:
@@ -170,6 +182,12 @@ class QuerySql:
             **_CALENDAR,
         )
 
+    def _of_attempts(
+        self, macro: str, window: Window, asked: Funnel, now: datetime, told: Callable[[Making], dict[str, Argument]]
+    ) -> Statement:
+        making = self._making(window, now, knows_landed=_is_of_names(asked))
+        return making.made(macro, **attempts_of(making, asked), **told(making))
+
     def _amount(self, asked: RevenueDocument, scope: Scope) -> str:
         if asked.amount is None:
             return self._statements.render("insights_revenue_amount", event="event", properties="properties")
@@ -200,7 +218,18 @@ def _named(making: Making, name: str) -> str:
     return name
 
 
-def _activity(making: Making, asked: LifecycleDocument | StickinessDocument, start: str | None) -> str:
+def attempts_of(making: Making, asked: Funnel) -> dict[str, Argument]:
+    """Return what the macros of a funnel want but for the range."""
+    return {
+        "project": PROJECT,
+        "relation": making.events(*asked.hold_constant, asked.breakdown),
+        **making.bound(funnel_arguments(asked, making.scope)),
+        "actor": "person_number",
+    }
+
+
+def activity_of(making: Making, asked: Activity, start: str | None) -> str:
+    """Return who was active in which bucket, of a range of whole days as the rollups know it."""
     selection: Selection = asked.events
     condition = selection.sql(making.scope)
     if activity_is_of_days(asked) and making.window.days is not None:

@@ -8,12 +8,12 @@ from pydantic import BaseModel
 
 from api.insights.meta import Meta
 from api.insights.schemas import FunnelData, MartData, RetentionData, TimeseriesData
+from api.queries.funnel_schemas import FunnelTimesData, FunnelTrendData, QueriedFunnelData
 from api.queries.list_schemas import EventsData, PersonData, PersonsData, PropertyValuesData
 from api.queries.schemas import (
     BreakdownValue,
     LifecycleData,
     PathsData,
-    QueriedFunnelData,
     QueriedRetentionData,
     RevenueData,
     StickinessData,
@@ -29,6 +29,8 @@ _WAYS: dict[type[BaseModel], tuple[str, ...]] = {
     RetentionData: ("cohorts", "cells"),
     TrendData: ("lines", "points"),
     QueriedFunnelData: ("lines", "steps"),
+    FunnelTrendData: ("lines", "buckets", "steps"),
+    FunnelTimesData: ("lines", "bins"),
     QueriedRetentionData: ("lines", "cohorts", "cells"),
     LifecycleData: ("buckets",),
     StickinessData: ("counts",),

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from api.queries.answers import Answer
-from api.queries.documents import Ranged
 from api.queries.naming import Question
+from api.queries.range_documents import Ranged
 from api.queries.ranges import ends_of
 from api.queries.reading import ReadDocument
 from api.queries.service import Queries

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.accounts.schemas import Body, NewPassword, Password
+from api.queries.funnel_schemas import FunnelTimesData, FunnelTrendData, QueriedFunnelData
 from api.queries.schemas import (
     LifecycleData,
     PathsData,
-    QueriedFunnelData,
     QueriedRetentionData,
     RevenueData,
     StickinessData,
@@ -20,7 +20,18 @@ from api.saved.contents import Id, TextTile
 from api.saved.schemas import Before, Limit
 
 _Shared = Literal["dashboard", "insight"]
-_Kind = Literal["trend", "funnel", "retention", "lifecycle", "stickiness", "paths", "web", "revenue"]
+_Kind = Literal[
+    "trend",
+    "funnel",
+    "funnel_trend",
+    "funnel_times",
+    "retention",
+    "lifecycle",
+    "stickiness",
+    "paths",
+    "web",
+    "revenue",
+]
 
 
 class NewLink(Body):
@@ -114,6 +125,8 @@ class SharedResult(BaseModel):
     data: (
         TrendData
         | QueriedFunnelData
+        | FunnelTrendData
+        | FunnelTimesData
         | QueriedRetentionData
         | LifecycleData
         | StickinessData

@@ -10,8 +10,8 @@ from core.insights.binding import Scope
 from core.insights.durations import duration_ms
 from core.insights.filters import Subject, conjunction
 from core.insights.formula import formula_sql
-from core.insights.questions import FunnelQuestion, RetentionQuestion, Step, TrendQuestion
-from core.insights.reports import LifecycleQuestion, PathsQuestion, RevenueQuestion, StickinessQuestion, WebQuestion
+from core.insights.questions import Funnel, Retention, Step, TrendQuestion
+from core.insights.reports import Activity, PathsQuestion, RevenueQuestion, WebQuestion
 from core.insights.selections import Selection
 
 _TRAITS = "person_traits"
@@ -46,7 +46,7 @@ def dimension_of(*subjects: Subject) -> str | None:
     return columns[0] if len(columns) == 1 and columns[0] in _DIMENSIONS else None
 
 
-def funnel_arguments(funnel: FunnelQuestion, scope: Scope) -> dict[str, Any]:
+def funnel_arguments(funnel: Funnel, scope: Scope) -> dict[str, Any]:
     """Return what a funnel says to `insights_funnel`."""
     arguments: dict[str, Any] = {
         "steps": [step.sql(scope) for step in funnel.steps],
@@ -76,7 +76,7 @@ def funnel_arguments(funnel: FunnelQuestion, scope: Scope) -> dict[str, Any]:
     return arguments
 
 
-def retention_arguments(retention: RetentionQuestion, scope: Scope) -> dict[str, Any]:
+def retention_arguments(retention: Retention, scope: Scope) -> dict[str, Any]:
     """Return what a retention says to `insights_retention`, the brackets as lists."""
     arguments: dict[str, Any] = {
         "period": retention.period,
@@ -93,7 +93,7 @@ def retention_arguments(retention: RetentionQuestion, scope: Scope) -> dict[str,
     return arguments
 
 
-def retention_is_of_days(retention: RetentionQuestion) -> bool:
+def retention_is_of_days(retention: Retention) -> bool:
     """Say whether a set of persons for each day and event can say it; the events say what it cannot."""
     return not (
         retention.period == "hour"
@@ -128,7 +128,7 @@ def trend_columns(trend: TrendQuestion) -> dict[str, str]:
     return names | {each.name: f"formula_{place}" for place, each in enumerate(trend.formulas, start=1)}
 
 
-def activity_is_of_days(asked: LifecycleQuestion | StickinessQuestion) -> bool:
+def activity_is_of_days(asked: Activity) -> bool:
     """Say whether a set of persons for each day and event can say it."""
     return not asked.events.where and asked.interval != "hour"
 

@@ -51,10 +51,9 @@ class FunnelBreakdown(Breakdown):
     attribution: Literal["first", "last"] | Annotated[int, Field(ge=1)] = "first"
 
 
-class FunnelQuestion(Document):
-    """How many persons go through a list of steps."""
+class Funnel(Document):
+    """How persons go through a list of steps."""
 
-    kind: Literal["funnel"]
     steps: Annotated[tuple[ShortStep, ...], Field(min_length=2, max_length=20)]
     window: Duration = "14d"
     order: Literal["ordered", "strict", "unordered"] = "ordered"
@@ -85,13 +84,18 @@ class FunnelQuestion(Document):
         return breakdown
 
 
+class FunnelQuestion(Funnel):
+    """How many persons go through a list of steps."""
+
+    kind: Literal["funnel"]
+
+
 Period = Annotated[int, Field(ge=1, le=366)]
 
 
-class RetentionQuestion(Document):
-    """Who comes back."""
+class Retention(Document):
+    """How persons come back."""
 
-    kind: Literal["retention"]
     start: ShortSelection = Selection()
     returning: ShortSelection = Selection()
     period: Interval = "week"
@@ -114,6 +118,12 @@ class RetentionQuestion(Document):
         if any(first > last for first, last in brackets):
             raise ValueError("a bracket is [first, last], the first not after the last")
         return brackets
+
+
+class RetentionQuestion(Retention):
+    """Who comes back."""
+
+    kind: Literal["retention"]
 
 
 class Series(Selection):

@@ -10,20 +10,23 @@ from core.insights.selections import Duration, Interval, Selection, ShortSelecti
 Total = Annotated[bool, Field(description="One row for the whole range, in place of one for each bucket of it.")]
 
 
-class LifecycleQuestion(Document):
+class Activity(Document):
+    """Who was active in the buckets of an interval."""
+
+    events: ShortSelection = Selection()
+    interval: Interval = "day"
+
+
+class LifecycleQuestion(Activity):
     """Who is new, stays, comes back and is gone, bucket by bucket."""
 
     kind: Literal["lifecycle"]
-    events: ShortSelection = Selection()
-    interval: Interval = "day"
 
 
-class StickinessQuestion(Document):
+class StickinessQuestion(Activity):
     """In how many of the buckets persons were active."""
 
     kind: Literal["stickiness"]
-    events: ShortSelection = Selection()
-    interval: Interval = "day"
 
 
 class PathsQuestion(Document):

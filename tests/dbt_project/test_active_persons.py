@@ -35,9 +35,9 @@ def persons(table: EventTable, question: Asked, project: int, at: datetime, trai
     def arguments(bind: Bind) -> dict[str, Any]:
         calendar = question.of_macro(bind)
         source = activity(bind, table, project, question.event, calendar)
-        page = {"at": instant(bind, at), "trailing": bind(trailing, "UInt16"), "limit": bind(10, "UInt32")}
+        named_so = {"at": instant(bind, at), "trailing": bind(trailing, "UInt16")}
         named = {name: value for name, value in calendar.items() if name not in {"start", "end"}}
-        return named | page | {"activity": source}
+        return named | named_so | {"activity": source}
 
     names = numbered(question.history)
     return {names[row["actor"]] for row in ask(table.client, "insights_active_persons_list", arguments)}

@@ -39,7 +39,7 @@ def expected(statuses: Statuses) -> list[int]:
 def persons(table: EventTable, question: Asked, project: int, at: datetime, status: str) -> set[str]:
     def arguments(bind: Bind) -> dict[str, Any]:
         calendar = question.of_macro(bind)
-        calendar |= {"at": instant(bind, at), "status": status, "limit": bind(10, "UInt32")}
+        calendar |= {"at": instant(bind, at), "status": status}
         source = activity(bind, table, project, question.event, calendar)
         return {"activity": source} | {name: value for name, value in calendar.items() if name not in {"start", "end"}}
 

@@ -32,7 +32,7 @@ def persons(
     table: EventTable, question: Question, project: int, cohort: datetime, index: int, **more: Any
 ) -> list[str]:
     def arguments(bind: Bind) -> dict[str, Any]:
-        cell = {"at": instant(bind, cohort), "period_index": bind(index, "UInt16"), "limit": bind(10, "UInt32")}
+        cell = {"at": instant(bind, cohort), "period_index": bind(index, "UInt16")}
         return question.of_events(bind, table.name, project) | cell | {"actor": "person_id"} | more
 
     return [row["actor"] for row in ask(table.client, "insights_retention_persons", arguments)]

@@ -48,8 +48,8 @@ def persons(table: EventTable, question: Asked, project: int, buckets: int, *, a
     def arguments(bind: Bind) -> dict[str, Any]:
         calendar = question.of_macro(bind)
         source = activity(bind, table, project, question.event, calendar)
-        page = {"buckets": bind(buckets, "UInt32"), "limit": bind(10, "UInt32"), "at_least": at_least}
-        return calendar | page | {"activity": source}
+        named = {"buckets": bind(buckets, "UInt32"), "at_least": at_least}
+        return calendar | named | {"activity": source}
 
     names = numbered(question.history)
     return [names[row["actor"]] for row in ask(table.client, "insights_stickiness_persons", arguments)]

@@ -6,8 +6,7 @@ from typing import Any
 
 import jinja2
 
-MACROS = Path(__file__).parents[2] / "dbt_project" / "macros" / "insights"
-
+_MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
 _ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - SQL, not HTML
 
 
@@ -19,4 +18,5 @@ def render(macro: str, **arguments: Any) -> str:
 @cache
 def _template() -> jinja2.Template:
     # Compiling all macros takes longer than a small query does.
-    return _ENVIRONMENT.from_string("\n".join(file.read_text() for file in sorted(MACROS.glob("*.sql"))))
+    files = [file for name in ("events", "insights") for file in sorted((_MACROS / name).glob("*.sql"))]
+    return _ENVIRONMENT.from_string("\n".join(file.read_text() for file in files))

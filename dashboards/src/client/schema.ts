@@ -2423,6 +2423,19 @@ export interface components {
             next: number | null;
         };
         /**
+         * BehindAnswer
+         * @description The answer to the question who stands behind a figure.
+         */
+        BehindAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "trend_persons" | "funnel_persons" | "retention_persons" | "lifecycle_persons" | "stickiness_persons";
+            data: components["schemas"]["PersonsData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
          * BreakdownValue
          * @description A value that tells figures apart.
          */
@@ -3452,6 +3465,138 @@ export interface components {
             total_average_ms: number | null;
         };
         /**
+         * FunnelTimesAnswer
+         * @description The answer to the question how long persons take.
+         */
+        FunnelTimesAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "funnel_times";
+            data: components["schemas"]["FunnelTimesData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * FunnelTimesBin
+         * @description Who took at least `from_ms` and less than `to_ms`.
+         */
+        FunnelTimesBin: {
+            /** From Ms */
+            from_ms: number;
+            /** To Ms */
+            to_ms: number;
+            /** Persons */
+            persons: number;
+        };
+        /**
+         * FunnelTimesData
+         * @description How long it took from one step to another; no lines where nobody came so far.
+         */
+        FunnelTimesData: {
+            /** From Step */
+            from_step: number;
+            /** To Step */
+            to_step: number;
+            /** Lines */
+            lines: components["schemas"]["FunnelTimesLine"][];
+        };
+        /**
+         * FunnelTimesLine
+         * @description The bins for one value, or for everybody; all lines have the same.
+         */
+        FunnelTimesLine: {
+            /** Breakdown */
+            breakdown: components["schemas"]["BreakdownValue"][];
+            /** Bins */
+            bins: components["schemas"]["FunnelTimesBin"][];
+        };
+        /**
+         * FunnelTrendAnswer
+         * @description The answer to a funnel over time.
+         */
+        FunnelTrendAnswer: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "funnel_trend";
+            data: components["schemas"]["FunnelTrendData"];
+            meta: components["schemas"]["Meta"];
+        };
+        /**
+         * FunnelTrendBucket
+         * @description Those who entered in one bucket.
+         */
+        FunnelTrendBucket: {
+            /**
+             * Start
+             * Format: date-time
+             * @description First instant of the bucket, with the offset of the project's zone.
+             */
+            start: string;
+            /**
+             * Is Complete
+             * @description Whether the bucket has ended and the range does not cut it; of the period before, whether it has ended.
+             */
+            is_complete: boolean;
+            /** Steps */
+            steps: components["schemas"]["FunnelTrendStep"][];
+        };
+        /**
+         * FunnelTrendData
+         * @description A funnel over time; who is incomplete may still convert.
+         */
+        FunnelTrendData: {
+            /**
+             * Interval
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /** Timezone */
+            timezone: string;
+            /** Lines */
+            lines: components["schemas"]["FunnelTrendLine"][];
+        };
+        /**
+         * FunnelTrendLine
+         * @description The buckets for one value, or for everybody.
+         */
+        FunnelTrendLine: {
+            /** Breakdown */
+            breakdown: components["schemas"]["BreakdownValue"][];
+            /** Buckets */
+            buckets: components["schemas"]["FunnelTrendBucket"][];
+        };
+        /**
+         * FunnelTrendStep
+         * @description One step of those who entered in a bucket.
+         */
+        FunnelTrendStep: {
+            /**
+             * Step
+             * @description Number of the step, from 1.
+             */
+            step: number;
+            /** Name */
+            name: string;
+            /**
+             * Persons
+             * @description Persons who reached it.
+             */
+            persons: number;
+            /**
+             * Incomplete Persons
+             * @description Of them, those whose window has not closed.
+             */
+            incomplete_persons: number;
+            /**
+             * Conversion From First
+             * @description Between 0 and 1; null where nothing could convert.
+             */
+            conversion_from_first: number | null;
+        };
+        /**
          * GrantList
          * @description The grants, by project.
          */
@@ -4006,7 +4151,7 @@ export interface components {
              */
             question: string;
             /** Answer */
-            answer: components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+            answer: components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["FunnelTrendAnswer"] | components["schemas"]["FunnelTimesAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"] | components["schemas"]["BehindAnswer"];
         };
         /**
          * Me
@@ -4111,7 +4256,7 @@ export interface components {
              * @description When the newest of the project's events that may count was received, UTC; null while it has none. Events received before may still follow: they can land out of order.
              */
             fresh_until: string | null;
-            /** @description What there is beside the modelled events; null when all that landed is modelled, and for marts of defined insights and what is asked of persons, which are as the latest refresh made them. Persons are those of the latest refresh: an identify since then holds for these events only. */
+            /** @description What there is beside the modelled events; null when all that landed is modelled. Persons are those of the latest refresh: an identify since then holds for these events only. */
             unmodelled: components["schemas"]["Unmodelled"] | null;
             /**
              * Data Version
@@ -5753,7 +5898,7 @@ export interface components {
              * Query Kind
              * @description Of an insight: what its answer is.
              */
-            query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
+            query_kind: ("trend" | "funnel" | "funnel_trend" | "funnel_times" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
             /** Tiles */
             tiles: (components["schemas"]["SharedTile"] | components["schemas"]["TextTile"])[];
         };
@@ -5766,9 +5911,9 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue";
+            kind: "trend" | "funnel" | "funnel_trend" | "funnel_times" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue";
             /** Data */
-            data: components["schemas"]["TrendData"] | components["schemas"]["QueriedFunnelData"] | components["schemas"]["QueriedRetentionData"] | components["schemas"]["LifecycleData"] | components["schemas"]["StickinessData"] | components["schemas"]["PathsData"] | components["schemas"]["WebData"] | components["schemas"]["RevenueData"];
+            data: components["schemas"]["TrendData"] | components["schemas"]["QueriedFunnelData"] | components["schemas"]["FunnelTrendData"] | components["schemas"]["FunnelTimesData"] | components["schemas"]["QueriedRetentionData"] | components["schemas"]["LifecycleData"] | components["schemas"]["StickinessData"] | components["schemas"]["PathsData"] | components["schemas"]["WebData"] | components["schemas"]["RevenueData"];
             /**
              * Computed At
              * Format: date-time
@@ -5803,7 +5948,7 @@ export interface components {
              * Query Kind
              * @description null: its answer is not shown by link.
              */
-            query_kind: ("trend" | "funnel" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
+            query_kind: ("trend" | "funnel" | "funnel_trend" | "funnel_times" | "retention" | "lifecycle" | "stickiness" | "paths" | "web" | "revenue") | null;
             /**
              * Is In Trash
              * @description Its insight is in the trash, and shown again when it is not.
@@ -6291,7 +6436,7 @@ export interface components {
             until: string;
             /**
              * Is Counted
-             * @description Whether they are in the answer. Sessions are as the latest refresh made them, and so is all in the midst of several exchanges of tables.
+             * @description Whether they are in the answer. Sessions, persons and marts of defined insights are as the latest refresh made them, and so is all in the midst of several exchanges of tables.
              */
             is_counted: boolean;
         };
@@ -6689,6 +6834,21 @@ export interface components {
             top: number;
         };
         /**
+         * BreakdownChoice
+         * @description One value of a breakdown, as an answer shows it.
+         */
+        BreakdownChoice: {
+            /** Text */
+            text: string;
+            /**
+             * Kind
+             * @description `none`: where it is missing; `other`: all that are not shown.
+             * @default value
+             * @enum {string}
+             */
+            kind: "value" | "none" | "other";
+        };
+        /**
          * CohortDocument
          * @description Who would be in a cohort now: how many, and its members, who was seen last first.
          */
@@ -6975,11 +7135,6 @@ export interface components {
              * @default null
              */
             last: number | null;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "funnel";
             /** Steps */
             steps: (components["schemas"]["Step"] | string)[];
             /**
@@ -7021,6 +7176,280 @@ export interface components {
              * @default false
              */
             hide_incomplete: boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "funnel";
+        };
+        /**
+         * FunnelPersonsDocument
+         * @description Who reached a step of a funnel, or was lost after it; the range selects entries.
+         */
+        FunnelPersonsDocument: {
+            /**
+             * Limit
+             * @description Most rows to return.
+             * @default 100
+             */
+            limit: number;
+            /**
+             * After
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /** Steps */
+            steps: (components["schemas"]["Step"] | string)[];
+            /**
+             * Window
+             * @default 14d
+             */
+            window: string;
+            /**
+             * Order
+             * @default ordered
+             * @enum {string}
+             */
+            order: "ordered" | "strict" | "unordered";
+            /**
+             * Attempts
+             * @default best
+             * @enum {string}
+             */
+            attempts: "best" | "first";
+            /**
+             * Tie Grace Ms
+             * @default 0
+             */
+            tie_grace_ms: number;
+            /**
+             * Exclude
+             * @default []
+             */
+            exclude: components["schemas"]["Exclusion"][];
+            /**
+             * Hold Constant
+             * @default []
+             */
+            hold_constant: components["schemas"]["Subject"][];
+            /** @default null */
+            breakdown: components["schemas"]["FunnelBreakdown"] | null;
+            /**
+             * Hide Incomplete
+             * @default false
+             */
+            hide_incomplete: boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "funnel_persons";
+            /**
+             * Step
+             * @description Number of the step, from 1.
+             */
+            step: number;
+            /**
+             * Is Lost
+             * @description Who reached it and not the next one.
+             * @default false
+             */
+            is_lost: boolean;
+            /**
+             * @description Of this value alone: wanted where there is a breakdown, and only there.
+             * @default null
+             */
+            value: components["schemas"]["BreakdownChoice"] | null;
+        };
+        /**
+         * FunnelTimesDocument
+         * @description How long persons take from one step of a funnel to another, as a histogram; the range selects entries.
+         */
+        FunnelTimesDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /** Steps */
+            steps: (components["schemas"]["Step"] | string)[];
+            /**
+             * Window
+             * @default 14d
+             */
+            window: string;
+            /**
+             * Order
+             * @default ordered
+             * @enum {string}
+             */
+            order: "ordered" | "strict" | "unordered";
+            /**
+             * Attempts
+             * @default best
+             * @enum {string}
+             */
+            attempts: "best" | "first";
+            /**
+             * Tie Grace Ms
+             * @default 0
+             */
+            tie_grace_ms: number;
+            /**
+             * Exclude
+             * @default []
+             */
+            exclude: components["schemas"]["Exclusion"][];
+            /**
+             * Hold Constant
+             * @default []
+             */
+            hold_constant: components["schemas"]["Subject"][];
+            /** @default null */
+            breakdown: components["schemas"]["FunnelBreakdown"] | null;
+            /**
+             * Hide Incomplete
+             * @default false
+             */
+            hide_incomplete: boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "funnel_times";
+            /**
+             * From Step
+             * @description Number of the step from which the time counts.
+             * @default 1
+             */
+            from_step: number;
+            /**
+             * To Step
+             * @description Number of a later one; left out, it is the last.
+             * @default null
+             */
+            to_step: number | null;
+            /**
+             * Bins
+             * @description How many bins of equal width, where bin_ms is not given.
+             * @default 20
+             */
+            bins: number;
+            /**
+             * Bin Ms
+             * @description Width of a bin, which lies at a multiple of it, in milliseconds.
+             * @default null
+             */
+            bin_ms: number | null;
+        };
+        /**
+         * FunnelTrendDocument
+         * @description How a funnel converts, by the bucket in which persons enter it; the range selects entries.
+         */
+        FunnelTrendDocument: {
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Interval
+             * @description Length of a bucket, cut in the project's zone.
+             * @default day
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
+            /** Steps */
+            steps: (components["schemas"]["Step"] | string)[];
+            /**
+             * Window
+             * @default 14d
+             */
+            window: string;
+            /**
+             * Order
+             * @default ordered
+             * @enum {string}
+             */
+            order: "ordered" | "strict" | "unordered";
+            /**
+             * Attempts
+             * @default best
+             * @enum {string}
+             */
+            attempts: "best" | "first";
+            /**
+             * Tie Grace Ms
+             * @default 0
+             */
+            tie_grace_ms: number;
+            /**
+             * Exclude
+             * @default []
+             */
+            exclude: components["schemas"]["Exclusion"][];
+            /**
+             * Hold Constant
+             * @default []
+             */
+            hold_constant: components["schemas"]["Subject"][];
+            /** @default null */
+            breakdown: components["schemas"]["FunnelBreakdown"] | null;
+            /**
+             * Hide Incomplete
+             * @default false
+             */
+            hide_incomplete: boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "funnel_trend";
         };
         /**
          * InOrder
@@ -7071,10 +7500,59 @@ export interface components {
              */
             interval: "hour" | "day" | "week" | "month";
             /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            events: components["schemas"]["Selection"] | string;
+            /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             kind: "lifecycle";
+        };
+        /**
+         * LifecyclePersonsDocument
+         * @description Who is new, stays, comes back or is gone in one bucket.
+         */
+        LifecyclePersonsDocument: {
+            /**
+             * Limit
+             * @description Most rows to return.
+             * @default 100
+             */
+            limit: number;
+            /**
+             * After
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Interval
+             * @default day
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
             /**
              * @default {
              *       "event": null,
@@ -7082,6 +7560,22 @@ export interface components {
              *     }
              */
             events: components["schemas"]["Selection"] | string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "lifecycle_persons";
+            /**
+             * At
+             * Format: date-time
+             * @description The `start` of the bucket, as the figures give it.
+             */
+            at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "new" | "returning" | "resurrecting" | "dormant";
         };
         /**
          * Listed
@@ -7360,10 +7854,99 @@ export interface components {
              */
             last: number | null;
             /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            start: components["schemas"]["Selection"] | string;
+            /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            returning: components["schemas"]["Selection"] | string;
+            /**
+             * Period
+             * @default week
+             * @enum {string}
+             */
+            period: "hour" | "day" | "week" | "month";
+            /**
+             * Periods
+             * @default 12
+             */
+            periods: number;
+            /**
+             * Cohort
+             * @default first_time
+             * @enum {string}
+             */
+            cohort: "first_time" | "recurring";
+            /**
+             * Clock
+             * @default calendar
+             * @enum {string}
+             */
+            clock: "calendar" | "rolling";
+            /**
+             * Return Rule
+             * @default on
+             * @enum {string}
+             */
+            return_rule: "on" | "on_or_after" | "brackets";
+            /**
+             * Brackets
+             * @default []
+             */
+            brackets: [
+                number,
+                number
+            ][];
+            /** @default null */
+            breakdown: components["schemas"]["Breakdown"] | null;
+            /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             kind: "retention";
+        };
+        /**
+         * RetentionPersonsDocument
+         * @description Who of a cohort of a retention came back in a period; the range selects entries.
+         */
+        RetentionPersonsDocument: {
+            /**
+             * Limit
+             * @description Most rows to return.
+             * @default 100
+             */
+            limit: number;
+            /**
+             * After
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
             /**
              * @default {
              *       "event": null,
@@ -7417,6 +8000,27 @@ export interface components {
             ][];
             /** @default null */
             breakdown: components["schemas"]["Breakdown"] | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "retention_persons";
+            /**
+             * At
+             * Format: date-time
+             * @description The `start` of the cohort, as the figures give it.
+             */
+            at: string;
+            /**
+             * Period Index
+             * @description As the figures give it; 0 is the whole cohort.
+             */
+            period_index: number;
+            /**
+             * @description Of this value alone: wanted where there is a breakdown, and only there.
+             * @default null
+             */
+            value: components["schemas"]["BreakdownChoice"] | null;
         };
         /**
          * RevenueDocument
@@ -7608,10 +8212,59 @@ export interface components {
              */
             interval: "hour" | "day" | "week" | "month";
             /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            events: components["schemas"]["Selection"] | string;
+            /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             kind: "stickiness";
+        };
+        /**
+         * StickinessPersonsDocument
+         * @description Who was active in so many of the buckets.
+         */
+        StickinessPersonsDocument: {
+            /**
+             * Limit
+             * @description Most rows to return.
+             * @default 100
+             */
+            limit: number;
+            /**
+             * After
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * Interval
+             * @default day
+             * @enum {string}
+             */
+            interval: "hour" | "day" | "week" | "month";
             /**
              * @default {
              *       "event": null,
@@ -7619,6 +8272,22 @@ export interface components {
              *     }
              */
             events: components["schemas"]["Selection"] | string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "stickiness_persons";
+            /**
+             * Buckets
+             * @description In exactly so many.
+             */
+            buckets: number;
+            /**
+             * Or More
+             * @description In so many or more.
+             * @default false
+             */
+            or_more: boolean;
         };
         /**
          * Subject
@@ -7775,6 +8444,54 @@ export interface components {
             cumulative: boolean;
         };
         /**
+         * TrendPersonsDocument
+         * @description Who did what a series counts, at least once in the range.
+         */
+        TrendPersonsDocument: {
+            /**
+             * Limit
+             * @description Most rows to return.
+             * @default 100
+             */
+            limit: number;
+            /**
+             * After
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * From
+             * @description First instant, or first day in the project's zone: included.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * To
+             * @description Last instant, or last day in the project's zone: not included.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Last
+             * @description How many buckets of the interval (else days), up to the present one.
+             * @default null
+             */
+            last: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "trend_persons";
+            /**
+             * @default {
+             *       "event": null,
+             *       "where": []
+             *     }
+             */
+            events: components["schemas"]["Selection"] | string;
+        };
+        /**
          * WebDocument
          * @description Who came, from where, and what they looked at.
          */
@@ -7837,7 +8554,7 @@ export interface components {
              */
             compare: "previous" | null;
         };
-        QueryDocument: components["schemas"]["TrendDocument"] | components["schemas"]["FunnelDocument"] | components["schemas"]["RetentionDocument"] | components["schemas"]["LifecycleDocument"] | components["schemas"]["StickinessDocument"] | components["schemas"]["PathsDocument"] | components["schemas"]["WebDocument"] | components["schemas"]["RevenueDocument"] | components["schemas"]["EventsDocument"] | components["schemas"]["PersonsDocument"] | components["schemas"]["PersonDocument"] | components["schemas"]["PropertyValuesDocument"] | components["schemas"]["CohortDocument"];
+        QueryDocument: components["schemas"]["TrendDocument"] | components["schemas"]["FunnelDocument"] | components["schemas"]["FunnelTrendDocument"] | components["schemas"]["FunnelTimesDocument"] | components["schemas"]["RetentionDocument"] | components["schemas"]["LifecycleDocument"] | components["schemas"]["StickinessDocument"] | components["schemas"]["PathsDocument"] | components["schemas"]["WebDocument"] | components["schemas"]["RevenueDocument"] | components["schemas"]["EventsDocument"] | components["schemas"]["PersonsDocument"] | components["schemas"]["PersonDocument"] | components["schemas"]["PropertyValuesDocument"] | components["schemas"]["CohortDocument"] | components["schemas"]["TrendPersonsDocument"] | components["schemas"]["FunnelPersonsDocument"] | components["schemas"]["RetentionPersonsDocument"] | components["schemas"]["LifecyclePersonsDocument"] | components["schemas"]["StickinessPersonsDocument"];
     };
     responses: never;
     parameters: never;
@@ -8855,7 +9572,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["FunnelTrendAnswer"] | components["schemas"]["FunnelTimesAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"] | components["schemas"]["BehindAnswer"];
                     /**
                      * @example "country","persons"
                      *     "DE",211
@@ -16334,7 +17051,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["FunnelTrendAnswer"] | components["schemas"]["FunnelTimesAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"] | components["schemas"]["BehindAnswer"];
                     /**
                      * @example "country","persons"
                      *     "DE",211
@@ -17508,7 +18225,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"];
+                    "application/json": components["schemas"]["TrendAnswer"] | components["schemas"]["FunnelAnswer"] | components["schemas"]["FunnelTrendAnswer"] | components["schemas"]["FunnelTimesAnswer"] | components["schemas"]["RetentionAnswer"] | components["schemas"]["LifecycleAnswer"] | components["schemas"]["StickinessAnswer"] | components["schemas"]["PathsAnswer"] | components["schemas"]["WebAnswer"] | components["schemas"]["RevenueAnswer"] | components["schemas"]["EventsAnswer"] | components["schemas"]["PersonsAnswer"] | components["schemas"]["PersonAnswer"] | components["schemas"]["PropertyValuesAnswer"] | components["schemas"]["CohortAnswer"] | components["schemas"]["BehindAnswer"];
                     /**
                      * @example "country","persons"
                      *     "DE",211

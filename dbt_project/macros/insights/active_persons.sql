@@ -152,11 +152,11 @@ order by {% for key in keys %}{{ key }}, {% endfor %}trailing, bucket
 {%- endmacro -%}
 
 {#-
-    The numbers of those who were active in a bucket or the ones that trail it: a page of them. Columns: actor (UInt32).
+    The numbers of those who were active in a bucket or the ones that trail it. Columns: actor (UInt32).
     Order: actor. `at` names the bucket as the column bucket does, `trailing` is the number of buckets, itself included.
 -#}
 {%- macro insights_active_persons_list(
-    activity, at, interval, timezone, limit, offset='0', trailing='1', week_start='1'
+    activity, at, interval, timezone, trailing='1', week_start='1'
 ) -%}
 {%- set bucket = insights_named_bucket(at, interval, timezone, week_start) -%}
 select arrayJoin(bitmapToArray(groupBitmapMergeState(actors))) as actor
@@ -165,5 +165,4 @@ where
     bucket <= {{ bucket }}
     and bucket > {{ insights_bucket_add(bucket, '-toInt32(' ~ trailing ~ ')', interval) }}
 order by actor
-limit {{ limit }} offset {{ offset }}
 {%- endmacro -%}

@@ -5,13 +5,12 @@
     the instants of the counted attempt's entry and of its event of this step), steps_reached, steps_ms (of
     all steps that it reached: milliseconds since 1970), is_incomplete (the window has not closed at `now`: who is lost may
     still convert). Grain: one row per actor; with a breakdown per actor and value.
-    Order: the latest entry first, then actor; stable over pages.
-    Jinja's arguments: `step` (number) and `lost` (false: all who reached it). `limit` and `offset` are SQL expressions;
-    none is all. After the last step nobody is lost. The others: those of insights_funnel_attempts in funnel_attempts.sql.
+    Order: the latest entry first, then actor.
+    `step` is the number of the step, an SQL expression; `lost` Jinja's (false: all who reached it). After the last step
+    nobody is lost. The others: those of insights_funnel_attempts in funnel_attempts.sql.
 -#}
 {%- macro insights_funnel_actors(
-    relation, project, steps, start, end, window_ms, step, lost=false, limit=none, offset='0', keys=[], breakdown=none,
-    now='now64(3)'
+    relation, project, steps, start, end, window_ms, step, lost=false, keys=[], breakdown=none, now='now64(3)'
 ) -%}
 {%- set cells = keys + (['breakdown', 'breakdown_kind'] if breakdown is not none else []) -%}
 with attempts as (
@@ -39,7 +38,4 @@ where
     {%- endif %}
 order by {% for key in keys %}{{ key }}, {% endfor %}entered_at desc, actor asc
     {%- if breakdown is not none %}, breakdown_kind asc, breakdown asc{% endif %}
-{%- if limit is not none %}
-limit {{ limit }} offset {{ offset }}
-{%- endif %}
 {%- endmacro -%}

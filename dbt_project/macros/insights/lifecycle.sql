@@ -88,11 +88,11 @@ order by {% for key in keys %}{{ key }}, {% endfor %}bucket
 {%- endmacro -%}
 
 {#-
-    The numbers of those who have one status in one bucket, a page of them. Columns: actor (UInt32). Order: actor.
+    The numbers of those who have one status in one bucket. Columns: actor (UInt32). Order: actor.
     `status` is 'new', 'returning', 'resurrecting', 'dormant' or 'active'; `at` names the bucket as the column bucket does.
 -#}
 {%- macro insights_lifecycle_persons(
-    activity, at, interval, timezone, status, limit, offset='0', week_start='1'
+    activity, at, interval, timezone, status, week_start='1'
 ) -%}
 {%- set bucket = insights_named_bucket(at, interval, timezone, week_start) -%}
 select arrayJoin(bitmapToArray(
@@ -112,7 +112,6 @@ from (
     {{ insights_lifecycle_sets(activity, bucket, bucket, interval, timezone, week_start, []) | indent(4) }}
 )
 order by actor
-limit {{ limit }} offset {{ offset }}
 {%- endmacro -%}
 
 {#-

@@ -112,6 +112,18 @@ order by last_seen_at desc, person_number desc
 limit {{ limit }}
 {%- endmacro -%}
 
+{#- The numbers of those with an event in [start, end) that fits `condition`. Columns: actor (UInt32). Order: actor. -#}
+{%- macro insights_persons_of_events(relation, project, start, end, condition) -%}
+select distinct person_number as actor
+from {{ relation }}
+where
+    project_id = {{ project }}
+    and timestamp >= {{ start }}
+    and timestamp < {{ end }}
+    and ({{ condition }})
+order by actor
+{%- endmacro -%}
+
 {%- macro insights_person_columns() -%}
 person_number,
     person_id,

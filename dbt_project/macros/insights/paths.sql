@@ -38,10 +38,8 @@ with
             {%- if within == 'session' %}
             session_id,
             {%- endif %}
+            {{ event_order_key() | indent(12) }} as ordering,
             toUnixTimestamp64Milli(timestamp) as timestamp_ms,
-            received_at,
-            sequence,
-            message_id,
             {{ insights_path_name('toString(' ~ node ~ ')', groups) }} as name
         from {{ relation }}
         where
@@ -57,7 +55,7 @@ with
 
     sequences as (
         select
-            {{ of_key }}arraySort(groupArray((timestamp_ms, received_at, sequence, message_id, assumeNotNull(name)))) as steps
+            {{ of_key }}arraySort(step -> step.1, groupArray((ordering, timestamp_ms, assumeNotNull(name)))) as steps
         from visited
         group by {{ of_key }}actor, session_id
         having
@@ -68,17 +66,17 @@ with
 
     histories as (
         select
-            {{ of_key }}arraySort(groupArray((timestamp_ms, received_at, sequence, message_id, assumeNotNull(name)))) as steps,
+            {{ of_key }}arraySort(step -> step.1, groupArray((ordering, timestamp_ms, assumeNotNull(name)))) as steps,
             -- The places at which a window may open; which of them do, depends on those before.
             arrayFilter(
-                (place, step) -> step.1 < toUnixTimestamp64Milli({{ end }})
-                {{- ' and step.5 = ' ~ start_point if start_point }},
+                (place, step) -> step.2 < toUnixTimestamp64Milli({{ end }})
+                {{- ' and step.3 = ' ~ start_point if start_point }},
                 arrayEnumerate(steps),
                 steps
             ) as candidates,
             arrayFilter(
-                step -> step.1 < toUnixTimestamp64Milli({{ end }}){{ ' and step.5 = ' ~ start_point if start_point }}, steps
-            ).1 as candidates_ms
+                step -> step.2 < toUnixTimestamp64Milli({{ end }}){{ ' and step.3 = ' ~ start_point if start_point }}, steps
+            ).2 as candidates_ms
         from visited
         group by {{ of_key }}actor
     ),
@@ -108,8 +106,8 @@ with
                 openers,
                 arrayPushBack(arrayPopFront(openers.1), toUInt32(length(steps) + 1))
             )) as opened_ms,
-            arrayFilter((step, at_ms) -> step.1 <= at_ms + {{ window_ms }}, later_steps, opened_ms) as within_steps,
-            arrayFilter((at_ms, step) -> step.1 <= at_ms + {{ window_ms }}, opened_ms, later_steps) as within_ms
+            arrayFilter((step, at_ms) -> step.2 <= at_ms + {{ window_ms }}, later_steps, opened_ms) as within_steps,
+            arrayFilter((at_ms, step) -> step.2 <= at_ms + {{ window_ms }}, opened_ms, later_steps) as within_ms
         from opened
     ),
 
@@ -128,7 +126,7 @@ with
     collapsed as (
         select
             {{ of_key }}arrayFilter(
-                (step, previous) -> step.5 != previous, steps, arrayPushFront(arrayPopBack(steps.5), '')
+                (step, previous) -> step.3 != previous, steps, arrayPushFront(arrayPopBack(steps.3), '')
             ) as walk
         from sequences
     ),
@@ -137,13 +135,13 @@ with
         select
             {{ of_key }}
             {%- if start_point %}
-            arraySlice(walk, indexOf(walk.5, {{ start_point }})) as walk
+            arraySlice(walk, indexOf(walk.3, {{ start_point }})) as walk
             {%- else %}
             walk
             {%- endif %}
         from collapsed
         {%- if start_point %}
-        where has(walk.5, {{ start_point }})
+        where has(walk.3, {{ start_point }})
         {%- endif %}
     ),
 
@@ -152,15 +150,15 @@ with
             {{ of_key }}
             {%- if end_point and start_point %}
             -- Who asks for the way from a node back to it means two visits.
-            arraySlice(walk, 1, indexOf(arrayPopFront(walk.5), {{ end_point }}) + 1) as walk
+            arraySlice(walk, 1, indexOf(arrayPopFront(walk.3), {{ end_point }}) + 1) as walk
             {%- elif end_point %}
-            arraySlice(walk, 1, indexOf(walk.5, {{ end_point }})) as walk
+            arraySlice(walk, 1, indexOf(walk.3, {{ end_point }})) as walk
             {%- else %}
             walk
             {%- endif %}
         from begun
         {%- if end_point %}
-        where has({{ 'arrayPopFront(walk.5)' if start_point else 'walk.5' }}, {{ end_point }})
+        where has({{ 'arrayPopFront(walk.3)' if start_point else 'walk.3' }}, {{ end_point }})
         {%- endif %}
     ),
 
@@ -189,10 +187,10 @@ with
         from cut
         array join
             arrayEnumerate(kept) as place,
-            kept.5 as name,
+            kept.3 as name,
             -- No node is called ''.
-            arrayPushBack(arrayPopFront(kept.5), '') as next_name,
-            arrayPushBack(arrayPopFront(arrayDifference(kept.1)), 0) as wait_ms
+            arrayPushBack(arrayPopFront(kept.3), '') as next_name,
+            arrayPushBack(arrayPopFront(arrayDifference(kept.2)), 0) as wait_ms
         group by {{ of_key }}position, name, next_name
     ),
 

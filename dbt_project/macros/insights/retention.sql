@@ -58,13 +58,13 @@ with
 {%- endmacro -%}
 
 {#-
-    Who stands behind one cell of insights_retention, a page of them. Columns: actor. Order: actor.
+    Who stands behind one cell of insights_retention. Columns: actor. Order: actor.
     `at` names the cohort as the column cohort does, `period_index` the column. With a breakdown, `value_condition` chooses by
     start_value, the text of the value, empty when it is missing: of `(other)` it excludes those that are shown.
 -#}
 {%- macro insights_retention_persons(
-    relation, project, start_condition, return_condition, start, end, period, timezone, periods, at, period_index, limit,
-    offset='0', week_start='1', where='true', actor='person_number', cohort='first_time', clock='calendar', return_rule='on',
+    relation, project, start_condition, return_condition, start, end, period, timezone, periods, at, period_index,
+    week_start='1', where='true', actor='person_number', cohort='first_time', clock='calendar', return_rule='on',
     brackets='[]', breakdown=none, value_condition='true'
 ) -%}
 with
@@ -80,7 +80,6 @@ where
     and has(arrayPushFront(returned, toInt64(0)), toInt64({{ period_index }}))
     and ({{ value_condition }})
 order by actor
-limit {{ limit }} offset {{ offset }}
 {%- endmacro -%}
 
 {#-

@@ -80,11 +80,11 @@ order by {% for key in keys %}{{ key }}, {% endfor %}buckets
 {%- endmacro -%}
 
 {#-
-    The numbers of those who were active in exactly `buckets` of the buckets, or with at_least=true in so many or more: a
-    page of them. Columns: actor (UInt32). Order: actor.
+    The numbers of those who were active in exactly `buckets` of the buckets, or with at_least=true in so many or more.
+    Columns: actor (UInt32). Order: actor.
 -#}
 {%- macro insights_stickiness_persons(
-    activity, start, end, interval, timezone, buckets, limit, offset='0', week_start='1', at_least=false
+    activity, start, end, interval, timezone, buckets, week_start='1', at_least=false
 ) -%}
 select actor
 from (
@@ -92,7 +92,6 @@ from (
 )
 where active_buckets {{ '>=' if at_least else '=' }} {{ buckets }}
 order by actor
-limit {{ limit }} offset {{ offset }}
 {%- endmacro -%}
 
 {#- In how many of the buckets each actor was active. Columns: keys, actor, active_buckets. -#}

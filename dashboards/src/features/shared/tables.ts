@@ -26,6 +26,10 @@ export function tablesOf(result: { kind: Kind; data: unknown }): Table[] {
       return [trend(result.data as Schemas["TrendData"])];
     case "funnel":
       return [funnel(result.data as Schemas["QueriedFunnelData"])];
+    case "funnel_trend":
+      return [funnelTrend(result.data as Schemas["FunnelTrendData"])];
+    case "funnel_times":
+      return [funnelTimes(result.data as Schemas["FunnelTimesData"])];
     case "retention":
       return (result.data as Schemas["QueriedRetentionData"]).lines.map((line) =>
         retention(line, result.data as Schemas["QueriedRetentionData"]),
@@ -112,6 +116,43 @@ function funnel({ lines }: Schemas["QueriedFunnelData"]): Table {
         formatRate(step.conversion_from_first),
         formatRate(step.conversion_from_previous),
         duration(step.median_ms),
+      ]),
+    ),
+  };
+}
+
+function funnelTrend({ interval, lines }: Schemas["FunnelTrendData"]): Table {
+  const told = telling(lines);
+  return {
+    title: null,
+    columns: ["Entered", ...told.columns, "Step", "Persons", "Of the first"],
+    labels: told.columns.length + 2,
+    rows: lines.flatMap((line) =>
+      line.buckets.flatMap((each) =>
+        each.steps.map((step) => [
+          bucket(each, interval),
+          ...told.of(line),
+          `${step.step}. ${step.name}`,
+          formatCount(step.persons),
+          formatRate(step.conversion_from_first),
+        ]),
+      ),
+    ),
+  };
+}
+
+function funnelTimes({ from_step, to_step, lines }: Schemas["FunnelTimesData"]): Table {
+  const told = telling(lines);
+  return {
+    title: `From step ${from_step} to step ${to_step}`,
+    columns: [...told.columns, "At least", "Less than", "Persons"],
+    labels: told.columns.length + 2,
+    rows: lines.flatMap((line) =>
+      line.bins.map((bin) => [
+        ...told.of(line),
+        formatDuration(bin.from_ms),
+        formatDuration(bin.to_ms),
+        formatCount(bin.persons),
       ]),
     ),
   };
