@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
 
 import structlog
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import (
     ColumnClause,
     CompoundSelect,
@@ -46,6 +47,17 @@ class CrossTenantError(RadixError):
 
     code: ClassVar[str] = "cross_tenant"
     title: ClassVar[str] = "A statement is not bound to its tenant"
+
+
+class ChangedAtOnceError(RadixError):
+    """Two changes waited for each other, and PostgreSQL undid this one."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "changed_at_once"
+    title: ClassVar[str] = "Somebody else changes the same at this moment"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was changed. Try again.", headers={"Retry-After": "1"})
 
 
 class _ScopedSession(Session):
@@ -127,6 +139,8 @@ class Database:
                 async with asyncio.timeout(self._seconds):
                     yield
             except (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError) as error:
+                if isinstance(error, OperationalError) and isinstance(error.orig, DeadlockDetected):
+                    raise ChangedAtOnceError from error
                 _logger.warning("postgresql_unavailable", error=type(error).__name__)
                 raise UnavailableError("postgresql") from error
 

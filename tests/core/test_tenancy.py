@@ -1,5 +1,6 @@
 """No statement of a scoped session reaches what is another tenant's."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from core.metadata.accounts import (
 )
 from core.metadata.organisations import create_organisation
 from core.metadata.projects import create_api_key, create_project
-from core.metadata.tenancy import CrossTenantError, Database
+from core.metadata.tenancy import ChangedAtOnceError, CrossTenantError, Database
 from runtime.instance import Instance
 
 
@@ -248,6 +249,26 @@ async def test_a_row_without_an_owner_becomes_the_scopes_own(database: Database,
     async with database.of_all() as session:
         named = select(Team.organisation_id).where(Team.name == "Sales").order_by(Team.id.desc()).limit(1)
         assert await session.scalar(named) == mine.organisation.id
+
+
+async def test_two_changes_that_wait_for_each_other_are_no_sign_that_postgresql_is_away(
+    database: Database, mine: Tenant, other: Tenant
+) -> None:
+    both_hold_one = asyncio.Barrier(2)
+
+    async def rename(first: User, second: User) -> None:
+        async with database.of_all() as session:
+            await session.execute(update(User).where(User.id == first.id).values(name="Grace"))
+            await both_hold_one.wait()
+            await session.execute(update(User).where(User.id == second.id).values(name="Grace"))
+
+    attempts = [rename(mine.user, other.user), rename(other.user, mine.user)]
+    undone = [each for each in await asyncio.gather(*attempts, return_exceptions=True) if each is not None]
+    assert [type(each) for each in undone] == [ChangedAtOnceError]
+    assert not database.breaker.is_open
+    async with database.of_all() as session:
+        names = await session.scalars(select(User.name).where(User.id.in_((mine.user.id, other.user.id))))
+        assert set(names) == {"Grace"}
 
 
 def test_only_who_finds_out_who_asks_sees_all_tenants() -> None:
