@@ -56,7 +56,7 @@ class RetentionPersonsDocument(Retention, Ranged, OfPersons):
 
     kind: Literal["retention_persons"]
     at: Annotated[At, Field(description="The `start` of the cohort, as the figures give it.")]
-    period_index: Annotated[int, Field(ge=0, le=366, description="As the figures give it; 0 is the whole cohort.")]
+    period_index: Annotated[int, Field(ge=0, description="As the figures give it; 0 is the whole cohort.")]
     value: Choice = None
 
     @property
@@ -66,6 +66,9 @@ class RetentionPersonsDocument(Retention, Ranged, OfPersons):
 
     @model_validator(mode="after")
     def _is_a_figure(self) -> Self:
+        last = len(self.brackets) or self.periods
+        if self.period_index > last:
+            raise ValueError(f"period_index is {self.period_index}, of {last}")
         _check_choice(self.value, self.breakdown)
         if self.value is not None and self.value.kind == "other":
             raise ValueError("value: the persons of all other values of a retention are not listed; name one value")

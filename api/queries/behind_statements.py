@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from api.insights.macros import Argument
 from api.insights.moments import literal
@@ -19,8 +20,8 @@ from api.queries.behind_documents import (
 from api.queries.list_statements import person_list
 from api.queries.making import Making
 from api.queries.naming import SavedCohorts
-from api.queries.statements import activity_of, attempts_of
-from core.insights.arguments import retention_arguments
+from api.queries.statements import activity_of, attempts_of, retention_of_days
+from core.insights.arguments import retention_arguments, retention_is_of_days
 
 _CALENDAR: dict[str, Argument] = {"timezone": TIMEZONE, "week_start": WEEK_START}
 
@@ -66,27 +67,8 @@ class BehindSql:
 
     def retention(self, window: Window, asked: RetentionPersonsDocument, now: datetime) -> Statement:
         """Rows of `insights_person_list`: who of a cohort came back in a period."""
-
-        def who(making: Making) -> str:
-            arguments = making.bound(retention_arguments(asked, making.scope))
-            arguments.pop("top", None)
-            value = asked.value
-            if value is not None:
-                text = "" if value.kind == "none" else value.text
-                arguments["value_condition"] = f"start_value = {making.bind(text, 'String')}"
-            return making.statements.render(
-                "insights_retention_persons",
-                project=PROJECT,
-                relation=making.events(asked.breakdown),
-                **arguments,
-                start=START,
-                end=END,
-                at=_instant(making, asked.at),
-                period_index=making.bind(asked.period_index, "UInt16"),
-                **_CALENDAR,
-            )
-
-        return self._listed(window, asked, now, who)
+        is_of_days = window.days is not None and retention_is_of_days(asked)
+        return self._listed(window, asked, now, partial(_of_days if is_of_days else _of_events, asked))
 
     def lifecycle(self, window: Window, asked: LifecyclePersonsDocument, now: datetime) -> Statement:
         """Rows of `insights_person_list`: who has a status in a bucket."""
@@ -125,6 +107,43 @@ class BehindSql:
         # A subquery that gives one value is run once, however often it stands there.
         chosen = f"(select groupBitmapState(toUInt32(actor)) from ({who(making)}) as behind)"  # noqa: S608 - of macros
         return person_list(making, [f"bitmapContains({chosen}, person_number)"], asked)
+
+
+def _of_events(asked: RetentionPersonsDocument, making: Making) -> str:
+    arguments = making.bound(retention_arguments(asked, making.scope))
+    arguments.pop("top", None)
+    if asked.value is not None:
+        text = "" if asked.value.kind == "none" else asked.value.text
+        arguments["value_condition"] = f"start_value = {making.bind(text, 'String')}"
+    return making.statements.render(
+        "insights_retention_persons",
+        project=PROJECT,
+        relation=making.events(asked.breakdown),
+        **arguments,
+        start=START,
+        end=END,
+        at=_instant(making, asked.at),
+        period_index=making.bind(asked.period_index, "UInt16"),
+        **_CALENDAR,
+    )
+
+
+def _of_days(asked: RetentionPersonsDocument, making: Making) -> str:
+    index = asked.period_index
+    distances = {"on": (index, index), "on_or_after": (index, None), "brackets": (0, 0)}[asked.return_rule]
+    if asked.brackets and index:
+        distances = asked.brackets[index - 1]
+    first, last = distances if index else (None, None)
+    return making.statements.render(
+        "insights_retention_persons_of_activity",
+        **retention_of_days(making, asked, asked.start.sql(making.scope), asked.returning.sql(making.scope)),
+        at=_instant(making, asked.at),
+        period=asked.period,
+        first_distance=None if first is None else making.bind(first, "UInt16"),
+        last_distance=None if last is None else making.bind(last, "UInt16"),
+        cohort=asked.cohort,
+        **_CALENDAR,
+    )
 
 
 def _of_value(making: Making, actors: str, value: BreakdownChoice) -> str:

@@ -36,7 +36,7 @@ from core.insights.arguments import (
 )
 from core.insights.binding import Scope
 from core.insights.filters import Subject, conjunction, parts_of
-from core.insights.questions import Funnel
+from core.insights.questions import Funnel, Retention
 from core.insights.reports import Activity
 from core.insights.selections import Selection
 
@@ -113,14 +113,10 @@ class QuerySql:
         if window.days is None or not retention_is_of_days(asked):
             relation = making.events(asked.breakdown)
             return making.made("insights_retention", project=PROJECT, relation=relation, **arguments)
-        starts, returns = (_named(making, activity_rollup(each)) for each in (asked.start, asked.returning))
-        start_condition, return_condition = (str(arguments.pop(f"{name}_condition")) for name in ("start", "return"))
+        conditions = (str(arguments.pop(f"{name}_condition")) for name in ("start", "return"))
         del arguments["clock"]
         return making.made(
-            "insights_retention_of_activity",
-            starts=making.statements.starts_of_days(making.window, starts, asked.period, start_condition, asked.cohort),
-            returns=making.statements.activity_of_days(making.window, returns, asked.period, return_condition, START),
-            **arguments,
+            "insights_retention_of_activity", **retention_of_days(making, asked, *conditions), **arguments
         )
 
     def lifecycle(self, window: Window, asked: LifecycleDocument, now: datetime) -> Statement:
@@ -225,6 +221,16 @@ def attempts_of(making: Making, asked: Funnel) -> dict[str, Argument]:
         "relation": making.events(*asked.hold_constant, asked.breakdown),
         **making.bound(funnel_arguments(asked, making.scope)),
         "actor": "person_number",
+    }
+
+
+def retention_of_days(making: Making, asked: Retention, starting: str, returning: str) -> dict[str, Argument]:
+    """Return who started and who returned in which period, of a range of whole days as the rollups know it."""
+    starts, returns = (_named(making, activity_rollup(each)) for each in (asked.start, asked.returning))
+    statements, window = making.statements, making.window
+    return {
+        "starts": statements.starts_of_days(window, starts, asked.period, starting, asked.cohort),
+        "returns": statements.activity_of_days(window, returns, asked.period, returning, START),
     }
 
 

@@ -121,6 +121,10 @@ async def test_of_a_breakdown_it_is_who_counts_for_one_value(api: httpx.AsyncCli
         ({"period": "week", "start": "catalog", "returning": "cart"}, {}),
         ({"period": "month", "return_rule": "on_or_after", "cohort": "recurring"}, {"rule": "on_or_after"}),
         (
+            {"period": "day", "return_rule": "brackets", "brackets": [[1, 2], [3, 9]]},
+            {"rule": "brackets", "brackets": [(1, 2), (3, 9)]},
+        ),
+        (
             {"period": "day", "clock": "rolling", "return_rule": "brackets", "brackets": [[1, 2], [3, 9]]},
             {"rule": "brackets", "brackets": [(1, 2), (3, 9)]},
         ),
@@ -214,6 +218,7 @@ async def test_what_landed_since_the_latest_refresh_is_told_and_not_among_them(
         ({"kind": "funnel_persons", "steps": STEPS, "step": 1, "value": {"text": "pro"}}, ""),
         ({"kind": "funnel_persons", "steps": STEPS, "step": 1, "breakdown": {"property": "plan"}}, ""),
         ({"kind": "retention_persons", "at": "2025-03-03T00:00:00", "period_index": 1}, "/at"),
+        ({"kind": "retention_persons", "at": "2025-03-03T00:00:00Z", "period_index": 13}, ""),
         ({"kind": "lifecycle_persons", "at": "2025-03-03T00:00:00Z", "status": "lost"}, "/status"),
         ({"kind": "stickiness_persons"}, "/buckets"),
         ({"kind": "stickiness_persons", "buckets": 1, "after": "nonsense"}, "/after"),

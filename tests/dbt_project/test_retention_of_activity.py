@@ -5,14 +5,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.activity import activity, instant, starts_of_days
+from engine.activity import activity, instant, numbered, starts_of_days
 from engine.event_table import EventTable
 from engine.renderings import Bind, ask
 from engine.retention_questions import Question, cells, questions
-from reference.calendar_buckets import utc_offset_s
+from reference.calendar_buckets import bucket_start, utc_offset_s
 from reference.events import Counted
-from reference.retention import retention
+from reference.retention import entries, is_back, retention
 
 START = datetime(2024, 5, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -37,6 +38,26 @@ def of_activity(
     }
 
 
+def persons(table: EventTable, question: Question, project: int, cohort: datetime, index: int) -> list[str]:
+    distances = {
+        "on": (index, index),
+        "on_or_after": (index, None),
+        "brackets": question.brackets[index - 1] if question.rule == "brackets" else (None, None),
+    }[question.rule]
+    first, last = (None, None) if index == 0 else distances
+
+    def arguments(bind: Bind) -> dict[str, Any]:
+        given = of_activity(bind, table, project, question)
+        return {name: given[name] for name in ("starts", "returns", "period", "timezone", "week_start", "cohort")} | {
+            "at": instant(bind, cohort),
+            "first_distance": None if first is None else bind(first, "UInt16"),
+            "last_distance": None if last is None else bind(last, "UInt16"),
+        }
+
+    names = numbered(question.history)
+    return [names[row["actor"]] for row in ask(table.client, "insights_retention_persons_of_activity", arguments)]
+
+
 @given(question=questions(clocks=("calendar",), whole="period"))
 def test_every_grid_of_sets_equals_the_one_that_is_counted_cell_by_cell(table: EventTable, question: Question) -> None:
     assert_counted(table, question, rolled=False)
@@ -58,6 +79,26 @@ def assert_counted(table: EventTable, question: Question, *, rolled: bool) -> No
     )
     assert cells(found) == retention(question.history, question.of_reference())
     assert [row["utc_offset_s"] for row in found] == [utc_offset_s(row["cohort"], question.zone) for row in found]
+
+
+@given(question=questions(clocks=("calendar",), whole="period"), place=st.integers(0, 50), index=st.integers(0, 5))
+def test_every_list_holds_the_persons_that_its_cell_counts(
+    table: EventTable, question: Question, place: int, index: int
+) -> None:
+    asked = question.of_reference()
+    entered = entries(question.history, asked)
+    if not entered:
+        return
+    cohort, column = entered[place % len(entered)].cohort, index % len(asked.last_periods())
+    wanted = {
+        entry.person
+        for entry in entered
+        if entry.cohort == cohort
+        and is_back(entry, column, [event for event in question.history if event.person == entry.person], asked)
+    }
+    names = numbered(question.history)
+    at = bucket_start(cohort, question.zone)
+    assert persons(table, question, table.put(question.history), at, column) == sorted(wanted, key=names.index)
 
 
 def visits(*days: tuple[str, int]) -> Question:

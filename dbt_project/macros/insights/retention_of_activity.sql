@@ -178,6 +178,46 @@ where
     and event_date <= {{ insights_last_bucket(end, 'day', timezone) }}
 {%- endmacro -%}
 
+{#-
+    The numbers of those who stand behind one cell of insights_retention_of_activity. Columns: actor (UInt32).
+    Order: actor. `at` names the cohort as the column cohort does. `first_distance` and `last_distance` are the periods in
+    which a return counts: both the column's index for `on`, the two ends of a bracket; last_distance none has no end,
+    for `on_or_after`; first_distance none asks for the whole cohort.
+-#}
+{%- macro insights_retention_persons_of_activity(
+    starts, returns, at, period, timezone, first_distance=none, last_distance=none, week_start='1', cohort='first_time'
+) -%}
+{%- set bucket = insights_named_bucket(at, period, timezone, week_start) -%}
+{%- set distance = insights_bucket_distance(
+    insights_bucket_number(bucket, period), insights_bucket_number('bucket', period), period
+) -%}
+with
+    cohort_sets as (
+        {{ insights_retention_cohort_sets(starts, bucket, bucket, period, [], cohort) | indent(8) }}
+    )
+
+select arrayJoin(bitmapToArray(
+    {%- if first_distance is none %}
+    members
+    {%- else %}
+    bitmapAnd(members, back)
+    {%- endif %}
+)) as actor
+from cohort_sets
+{%- if first_distance is not none %}
+cross join (
+    select groupBitmapMergeState(actors) as back
+    from ({{ returns }}) as returns
+    where
+        {{ distance }} >= greatest({{ first_distance }}, 1)
+        {%- if last_distance is not none %}
+        and {{ distance }} <= {{ last_distance }}
+        {%- endif %}
+) as returned
+{%- endif %}
+order by actor
+{%- endmacro -%}
+
 {#- Cohorts of the buckets from `first` to `last` that have starts. Columns: keys, bucket, members. -#}
 {%- macro insights_retention_cohort_sets(starts, first, last, period, keys, cohort) -%}
 select
