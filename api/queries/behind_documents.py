@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
 from api.queries.list_documents import OfPersons
 from api.queries.range_documents import InBuckets, Ranged
@@ -41,13 +41,26 @@ class FunnelPersonsDocument(Funnel, Ranged, OfPersons):
     kind: Literal["funnel_persons"]
     step: Annotated[int, Field(ge=1, description="Number of the step, from 1.")]
     is_lost: Annotated[bool, Field(description="Who reached it and not the next one.")] = False
+    interval: Annotated[
+        Interval | None,
+        Field(description="Of a bucket of the funnel over time alone: the length that its buckets have."),
+    ] = None
+    at: Annotated[At | None, Field(description="The `start` of that bucket, as the figures give it.")] = None
     value: Choice = None
+
+    @field_validator("step")
+    @classmethod
+    def _is_of_the_funnel(cls, step: int, info: ValidationInfo) -> int:
+        last = len(info.data.get("steps", ()))
+        if last and step > last:
+            raise ValueError(f"the funnel has {last} steps")
+        return step
 
     @model_validator(mode="after")
     def _is_a_figure(self) -> Self:
-        if self.step > len(self.steps):
-            raise ValueError(f"step is {self.step}, of {len(self.steps)}")
         _check_choice(self.value, self.breakdown)
+        if (self.at is None) != (self.interval is None):
+            raise ValueError("at and interval belong together: which bucket is it?")
         return self
 
 
@@ -64,14 +77,25 @@ class RetentionPersonsDocument(Retention, Ranged, OfPersons):
         """Return what `last` counts."""
         return self.period
 
+    @field_validator("period_index")
+    @classmethod
+    def _is_of_the_retention(cls, index: int, info: ValidationInfo) -> int:
+        brackets = info.data.get("brackets", ())
+        last = len(brackets) or info.data.get("periods", index)
+        if index > last:
+            raise ValueError(f"the last one is {last}")
+        return index
+
+    @field_validator("value")
+    @classmethod
+    def _is_one_value(cls, value: BreakdownChoice | None) -> BreakdownChoice | None:
+        if value is not None and value.kind == "other":
+            raise ValueError("name one value: of a retention the persons of all others are not listed")
+        return value
+
     @model_validator(mode="after")
     def _is_a_figure(self) -> Self:
-        last = len(self.brackets) or self.periods
-        if self.period_index > last:
-            raise ValueError(f"period_index is {self.period_index}, of {last}")
         _check_choice(self.value, self.breakdown)
-        if self.value is not None and self.value.kind == "other":
-            raise ValueError("value: the persons of all other values of a retention are not listed; name one value")
         return self
 
 
@@ -93,7 +117,7 @@ class StickinessPersonsDocument(Activity, InBuckets, OfPersons):
 
 def _check_choice(choice: BreakdownChoice | None, breakdown: object) -> None:
     if (choice is None) != (breakdown is None):
-        raise ValueError("value and breakdown belong together: whose persons of those that it tells apart?")
+        raise ValueError("value belongs to a breakdown, and says of which of its values")
 
 
 BehindDocument = (

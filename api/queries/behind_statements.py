@@ -61,7 +61,13 @@ class BehindSql:
                 step=making.bind(asked.step, "UInt8"),
                 lost=asked.is_lost,
             )
-            return actors if asked.value is None else _of_value(making, actors, asked.value)
+            chosen = [] if asked.value is None else [_is_value(making, asked.value)]
+            if asked.at is not None:
+                render, at = making.statements.render, _instant(making, asked.at)
+                named = render("insights_named_bucket", at=at, interval=asked.interval, **_CALENDAR)
+                bucket = render("insights_bucket", instant="entered_at", interval=asked.interval, **_CALENDAR)
+                chosen.append(f"{bucket} = {named}")
+            return f"select actor from ({actors}) as reached where {' and '.join(chosen) or 'true'}"  # noqa: S608 - of macros
 
         return self._listed(window, asked, now, who)
 
@@ -146,11 +152,10 @@ def _of_days(asked: RetentionPersonsDocument, making: Making) -> str:
     )
 
 
-def _of_value(making: Making, actors: str, value: BreakdownChoice) -> str:
+def _is_value(making: Making, value: BreakdownChoice) -> str:
     kind, text = making.bind(value.kind, "String"), making.bind(value.text, "String")
     # What is shown of a missing value and of the rest is a word of the answer's.
-    is_it = f"breakdown_kind = {kind} and (breakdown_kind != 'value' or breakdown = {text})"
-    return f"select actor from ({actors}) as told_apart where {is_it}"  # noqa: S608 - of macros, with bound values
+    return f"breakdown_kind = {kind} and (breakdown_kind != 'value' or breakdown = {text})"
 
 
 def _instant(making: Making, instant: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from api.queries.behind_documents import BehindDocument
 from api.queries.list_documents import ListDocument
@@ -45,7 +45,7 @@ class FunnelDocument(FunnelQuestion, Ranged):
 
 
 class FunnelTrendDocument(Funnel, InBuckets):
-    """How a funnel converts, by the bucket in which persons enter it; the range selects entries."""
+    """How a funnel converts, by the bucket in which the attempt that counts began; the range selects entries."""
 
     kind: Literal["funnel_trend"]
 
@@ -55,13 +55,30 @@ class FunnelTimesDocument(Funnel, Ranged):
 
     kind: Literal["funnel_times"]
     from_step: Annotated[int, Field(ge=1, description="Number of the step from which the time counts.")] = 1
-    to_step: Annotated[int | None, Field(description="Number of a later one; left out, it is the last.")] = None
+    to_step: Annotated[int | None, Field(ge=2, description="Number of a later one; left out, it is the last.")] = None
     bins: Annotated[
-        int, Field(ge=1, le=200, description="How many bins of equal width, where bin_ms is not given.")
-    ] = 20
+        int | None, Field(ge=1, le=200, description="How many bins of equal width; 20 where bin_ms is left out too.")
+    ] = None
     bin_ms: Annotated[
         int | None, Field(ge=1, description="Width of a bin, which lies at a multiple of it, in milliseconds.")
     ] = None
+
+    @field_validator("to_step")
+    @classmethod
+    def _is_of_the_funnel(cls, to_step: int | None, info: ValidationInfo) -> int | None:
+        last = len(info.data.get("steps", ()))
+        if last and to_step is not None and to_step > last:
+            raise ValueError(f"the funnel has {last} steps")
+        return to_step
+
+    @field_validator("bin_ms")
+    @classmethod
+    def _is_wide(cls, bin_ms: int | None, info: ValidationInfo) -> int | None:
+        if bin_ms is not None and info.data.get("bins") is not None:
+            raise ValueError("give bins or bin_ms, not both")
+        if bin_ms is not None and "window" in info.data and duration_ms(info.data["window"]) > bin_ms * _MOST_BINS:
+            raise ValueError(f"the window would have more than {_MOST_BINS:,} bins: make them wider")
+        return bin_ms
 
     @property
     def last_step(self) -> int:
@@ -69,11 +86,9 @@ class FunnelTimesDocument(Funnel, Ranged):
         return self.to_step or len(self.steps)
 
     @model_validator(mode="after")
-    def _is_of_steps(self) -> Self:
-        if not self.from_step < self.last_step <= len(self.steps):
-            raise ValueError(f"from_step comes before to_step, of {len(self.steps)} steps")
-        if self.bin_ms is not None and duration_ms(self.window) > self.bin_ms * _MOST_BINS:
-            raise ValueError(f"bin_ms would make more than {_MOST_BINS:,} bins of the window: make them wider")
+    def _goes_forward(self) -> Self:
+        if self.from_step >= self.last_step:
+            raise ValueError(f"from_step has to come before step {self.last_step}")
         return self
 
 

@@ -154,7 +154,9 @@ _FIGURES: dict[str, dict[str, Any]] = {
     },
     "funnel_times": {
         "from_step": 1,
+        "from_name": "catalog",
         "to_step": 2,
+        "to_name": "purchase",
         "lines": [
             {
                 "breakdown": [],

@@ -76,7 +76,8 @@ def funnel_trend_data(rows: list[Row], asked: FunnelTrendDocument, window: Windo
                 conversion_from_first=rate(row["persons"], steps[0].persons if steps else row["persons"]),
             )
         )
-    return FunnelTrendData(interval=asked.interval, timezone=window.timezone, lines=list(lines.values()))
+    ranked = sorted(lines.values(), key=lambda line: _rank(line, sum(each.steps[0].persons for each in line.buckets)))
+    return FunnelTrendData(interval=asked.interval, timezone=window.timezone, lines=ranked)
 
 
 def funnel_times_data(rows: list[Row], asked: FunnelTimesDocument) -> FunnelTimesData:
@@ -86,4 +87,13 @@ def funnel_times_data(rows: list[Row], asked: FunnelTimesDocument) -> FunnelTime
         value = (row.get("breakdown_kind"), row.get("breakdown"))
         line = lines.setdefault(value, FunnelTimesLine(breakdown=value_of(row), bins=[]))
         line.bins.append(FunnelTimesBin(from_ms=row["from_ms"], to_ms=row["to_ms"], persons=row["persons"]))
-    return FunnelTimesData(from_step=asked.from_step, to_step=asked.last_step, lines=list(lines.values()))
+    ranked = sorted(lines.values(), key=lambda line: _rank(line, sum(each.persons for each in line.bins)))
+    first, last = asked.from_step, asked.last_step
+    names = {"from_name": asked.steps[first - 1].label(), "to_name": asked.steps[last - 1].label()}
+    return FunnelTimesData(from_step=first, to_step=last, **names, lines=ranked)
+
+
+def _rank(line: FunnelTrendLine | FunnelTimesLine, persons: int) -> tuple[bool, int, str]:
+    """Return the place of a line: the values of most persons first, the rest last."""
+    value = line.breakdown[0] if line.breakdown else None
+    return (False, 0, "") if value is None else (value.kind == "other", -persons, value.text)

@@ -48,7 +48,7 @@ class QueriedFunnelData(BaseModel):
 
 
 class FunnelTrendStep(BaseModel):
-    """One step of those who entered in a bucket."""
+    """One step of those whose attempt began in a bucket."""
 
     step: Annotated[int, Field(ge=1, description="Number of the step, from 1.")]
     name: str
@@ -58,7 +58,7 @@ class FunnelTrendStep(BaseModel):
 
 
 class FunnelTrendBucket(BaseModel):
-    """Those who entered in one bucket."""
+    """Those whose attempt that counts began in one bucket: each person is in one, and all together are the funnel."""
 
     start: Start
     is_complete: Complete
@@ -73,7 +73,7 @@ class FunnelTrendLine(BaseModel):
 
 
 class FunnelTrendData(BaseModel):
-    """A funnel over time; who is incomplete may still convert."""
+    """A funnel over time; who is incomplete may still convert. Values of most persons come first."""
 
     interval: Interval
     timezone: str
@@ -99,5 +99,7 @@ class FunnelTimesData(BaseModel):
     """How long it took from one step to another; no lines where nobody came so far."""
 
     from_step: int
+    from_name: str
     to_step: int
+    to_name: str
     lines: list[FunnelTimesLine]

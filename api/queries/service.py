@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -75,6 +75,8 @@ from core.insights.reports import NO_CURRENCY
 from core.metadata import Project
 from core.problem import InvalidRequestError
 
+# A month, and the hour by which clocks are set.
+_LONGEST_BUCKET = timedelta(days=31, hours=1)
 _Ranged = TypeVar("_Ranged", bound=Ranged)
 _Asked = TypeVar("_Asked")
 
@@ -232,6 +234,7 @@ class Queries:
         first, last = ends_of(asked, project, now)
         invalid = _invalid_of(asked)
         window = await self._answers.window(project, first, last, invalid)
+        _check_bucket(asked, window)
         if interval is not None:
             check_buckets(window, interval, self._settings.max_buckets, invalid)
             # Buckets end on a quarter of an hour in every zone, and equal questions stay equal for that long.
@@ -261,6 +264,13 @@ class Queries:
         if explain:
             meta = meta.model_copy(update={"plan": await self._answers.plan(project, computed.statement)})
         return _Found(computed.rows, meta, window, now)
+
+
+def _check_bucket(asked: Ranged, window: Window) -> None:
+    """Refuse a bucket that the range does not touch, where one is named."""
+    at: datetime | None = getattr(asked, "at", None)
+    if at is not None and not window.start - _LONGEST_BUCKET < at < window.end:
+        raise invalid_document(Fault(("at",), "no bucket of the range begins then", "value_error"))
 
 
 def _minute(instant: datetime) -> datetime:

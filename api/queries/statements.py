@@ -41,6 +41,7 @@ from core.insights.reports import Activity
 from core.insights.selections import Selection
 
 _CALENDAR: dict[str, Argument] = {"timezone": TIMEZONE, "week_start": WEEK_START}
+_BINS = 20
 _ROLLED_MEASURES = {"events", "persons", "events_per_person"}
 
 
@@ -100,7 +101,7 @@ class QuerySql:
         """Rows of `insights_funnel_times`."""
 
         def told(making: Making) -> dict[str, Argument]:
-            steps = {"from_step": asked.from_step, "to_step": asked.last_step, "bins": asked.bins}
+            steps = {"from_step": asked.from_step, "to_step": asked.last_step, "bins": asked.bins or _BINS}
             width = None if asked.bin_ms is None else making.bind(asked.bin_ms, "Int64")
             return {"bin_ms": width, **{name: making.bind(number, "UInt16") for name, number in steps.items()}}
 

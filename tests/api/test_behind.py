@@ -97,6 +97,19 @@ async def test_of_a_funnel_it_is_who_reached_a_step_and_who_was_lost_after_it(
     assert await _listed(api, project, **asked, is_lost=True) == lost
 
 
+async def test_of_a_bucket_of_a_funnel_over_time_it_is_whose_attempt_began_then(
+    api: httpx.AsyncClient, project: Any
+) -> None:
+    asked = {"steps": STEPS, "window": "2d", "interval": "week"}
+    [line] = (await _post(api, project, kind="funnel_trend", **asked)).json()["data"]["lines"]
+    found: list[str] = []
+    for bucket in line["buckets"]:
+        listed = await _listed(api, project, kind="funnel_persons", **asked, at=bucket["start"], step=2)
+        assert len(listed) == bucket["steps"][1]["persons"]
+        found += listed
+    assert sorted(found) == sorted(await _listed(api, project, kind="funnel_persons", steps=STEPS, window="2d", step=2))
+
+
 async def test_of_a_breakdown_it_is_who_counts_for_one_value(api: httpx.AsyncClient, modelled: Any) -> None:
     project = modelled.berlin
     asked = {"steps": STEPS[:2], "breakdown": {"property": "plan", "top": 4}, "window": "2d"}
@@ -213,12 +226,24 @@ async def test_what_landed_since_the_latest_refresh_is_told_and_not_among_them(
 @pytest.mark.parametrize(
     ("document", "pointer"),
     [
-        ({"kind": "funnel_persons", "steps": STEPS, "step": 4}, ""),
+        ({"kind": "funnel_persons", "steps": STEPS, "step": 4}, "/step"),
+        ({"kind": "funnel_persons", "steps": STEPS, "step": 1, "at": "2025-03-03T00:00:00Z"}, ""),
         ({"kind": "funnel_persons", "steps": STEPS, "step": 0}, "/step"),
         ({"kind": "funnel_persons", "steps": STEPS, "step": 1, "value": {"text": "pro"}}, ""),
         ({"kind": "funnel_persons", "steps": STEPS, "step": 1, "breakdown": {"property": "plan"}}, ""),
         ({"kind": "retention_persons", "at": "2025-03-03T00:00:00", "period_index": 1}, "/at"),
-        ({"kind": "retention_persons", "at": "2025-03-03T00:00:00Z", "period_index": 13}, ""),
+        ({"kind": "retention_persons", "at": "2025-03-03T00:00:00Z", "period_index": 13}, "/period_index"),
+        ({"kind": "retention_persons", "at": "2025-05-03T00:00:00Z", "period_index": 1}, "/at"),
+        (
+            {
+                "kind": "retention_persons",
+                "at": "2025-03-03T00:00:00Z",
+                "period_index": 1,
+                "breakdown": {"property": "plan"},
+                "value": {"text": "(other)", "kind": "other"},
+            },
+            "/value",
+        ),
         ({"kind": "lifecycle_persons", "at": "2025-03-03T00:00:00Z", "status": "lost"}, "/status"),
         ({"kind": "stickiness_persons"}, "/buckets"),
         ({"kind": "stickiness_persons", "buckets": 1, "after": "nonsense"}, "/after"),

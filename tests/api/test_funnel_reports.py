@@ -76,6 +76,11 @@ async def test_each_value_has_its_own_buckets(api: httpx.AsyncClient, modelled: 
         ]
         for line in over_time["lines"]
     }
+    order = [
+        (line["breakdown"][0]["kind"] == "other", -counts[0])
+        for line, counts in zip(over_time["lines"], persons.values(), strict=True)
+    ]
+    assert order == sorted(order)
     assert persons == {str(line["breakdown"]): [step["persons"] for step in line["steps"]] for line in whole["lines"]}
 
 
@@ -115,18 +120,20 @@ async def test_each_value_has_the_same_bins_and_nobody_has_none(api: httpx.Async
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("told", "pointer", "message"),
     [
-        ({"from_step": 2, "to_step": 2}, "from_step comes before to_step, of 3 steps"),
-        ({"to_step": 4}, "from_step comes before to_step, of 3 steps"),
-        ({"bin_ms": 1}, "bin_ms would make more than 1,000 bins of the window: make them wider"),
+        ({"from_step": 2, "to_step": 2}, "", "from_step has to come before step 2"),
+        ({"to_step": 4}, "/to_step", "the funnel has 3 steps"),
+        ({"bin_ms": 1}, "/bin_ms", "the window would have more than 1,000 bins: make them wider"),
+        ({"bin_ms": HOUR_MS, "bins": 4}, "/bin_ms", "give bins or bin_ms, not both"),
     ],
 )
 async def test_times_between_no_steps_and_in_too_many_bins_are_refused(
-    api: httpx.AsyncClient, modelled: Any, told: dict[str, Any], message: str
+    api: httpx.AsyncClient, modelled: Any, told: dict[str, Any], pointer: str, message: str
 ) -> None:
     document = {"kind": "funnel_times", **RANGE, "steps": STEPS, **told}
     headers = modelled.berlin.headers
     answer = await api.post(f"/v1/projects/{modelled.berlin.id}/query", headers=headers, json=document)
     assert answer.status_code == 422
-    assert message in answer.json()["detail"]
+    [error] = answer.json()["errors"]
+    assert (error["pointer"], error["message"]) == (pointer, message)

@@ -3496,8 +3496,12 @@ export interface components {
         FunnelTimesData: {
             /** From Step */
             from_step: number;
+            /** From Name */
+            from_name: string;
             /** To Step */
             to_step: number;
+            /** To Name */
+            to_name: string;
             /** Lines */
             lines: components["schemas"]["FunnelTimesLine"][];
         };
@@ -3526,7 +3530,7 @@ export interface components {
         };
         /**
          * FunnelTrendBucket
-         * @description Those who entered in one bucket.
+         * @description Those whose attempt that counts began in one bucket: each person is in one, and all together are the funnel.
          */
         FunnelTrendBucket: {
             /**
@@ -3545,7 +3549,7 @@ export interface components {
         };
         /**
          * FunnelTrendData
-         * @description A funnel over time; who is incomplete may still convert.
+         * @description A funnel over time; who is incomplete may still convert. Values of most persons come first.
          */
         FunnelTrendData: {
             /**
@@ -3570,7 +3574,7 @@ export interface components {
         };
         /**
          * FunnelTrendStep
-         * @description One step of those who entered in a bucket.
+         * @description One step of those whose attempt began in a bucket.
          */
         FunnelTrendStep: {
             /**
@@ -7275,6 +7279,18 @@ export interface components {
              */
             is_lost: boolean;
             /**
+             * Interval
+             * @description Of a bucket of the funnel over time alone: the length that its buckets have.
+             * @default null
+             */
+            interval: ("hour" | "day" | "week" | "month") | null;
+            /**
+             * At
+             * @description The `start` of that bucket, as the figures give it.
+             * @default null
+             */
+            at: string | null;
+            /**
              * @description Of this value alone: wanted where there is a breakdown, and only there.
              * @default null
              */
@@ -7363,10 +7379,10 @@ export interface components {
             to_step: number | null;
             /**
              * Bins
-             * @description How many bins of equal width, where bin_ms is not given.
-             * @default 20
+             * @description How many bins of equal width; 20 where bin_ms is left out too.
+             * @default null
              */
-            bins: number;
+            bins: number | null;
             /**
              * Bin Ms
              * @description Width of a bin, which lies at a multiple of it, in milliseconds.
@@ -7376,7 +7392,7 @@ export interface components {
         };
         /**
          * FunnelTrendDocument
-         * @description How a funnel converts, by the bucket in which persons enter it; the range selects entries.
+         * @description How a funnel converts, by the bucket in which the attempt that counts began; the range selects entries.
          */
         FunnelTrendDocument: {
             /**

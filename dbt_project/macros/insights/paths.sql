@@ -29,17 +29,14 @@
 ) -%}
 {%- set of_key = (keys | join(', ')) ~ (', ' if keys else '') -%}
 {%- set ends_only = end_point and not start_point -%}
+{#- 0, which no node is, where nobody comes there. -#}
+{%- set first_node, last_node = 'indexOf(names, ' ~ start_point ~ ')', 'indexOf(names, ' ~ end_point ~ ')' -%}
 {#- A session spans less than 24 hours. -#}
 {%- set margin = 'toIntervalHour(24)' if within == 'session' else 'toIntervalMillisecond(' ~ window_ms ~ ')' -%}
 with
-    visited as (
+    named as (
         select
-            {{ of_key }}{{ actor }} as actor,
-            {%- if within == 'session' %}
-            session_id,
-            {%- endif %}
-            {{ event_order_key() | indent(12) }} as ordering,
-            toUnixTimestamp64Milli(timestamp) as timestamp_ms,
+            *,
             {{ insights_path_name('toString(' ~ node ~ ')', groups) }} as name
         from {{ relation }}
         where
@@ -51,45 +48,74 @@ with
             and not ifNull({{ exclude }}, false)
             and ifNull({{ node }}, '') != ''
     ),
+
+    -- An event is one number, its place in the order and that of its name in here: aggregates keep texts one by one. No node
+    -- is called ''.
+    (
+        select arrayPushFront(arraySort(groupUniqArray(assumeNotNull(name))), '')
+        from named
+    ) as names,
+
+    visited as (
+        select
+            {{ of_key }}{{ actor }} as actor,
+            {%- if within == 'session' %}
+            session_id,
+            {%- endif %}
+            {{ event_order_key(last='transform(assumeNotNull(name), names, arrayEnumerate(names), 0)') | indent(12) }} as step
+        from named
+    ),
+
+    ordered as (
+        select
+            {{ of_key }}arraySort(groupArray(step)) as steps
+        from visited
+        group by {{ of_key }}actor{{ ', session_id' if within == 'session' }}
+    ),
+
+    told as (
+        select
+            {{ of_key }}arrayMap(step -> {{ event_order_ms('step') }}, steps) as at_ms,
+            arrayMap(step -> toUInt64(bitAnd(step, {{ 2 ** 64 - 1 }})), steps) as nodes
+        from ordered
+    ),
 {%- if within == 'session' %}
 
     sequences as (
         select
-            {{ of_key }}arraySort(step -> step.1, groupArray((ordering, timestamp_ms, assumeNotNull(name)))) as steps
-        from visited
-        group by {{ of_key }}actor, session_id
-        having
-            min(timestamp_ms) >= toUnixTimestamp64Milli({{ start }})
-            and min(timestamp_ms) < toUnixTimestamp64Milli({{ end }})
+            {{ of_key }}at_ms,
+            nodes
+        from told
+        where
+            at_ms[1] >= toUnixTimestamp64Milli({{ start }})
+            and at_ms[1] < toUnixTimestamp64Milli({{ end }})
     ),
 {%- else %}
 
+    -- The places at which a window may open; which of them do, depends on those before.
     histories as (
         select
-            {{ of_key }}arraySort(step -> step.1, groupArray((ordering, timestamp_ms, assumeNotNull(name)))) as steps,
-            -- The places at which a window may open; which of them do, depends on those before.
+            {{ of_key }}at_ms,
+            nodes,
             arrayFilter(
-                (place, step) -> step.2 < toUnixTimestamp64Milli({{ end }})
-                {{- ' and step.3 = ' ~ start_point if start_point }},
-                arrayEnumerate(steps),
-                steps
-            ) as candidates,
-            arrayFilter(
-                step -> step.2 < toUnixTimestamp64Milli({{ end }}){{ ' and step.3 = ' ~ start_point if start_point }}, steps
-            ).2 as candidates_ms
-        from visited
-        group by {{ of_key }}actor
+                (place, at, node) -> at < toUnixTimestamp64Milli({{ end }}){{ ' and node = ' ~ first_node if start_point }},
+                arrayEnumerate(at_ms),
+                at_ms,
+                nodes
+            ) as candidates
+        from told
     ),
 
     opened as (
         select
-            {{ of_key }}steps,
+            {{ of_key }}at_ms,
+            nodes,
             arrayFold(
-                (open, place, at_ms) -> if(
-                    empty(open) or at_ms > open[-1].2 + {{ window_ms }}, arrayPushBack(open, (place, at_ms)), open
+                (open, place, at) -> if(
+                    empty(open) or at > open[-1].2 + {{ window_ms }}, arrayPushBack(open, (place, at)), open
                 ),
                 candidates,
-                candidates_ms,
+                arrayMap(place -> at_ms[place], candidates),
                 []::Array(Tuple(UInt32, Int64))
             ) as openers
         from histories
@@ -100,34 +126,48 @@ with
     -- history per event: that would be quadratic.
     timed as (
         select
-            {{ of_key }}arraySlice(steps, openers[1].1) as later_steps,
+            {{ of_key }}arraySlice(at_ms, openers[1].1) as later_ms,
+            arraySlice(nodes, openers[1].1) as later_nodes,
             arrayFlatten(arrayMap(
                 (opener, following) -> arrayResize([opener.2], following - opener.1, opener.2),
                 openers,
-                arrayPushBack(arrayPopFront(openers.1), toUInt32(length(steps) + 1))
-            )) as opened_ms,
-            arrayFilter((step, at_ms) -> step.2 <= at_ms + {{ window_ms }}, later_steps, opened_ms) as within_steps,
-            arrayFilter((at_ms, step) -> step.2 <= at_ms + {{ window_ms }}, opened_ms, later_steps) as within_ms
+                arrayPushBack(arrayPopFront(openers.1), toUInt32(length(at_ms) + 1))
+            )) as opened_ms
         from opened
+    ),
+
+    windows as (
+        select
+            {{ of_key }}arrayFilter(
+                step -> step.1 <= step.3 + {{ window_ms }}, arrayZip(later_ms, later_nodes, opened_ms)
+            ) as steps
+        from timed
+    ),
+
+    split as (
+        select
+            {{ of_key }}arrayJoin(arraySplit(
+                (step, previous_ms) -> step.3 != previous_ms,
+                steps,
+                arrayPushFront(arrayPopBack(steps.3), steps[1].3)
+            )) as steps
+        from windows
     ),
 
     sequences as (
         select
-            {{ of_key }}arrayJoin(arraySplit(
-                (step, at_ms, previous_ms) -> at_ms != previous_ms,
-                within_steps,
-                within_ms,
-                arrayPushFront(arrayPopBack(within_ms), within_ms[1])
-            )) as steps
-        from timed
+            {{ of_key }}steps.1 as at_ms,
+            steps.2 as nodes
+        from split
     ),
 {%- endif %}
 
     collapsed as (
         select
             {{ of_key }}arrayFilter(
-                (step, previous) -> step.3 != previous, steps, arrayPushFront(arrayPopBack(steps.3), '')
-            ) as walk
+                (at, node, previous) -> node != previous, at_ms, nodes, arrayPushFront(arrayPopBack(nodes), 0)
+            ) as walk_ms,
+            arrayFilter((node, previous) -> node != previous, nodes, arrayPushFront(arrayPopBack(nodes), 0)) as walk
         from sequences
     ),
 
@@ -135,30 +175,34 @@ with
         select
             {{ of_key }}
             {%- if start_point %}
-            arraySlice(walk, indexOf(walk.3, {{ start_point }})) as walk
+            arraySlice(walk_ms, indexOf(walk, {{ first_node }})) as walk_ms,
+            arraySlice(walk, indexOf(walk, {{ first_node }})) as walk
             {%- else %}
+            walk_ms,
             walk
             {%- endif %}
         from collapsed
         {%- if start_point %}
-        where has(walk.3, {{ start_point }})
+        where has(walk, {{ first_node }})
         {%- endif %}
     ),
 
+    {#- Who asks for the way from a node back to it means two visits. #}
     ended as (
         select
             {{ of_key }}
+            walk_ms,
+            walk,
             {%- if end_point and start_point %}
-            -- Who asks for the way from a node back to it means two visits.
-            arraySlice(walk, 1, indexOf(arrayPopFront(walk.3), {{ end_point }}) + 1) as walk
+            indexOf(arrayPopFront(walk), {{ last_node }}) + 1 as ends_at
             {%- elif end_point %}
-            arraySlice(walk, 1, indexOf(walk.3, {{ end_point }})) as walk
+            indexOf(walk, {{ last_node }}) as ends_at
             {%- else %}
-            walk
+            length(walk) as ends_at
             {%- endif %}
         from begun
         {%- if end_point %}
-        where has({{ 'arrayPopFront(walk.3)' if start_point else 'walk.3' }}, {{ end_point }})
+        where has({{ 'arrayPopFront(walk)' if start_point else 'walk' }}, {{ last_node }})
         {%- endif %}
     ),
 
@@ -166,10 +210,12 @@ with
         select
             {{ of_key }}
             {%- if ends_only %}
-            arraySlice(walk, -least(length(walk), {{ max_steps }})) as kept,
+            arraySlice(arraySlice(walk_ms, 1, ends_at), -least(ends_at, {{ max_steps }})) as kept_ms,
+            arraySlice(arraySlice(walk, 1, ends_at), -least(ends_at, {{ max_steps }})) as kept,
             toUInt32({{ max_steps }} - length(kept)) as skipped,
             {%- else %}
-            arraySlice(walk, 1, {{ max_steps }}) as kept,
+            arraySlice(walk_ms, 1, least(ends_at, {{ max_steps }})) as kept_ms,
+            arraySlice(walk, 1, least(ends_at, {{ max_steps }})) as kept,
             toUInt32(0) as skipped,
             {%- endif %}
             {{ 'false' if end_point else 'length(walk) = length(kept)' }} as drops_off
@@ -179,33 +225,32 @@ with
     moves as (
         select
             {{ of_key }}skipped + place as position,
-            name,
-            next_name,
+            node_number,
+            next_number,
             count() as sequences,
             avg(wait_ms) as avg_ms,
-            countIf(drops_off and next_name = '') as drop_offs
+            countIf(drops_off and next_number = 0) as drop_offs
         from cut
         array join
             arrayEnumerate(kept) as place,
-            kept.3 as name,
-            -- No node is called ''.
-            arrayPushBack(arrayPopFront(kept.3), '') as next_name,
-            arrayPushBack(arrayPopFront(arrayDifference(kept.2)), 0) as wait_ms
-        group by {{ of_key }}position, name, next_name
+            kept as node_number,
+            arrayPushBack(arrayPopFront(kept), 0) as next_number,
+            arrayPushBack(arrayPopFront(arrayDifference(kept_ms)), 0) as wait_ms
+        group by {{ of_key }}position, node_number, next_number
     ),
 
     nodes as (
         select
             {{ of_key }}position,
-            name,
+            names[node_number] as name,
             sum(moves.sequences) as comes,
             sum(moves.drop_offs) as leaves,
             arrayJoin(arrayPushFront(
-                groupArrayIf((next_name, moves.sequences, toNullable(avg_ms)), next_name != ''),
+                groupArrayIf((names[next_number], moves.sequences, toNullable(avg_ms)), next_number != 0),
                 ('', comes, null)
             )) as move
         from moves
-        group by {{ of_key }}position, name
+        group by {{ of_key }}position, node_number
     )
 
 select

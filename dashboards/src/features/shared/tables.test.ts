@@ -68,29 +68,28 @@ test("a step of a funnel has its number, its shares and the time that it took", 
   expect(tablesOf({ kind: "funnel", data })[0]?.rows).toEqual([["2. purchase", "1,500", "50%", "–", "1 min 1 s"]]);
 });
 
-test("a funnel over time has a row for each bucket and step, and its times one for each bin", () => {
-  const step = { step: 1, name: "catalog", persons: 8, incomplete_persons: 2, conversion_from_first: 1 };
+test("a funnel over time has a row for each bucket and a column for each step, and its times a row for each bin", () => {
+  const step = { step: 1, name: "catalog", persons: 8, incomplete_persons: 0, conversion_from_first: 1 };
+  const bought = { ...step, step: 2, name: "purchase", persons: 2, conversion_from_first: 0.25 };
   const buckets = [
-    {
-      start: "2026-03-02T00:00:00+00:00",
-      is_complete: false,
-      steps: [step, { ...step, step: 2, name: "purchase", persons: 2, conversion_from_first: 0.25 }],
-    },
+    { start: "2026-03-02T00:00:00+00:00", is_complete: true, steps: [step, bought] },
+    { start: "2026-03-09T00:00:00+00:00", is_complete: false, steps: [{ ...step, incomplete_persons: 3 }, bought] },
   ];
   const lines = [{ breakdown: [named("de")], buckets }];
   expect(tablesOf({ kind: "funnel_trend", data: { interval: "week", timezone: "UTC", lines } })[0]).toEqual({
     title: null,
-    columns: ["Entered", "By", "Step", "Persons", "Of the first"],
-    labels: 3,
+    columns: ["Attempt began", "By", "1. catalog", "2. purchase", "Conversion"],
+    labels: 2,
     rows: [
-      ["Week of Mar 2, 2026 (so far)", "de", "1. catalog", "8", "100%"],
-      ["Week of Mar 2, 2026 (so far)", "de", "2. purchase", "2", "25%"],
+      ["Week of Mar 2, 2026", "de", "8", "2", "25%"],
+      ["Week of Mar 9, 2026 (so far)", "de", "8", "2", "25% (so far)"],
     ],
   });
   const bins = [{ from_ms: 0, to_ms: 3_600_000, persons: 41 }];
-  const data = { from_step: 1, to_step: 2, lines: [{ breakdown: [], bins }] };
+  const between = { from_step: 1, from_name: "catalog", to_step: 2, to_name: "purchase" };
+  const data = { ...between, lines: [{ breakdown: [], bins }] };
   expect(tablesOf({ kind: "funnel_times", data })[0]).toEqual({
-    title: "From step 1 to step 2",
+    title: "From 1. catalog to 2. purchase",
     columns: ["At least", "Less than", "Persons"],
     labels: 2,
     rows: [["0 ms", "1 h", "41"]],

@@ -123,28 +123,30 @@ function funnel({ lines }: Schemas["QueriedFunnelData"]): Table {
 
 function funnelTrend({ interval, lines }: Schemas["FunnelTrendData"]): Table {
   const told = telling(lines);
+  const steps = lines[0]?.buckets[0]?.steps ?? [];
   return {
     title: null,
-    columns: ["Entered", ...told.columns, "Step", "Persons", "Of the first"],
-    labels: told.columns.length + 2,
+    columns: ["Attempt began", ...told.columns, ...steps.map(({ step, name }) => `${step}. ${name}`), "Conversion"],
+    labels: 1 + told.columns.length,
     rows: lines.flatMap((line) =>
-      line.buckets.flatMap((each) =>
-        each.steps.map((step) => [
+      line.buckets.map((each) => {
+        const mayConvert = each.steps.some(({ incomplete_persons }) => incomplete_persons > 0);
+        const rate = formatRate(each.steps.at(-1)?.conversion_from_first ?? null);
+        return [
           bucket(each, interval),
           ...told.of(line),
-          `${step.step}. ${step.name}`,
-          formatCount(step.persons),
-          formatRate(step.conversion_from_first),
-        ]),
-      ),
+          ...each.steps.map(({ persons }) => formatCount(persons)),
+          mayConvert ? `${rate} (so far)` : rate,
+        ];
+      }),
     ),
   };
 }
 
-function funnelTimes({ from_step, to_step, lines }: Schemas["FunnelTimesData"]): Table {
+function funnelTimes({ from_step, from_name, to_step, to_name, lines }: Schemas["FunnelTimesData"]): Table {
   const told = telling(lines);
   return {
-    title: `From step ${from_step} to step ${to_step}`,
+    title: `From ${from_step}. ${from_name} to ${to_step}. ${to_name}`,
     columns: [...told.columns, "At least", "Less than", "Persons"],
     labels: told.columns.length + 2,
     rows: lines.flatMap((line) =>
