@@ -62,7 +62,9 @@ with
             {%- if within == 'session' %}
             session_id,
             {%- endif %}
-            {{ event_order_key(last='transform(assumeNotNull(name), names, arrayEnumerate(names), 0)') | indent(12) }} as step
+            {{ event_order_key(
+                last='transform(assumeNotNull(name), names, arrayEnumerate(names), 0)'
+            ) | indent(12) }} as step
         from named
     ),
 
