@@ -78,11 +78,11 @@ test("a funnel over time has a row for each bucket and a column for each step, a
   const lines = [{ breakdown: [named("de")], buckets }];
   expect(tablesOf({ kind: "funnel_trend", data: { interval: "week", timezone: "UTC", lines } })[0]).toEqual({
     title: null,
-    columns: ["Attempt began", "By", "1. catalog", "2. purchase", "Conversion"],
+    columns: ["Attempt began", "By", "Conversion", "1. catalog", "2. purchase"],
     labels: 2,
     rows: [
-      ["Week of Mar 2, 2026", "de", "8", "2", "25%"],
-      ["Week of Mar 9, 2026 (so far)", "de", "8", "2", "25% (so far)"],
+      ["Week of Mar 2, 2026", "de", "25%", "8", "2"],
+      ["Week of Mar 9, 2026 (so far)", "de", "25% (so far)", "8", "2"],
     ],
   });
   const bins = [{ from_ms: 0, to_ms: 3_600_000, persons: 41 }];

@@ -126,7 +126,7 @@ function funnelTrend({ interval, lines }: Schemas["FunnelTrendData"]): Table {
   const steps = lines[0]?.buckets[0]?.steps ?? [];
   return {
     title: null,
-    columns: ["Attempt began", ...told.columns, ...steps.map(({ step, name }) => `${step}. ${name}`), "Conversion"],
+    columns: ["Attempt began", ...told.columns, "Conversion", ...steps.map(({ step, name }) => `${step}. ${name}`)],
     labels: 1 + told.columns.length,
     rows: lines.flatMap((line) =>
       line.buckets.map((each) => {
@@ -135,8 +135,8 @@ function funnelTrend({ interval, lines }: Schemas["FunnelTrendData"]): Table {
         return [
           bucket(each, interval),
           ...told.of(line),
-          ...each.steps.map(({ persons }) => formatCount(persons)),
           mayConvert ? `${rate} (so far)` : rate,
+          ...each.steps.map(({ persons }) => formatCount(persons)),
         ];
       }),
     ),
