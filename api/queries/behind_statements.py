@@ -19,8 +19,10 @@ from api.queries.behind_documents import (
 from api.queries.list_statements import person_list
 from api.queries.making import Making
 from api.queries.naming import SavedCohorts
+from api.queries.reading import invalid_document
 from api.queries.statements import activity_of, attempts_of
 from core.insights.arguments import retention_arguments
+from core.insights.faults import Fault
 
 _CALENDAR: dict[str, Argument] = {"timezone": TIMEZONE, "week_start": WEEK_START}
 
@@ -81,7 +83,7 @@ class BehindSql:
                 **arguments,
                 start=START,
                 end=END,
-                at=_instant(making, asked.at),
+                at=_bucket(making, asked.at),
                 period_index=making.bind(asked.period_index, "UInt16"),
                 **_CALENDAR,
             )
@@ -95,7 +97,7 @@ class BehindSql:
             return making.statements.render(
                 "insights_lifecycle_persons",
                 activity=activity_of(making, asked, start=None),
-                at=_instant(making, asked.at),
+                at=_bucket(making, asked.at),
                 interval=asked.interval,
                 status=asked.status,
                 **_CALENDAR,
@@ -132,5 +134,8 @@ def _of_value(making: Making, actors: str, value: BreakdownChoice) -> str:
     return f"select actor from ({actors}) as told_apart where {is_it}"  # noqa: S608 - of macros, with bound values
 
 
-def _instant(making: Making, instant: datetime) -> str:
-    return making.bind(literal(instant.astimezone(UTC)), "DateTime64(3, 'UTC')")
+def _bucket(making: Making, at: datetime) -> str:
+    # Of activity by events what comes after the range is not known, and all would seem to be gone.
+    if at >= making.window.end:
+        raise invalid_document(Fault(("at",), "the range ends before: its figures have no such bucket", "value_error"))
+    return making.bind(literal(at.astimezone(UTC)), "DateTime64(3, 'UTC')")

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from api.queries.behind_documents import BehindDocument
 from api.queries.list_documents import ListDocument
 from api.queries.range_documents import InBuckets, Ranged
-from core.insights.durations import duration_ms
+from core.insights.durations import LONGEST_MS, duration_ms
 from core.insights.questions import Funnel, FunnelQuestion, RetentionQuestion, TrendQuestion
 from core.insights.reports import LifecycleQuestion, PathsQuestion, RevenueQuestion, StickinessQuestion, WebQuestion
 from core.insights.reports import Total as TotalSwitch
@@ -55,12 +55,13 @@ class FunnelTimesDocument(Funnel, Ranged):
 
     kind: Literal["funnel_times"]
     from_step: Annotated[int, Field(ge=1, description="Number of the step from which the time counts.")] = 1
-    to_step: Annotated[int | None, Field(description="Number of a later one; left out, it is the last.")] = None
+    to_step: Annotated[int | None, Field(ge=2, description="Number of a later one; left out, it is the last.")] = None
     bins: Annotated[
         int, Field(ge=1, le=200, description="How many bins of equal width, where bin_ms is not given.")
     ] = 20
     bin_ms: Annotated[
-        int | None, Field(ge=1, description="Width of a bin, which lies at a multiple of it, in milliseconds.")
+        int | None,
+        Field(ge=1, le=LONGEST_MS, description="Width of a bin, which lies at a multiple of it, in milliseconds."),
     ] = None
 
     @property
@@ -68,13 +69,22 @@ class FunnelTimesDocument(Funnel, Ranged):
         """Return the number of the step up to which the time counts."""
         return self.to_step or len(self.steps)
 
-    @model_validator(mode="after")
-    def _is_of_steps(self) -> Self:
-        if not self.from_step < self.last_step <= len(self.steps):
-            raise ValueError(f"from_step comes before to_step, of {len(self.steps)} steps")
-        if self.bin_ms is not None and duration_ms(self.window) > self.bin_ms * _MOST_BINS:
+    @field_validator("from_step", "to_step")
+    @classmethod
+    def _leads_to_a_later_step(cls, step: int | None, info: ValidationInfo) -> int | None:
+        last = len(info.data.get("steps", ()))
+        first, to = (step, last) if info.field_name == "from_step" else (info.data.get("from_step"), step)
+        if last and first is not None and to is not None and not first < to <= last:
+            raise ValueError(f"from_step comes before to_step, of {last} steps")
+        return step
+
+    @field_validator("bin_ms")
+    @classmethod
+    def _makes_few_bins(cls, bin_ms: int | None, info: ValidationInfo) -> int | None:
+        window = info.data.get("window")
+        if bin_ms is not None and window is not None and duration_ms(window) > bin_ms * _MOST_BINS:
             raise ValueError(f"bin_ms would make more than {_MOST_BINS:,} bins of the window: make them wider")
-        return self
+        return bin_ms
 
 
 class RetentionDocument(RetentionQuestion, Ranged):

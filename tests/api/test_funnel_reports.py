@@ -130,18 +130,23 @@ async def test_times_hide_the_entries_that_the_funnel_hides(
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("told", "pointer", "message"),
     [
-        ({"from_step": 2, "to_step": 2}, "from_step comes before to_step, of 3 steps"),
-        ({"to_step": 4}, "from_step comes before to_step, of 3 steps"),
-        ({"bin_ms": 1}, "bin_ms would make more than 1,000 bins of the window: make them wider"),
+        ({"from_step": 3}, "/from_step", "from_step comes before to_step, of 3 steps"),
+        ({"from_step": 2, "to_step": 2}, "/to_step", "from_step comes before to_step, of 3 steps"),
+        ({"to_step": 4}, "/to_step", "from_step comes before to_step, of 3 steps"),
+        ({"to_step": 0}, "/to_step", "it has to be 2 or more, not 0"),
+        ({"bin_ms": 1}, "/bin_ms", "bin_ms would make more than 1,000 bins of the window: make them wider"),
+        ({"bin_ms": 2**63}, "/bin_ms", "it has to be 31622400000 or less"),
     ],
 )
 async def test_times_between_no_steps_and_in_too_many_bins_are_refused(
-    api: httpx.AsyncClient, modelled: Any, told: dict[str, Any], message: str
+    api: httpx.AsyncClient, modelled: Any, told: dict[str, Any], pointer: str, message: str
 ) -> None:
     document = {"kind": "funnel_times", **RANGE, "steps": STEPS, **told}
     headers = modelled.berlin.headers
     answer = await api.post(f"/v1/projects/{modelled.berlin.id}/query", headers=headers, json=document)
     assert answer.status_code == 422
-    assert message in answer.json()["detail"]
+    [error] = answer.json()["errors"]
+    assert error["pointer"] == pointer
+    assert message in error["message"]
