@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
 from api.queries.list_documents import OfPersons
 from api.queries.range_documents import InBuckets, Ranged
@@ -15,15 +15,26 @@ from core.insights.selections import Interval, Selection, ShortSelection
 class BreakdownChoice(Document):
     """One value of a breakdown, as an answer shows it."""
 
-    text: Annotated[str, Field(max_length=2_000)]
+    text: str
     kind: Annotated[
         Literal["value", "none", "other"],
         Field(description="`none`: where it is missing; `other`: all that are not shown."),
     ] = "value"
 
 
+def _is_of_a_breakdown(choice: BreakdownChoice | None, info: ValidationInfo) -> BreakdownChoice | None:
+    if "breakdown" in info.data and (choice is None) != (info.data["breakdown"] is None):
+        raise ValueError("it belongs to a breakdown, and says of which of its values")
+    return choice
+
+
 Choice = Annotated[
-    BreakdownChoice | None, Field(description="Of this value alone: wanted where there is a breakdown, and only there.")
+    BreakdownChoice | None,
+    Field(
+        validate_default=True,
+        description="Of this value alone: wanted where there is a breakdown, and only there.",
+    ),
+    AfterValidator(_is_of_a_breakdown),
 ]
 At = Annotated[AwareDatetime, Field(description="The `start` of the bucket, as the figures give it.")]
 
@@ -58,7 +69,6 @@ class FunnelPersonsDocument(Funnel, Ranged, OfPersons):
 
     @model_validator(mode="after")
     def _is_a_figure(self) -> Self:
-        _check_choice(self.value, self.breakdown)
         if (self.at is None) != (self.interval is None):
             raise ValueError("at and interval belong together: which bucket is it?")
         return self
@@ -93,11 +103,6 @@ class RetentionPersonsDocument(Retention, Ranged, OfPersons):
             raise ValueError("name one value: of a retention the persons of all others are not listed")
         return value
 
-    @model_validator(mode="after")
-    def _is_a_figure(self) -> Self:
-        _check_choice(self.value, self.breakdown)
-        return self
-
 
 class LifecyclePersonsDocument(Activity, InBuckets, OfPersons):
     """Who is new, stays, comes back or is gone in one bucket."""
@@ -113,11 +118,6 @@ class StickinessPersonsDocument(Activity, InBuckets, OfPersons):
     kind: Literal["stickiness_persons"]
     buckets: Annotated[int, Field(ge=1, le=100_000, description="In exactly so many.")]
     or_more: Annotated[bool, Field(description="In so many or more.")] = False
-
-
-def _check_choice(choice: BreakdownChoice | None, breakdown: object) -> None:
-    if (choice is None) != (breakdown is None):
-        raise ValueError("value belongs to a breakdown, and says of which of its values")
 
 
 BehindDocument = (

@@ -110,9 +110,7 @@ class BehindSql:
 
     def _listed(self, window: Window, asked: BehindDocument, now: datetime, who: Callable[[Making], str]) -> Statement:
         making = Making(self._statements, replace(window, unmodelled=None), now, self._cohorts)
-        # A subquery that gives one value is run once, however often it stands there.
-        chosen = f"(select groupBitmapState(toUInt32(actor)) from ({who(making)}) as behind)"  # noqa: S608 - of macros
-        return person_list(making, [f"bitmapContains({chosen}, person_number)"], asked)
+        return person_list(making, [], asked, actors=who(making))
 
 
 def _of_events(asked: RetentionPersonsDocument, making: Making) -> str:

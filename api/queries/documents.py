@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from api.queries.behind_documents import BehindDocument
 from api.queries.list_documents import ListDocument
 from api.queries.range_documents import InBuckets, Ranged
-from core.insights.durations import duration_ms
+from core.insights.durations import LONGEST_MS, duration_ms
 from core.insights.questions import Funnel, FunnelQuestion, RetentionQuestion, TrendQuestion
 from core.insights.reports import LifecycleQuestion, PathsQuestion, RevenueQuestion, StickinessQuestion, WebQuestion
 from core.insights.reports import Total as TotalSwitch
@@ -60,7 +60,8 @@ class FunnelTimesDocument(Funnel, Ranged):
         int | None, Field(ge=1, le=200, description="How many bins of equal width; 20 where bin_ms is left out too.")
     ] = None
     bin_ms: Annotated[
-        int | None, Field(ge=1, description="Width of a bin, which lies at a multiple of it, in milliseconds.")
+        int | None,
+        Field(ge=1, le=LONGEST_MS, description="Width of a bin, which lies at a multiple of it, in milliseconds."),
     ] = None
 
     @field_validator("to_step")

@@ -124,8 +124,8 @@ class ListSql:
         return f"(person_id = concat('anonymous:', {device}) or person_id in ({linked}))"
 
 
-def person_list(making: Making, conditions: list[str], asked: Page) -> Statement:
-    """Return a page of the persons for whom all conditions hold."""
+def person_list(making: Making, conditions: list[str], asked: Page, actors: str | None = None) -> Statement:
+    """Return a page of the persons for whom all conditions hold, among the `actors` of a query if there is one."""
     return making.made_now(
         "insights_person_list",
         relation=making.table("dim_persons"),
@@ -133,6 +133,7 @@ def person_list(making: Making, conditions: list[str], asked: Page) -> Statement
         condition=" and ".join(conditions) or "true",
         limit=making.bind(asked.limit + 1, "UInt32"),
         after=_after(making, asked.after, int, "UInt32"),
+        actors=actors,
     )
 
 

@@ -103,7 +103,8 @@ class QuerySql:
         def told(making: Making) -> dict[str, Argument]:
             steps = {"from_step": asked.from_step, "to_step": asked.last_step, "bins": asked.bins or _BINS}
             width = None if asked.bin_ms is None else making.bind(asked.bin_ms, "Int64")
-            return {"bin_ms": width, **{name: making.bind(number, "UInt16") for name, number in steps.items()}}
+            numbers = {name: making.bind(number, "UInt16") for name, number in steps.items()}
+            return {"now": NOW, "bin_ms": width, **numbers}
 
         return self._of_attempts("insights_funnel_times", window, asked, now, told)
 

@@ -1,13 +1,14 @@
 """A funnel over time and how long it takes, asked by a document, against the slow reference over the same events."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
+from api.queries import service
 from engine.api_events import counted, plan_of
 from engine.zones import ZONES
 from reference.calendar_buckets import bucket_end, bucket_start
@@ -119,12 +120,28 @@ async def test_each_value_has_the_same_bins_and_nobody_has_none(api: httpx.Async
     assert (await _ask(api, modelled.berlin, steps=["nothing", "such"], **asked))["lines"] == []
 
 
+async def test_times_hide_the_entries_that_the_funnel_hides(
+    api: httpx.AsyncClient, modelled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "utc_now", lambda: datetime(2025, 3, 12, 9, 30, tzinfo=UTC))
+    asked = {"steps": STEPS, "window": "2d"}
+    done: list[int] = []
+    for hidden in (False, True):
+        funnel = await _ask(api, modelled.berlin, kind="funnel", **asked, hide_incomplete=hidden)
+        times = await _ask(api, modelled.berlin, kind="funnel_times", **asked, hide_incomplete=hidden)
+        done.append(funnel["lines"][0]["steps"][-1]["persons"])
+        assert sum(each["persons"] for each in times["lines"][0]["bins"]) == done[-1]
+    assert done[0] > done[1] > 0
+
+
 @pytest.mark.parametrize(
     ("told", "pointer", "message"),
     [
         ({"from_step": 2, "to_step": 2}, "", "from_step has to come before step 2"),
         ({"to_step": 4}, "/to_step", "the funnel has 3 steps"),
         ({"bin_ms": 1}, "/bin_ms", "the window would have more than 1,000 bins: make them wider"),
+        ({"to_step": 0}, "/to_step", "it has to be 2 or more, not 0"),
+        ({"bin_ms": 2**63}, "/bin_ms", "it has to be 31622400000 or less, not 9223372036854775808"),
         ({"bin_ms": HOUR_MS, "bins": 4}, "/bin_ms", "give bins or bin_ms, not both"),
     ],
 )

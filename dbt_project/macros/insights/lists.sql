@@ -91,20 +91,39 @@ order by listed.timestamp desc, listed.message_id desc
 
 {#-
     The persons of dim_persons that fit `condition`, with `size`, how many they are. Grain: one row per person. Order: who was
-    seen last first.
+    seen last first. `actors` is a query with a column actor, of their numbers: the persons among these alone.
 -#}
-{%- macro insights_person_list(relation, project, condition, limit, after=none) -%}
+{%- macro insights_person_list(relation, project, condition, limit, after=none, actors=none) -%}
+{%- if actors -%}
+with
+    -- One value is computed once and stands there once: so long a statement may be as that of the figure.
+    (
+        select groupBitmapState(toUInt32(actor))
+        from (
+            {{ actors | indent(12) }}
+        ) as found
+    ) as chosen
+
+{% endif -%}
 select
     (
         select count()
         from {{ relation }}
-        where project_id = {{ project }} and ({{ condition }})
+        where
+            project_id = {{ project }}
+            and ({{ condition }})
+            {%- if actors %}
+            and bitmapContains(chosen, person_number)
+            {%- endif %}
     ) as size,
     {{ insights_person_columns() }}
 from {{ relation }}
 where
     project_id = {{ project }}
     and ({{ condition }})
+    {%- if actors %}
+    and bitmapContains(chosen, person_number)
+    {%- endif %}
     {%- if after is not none %}
     and (last_seen_at, person_number) < {{ after }}
     {%- endif %}
