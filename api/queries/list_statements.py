@@ -34,18 +34,21 @@ class ListSql:
     def events(self, window: Window, asked: EventsDocument, now: datetime) -> Statement:
         """Rows of `insights_event_list`."""
         making = Making(self._statements, replace(window, unmodelled=None), now, self._cohorts)
-        conditions = [asked.events.sql(making.scope)]
+        relation = making.events()
         if asked.person_number is not None:
-            conditions.append(f"person_number = {making.bind(asked.person_number, 'UInt32')}")
+            numbers = making.bind(asked.person_number, "UInt32")
+            relation = self._statements.render(
+                "insights_events_of_persons", relation=relation, project=PROJECT, numbers=numbers
+            )
         making.sources.append(self._sent)
         return making.made(
             "insights_event_list",
-            relation=making.events(),
+            relation=relation,
             facts=making.table("fct_events"),
             sent=self._sent,
             persons=making.table("dim_persons"),
             project=PROJECT,
-            condition=" and ".join(conditions),
+            condition=asked.events.sql(making.scope),
             limit=making.bind(asked.limit + 1, "UInt32"),
             after=_after(making, asked.after, str, "String"),
         )

@@ -163,30 +163,34 @@ person_number,
 -#}
 {%- macro insights_person(persons, merges, devices, relation, project, condition, latest) -%}
 with
-    found as (
-        select
-            {{ insights_person_columns() | indent(8) }}
-        from {{ persons }}
-        where project_id = {{ project }} and ({{ condition }})
-        order by last_seen_at desc, person_number desc
-        limit 1
-    )
+    -- One value is looked up once, however often it stands there.
+    (
+        select groupArray((person_number, person_id, user_id))
+        from (
+            select
+                person_number,
+                person_id,
+                user_id
+            from {{ persons }}
+            where project_id = {{ project }} and ({{ condition }})
+            order by last_seen_at desc, person_number desc
+            limit 1
+        )
+    ) as found
 
 select
     {{ insights_person_columns() }},
     arraySort((
         select groupUniqArray(1000)(previous_id)
         from {{ merges }}
-        where project_id = {{ project }} and is_merged and person_id in (select person_id from found)
+        where project_id = {{ project }} and is_merged and person_id in (select arrayJoin(found.2))
     )) as merged_user_ids,
     if(
         is_identified,
         arraySort((
             select groupUniqArray(1000)(anonymous_id)
             from {{ devices }}
-            where
-                project_id = {{ project }}
-                and hasAny(links.2, (select groupArray(user_id) from found where user_id != ''))
+            where project_id = {{ project }} and hasAny(links.2, arrayFilter(user -> user != '', found.3))
         )),
         [substring(person_id, 11)]
     ) as anonymous_ids,
@@ -199,13 +203,26 @@ select
                 event,
                 timestamp,
                 properties
-            from {{ relation }}
-            where project_id = {{ project }} and person_number in (select person_number from found)
+            from {{ insights_events_of_persons(relation, project, 'select arrayJoin(found.1)') | indent(12) }}
             order by timestamp desc, message_id desc
             limit {{ latest }}
         )
     ) as latest_events
-from found
+from {{ persons }}
+where project_id = {{ project }} and person_number in (select arrayJoin(found.1))
+{%- endmacro -%}
+
+{#-
+    The events of few persons. The limit leaves none out and keeps this a query of its own: beside an order and a limit of
+    others ClickHouse looks for the latest of all events before it looks whose they are, and reads the message ids of all.
+-#}
+{%- macro insights_events_of_persons(relation, project, numbers) -%}
+(
+    select *
+    from {{ relation }}
+    where project_id = {{ project }} and person_number in ({{ numbers }})
+    limit 18446744073709551615
+) as theirs
 {%- endmacro -%}
 
 {#-
