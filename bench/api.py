@@ -127,6 +127,8 @@ def _questions(project_id: int, steps: tuple[str, ...]) -> list[Question]:
             "top": 5,
         },
         "funnel": {"steps": list(steps), "window": "14d"},
+        "funnel_trend": {"steps": list(steps), "window": "14d", "interval": "week"},
+        "funnel_persons": {"steps": list(steps), "window": "14d", "step": 2, "is_lost": True},
         "retention": {"period": "week", "periods": 8},
         "lifecycle": {"interval": "week"},
         "stickiness": {},
