@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import dbt_assets
+from dagster_dbt import DbtCliInvocation, dbt_assets
+from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
 from orchestration.dbt_manifest import run_directory
 from orchestration.dbt_translation import AddressTranslator
@@ -18,6 +19,23 @@ from orchestration.settings import OrchestrationSettings
 
 # dbt's unit tests run on rows of their own making: they prove the code, in CI, and say nothing about a refresh.
 _BUILD = ["build", "--exclude-resource-type", "unit_test"]
+
+
+def known_events(invocation: DbtCliInvocation) -> Iterator[Any]:
+    """Yield what Dagster is to know of a dbt command, but of models that came after the project was parsed.
+
+    dbt looks at the files when it starts, and builds these too; they are assets from the next parse on.
+    """
+    for event in invocation.stream_raw_events():
+        node: str | None = event.raw_event["data"].get("node_info", {}).get("unique_id")
+        if node is None or node in invocation.manifest["nodes"]:
+            yield from event.to_default_asset_events(
+                manifest=invocation.manifest,
+                dagster_dbt_translator=invocation.dagster_dbt_translator,
+                context=invocation.context,
+                target_path=invocation.target_path,
+                project=invocation.project,
+            )
 
 
 def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefinition:
@@ -38,7 +56,7 @@ def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefi
         """Build and test the selected models in one dbt command."""
         with run_directory(parsed, context.run.run_id) as directory:
             invocation = dbt.cli(_BUILD, context=context, target_path=directory, raise_on_error=False)
-            events = invocation.stream().fetch_row_counts()
+            events = DbtEventIterator(known_events(invocation), invocation).fetch_row_counts()
             by_output = context.assets_def.keys_by_output_name
             outputs = frozenset(name for name, key in by_output.items() if key in context.selected_asset_keys)
             yield from attach_columns(events, parsed, outputs=outputs) if settings.column_lineage else events
