@@ -32,6 +32,7 @@ from api.pages.headers import SecurityHeadersMiddleware
 from api.pages.routes import add_pages
 from api.projects import routes as projects
 from api.providers import routes as providers
+from api.queries import named_routes as named_queries
 from api.queries import routes as queries
 from api.resources import open_resources
 from api.roles import routes as roles
@@ -48,6 +49,7 @@ _ROUTES = [
     route
     for domain in (
         insights,
+        named_queries,
         queries,
         sql,
         exports,

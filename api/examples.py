@@ -6,6 +6,7 @@ from api.accounts import examples as accounts
 from api.exports import examples as exports
 from api.insights.examples import meta_of
 from api.queries.examples import ANSWERS
+from api.queries.named_examples import ACTIVITY, BREAKDOWN
 from api.saved import examples as saved
 
 EVENT_NAMES: dict[str, Any] = {
@@ -180,6 +181,8 @@ BY_OPERATION: dict[str, dict[str, Any]] = {
     "query_timeseries": TIMESERIES,
     "query_funnel": FUNNEL,
     "query_retention": RETENTION,
+    "query_activity": ANSWERS["trend"] | {"data": ACTIVITY},
+    "query_breakdown": ANSWERS["trend"] | {"data": BREAKDOWN},
     "list_defined_insights": DEFINED,
     "get_defined_insight": MART,
     "query_sql": SQL,

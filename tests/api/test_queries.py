@@ -311,6 +311,29 @@ async def test_retention_is_told_apart_by_a_value_of_the_start(api: httpx.AsyncC
         assert _cells(line) == _of_reference([cell for cell in series.cells if cell.cohort_size])
 
 
+async def test_active_persons_and_a_breakdown_are_asked_by_name(api: httpx.AsyncClient, project: Any) -> None:
+    async def named(path: str, **asked: str) -> Any:
+        url = f"/v1/projects/{project.id}/insights/{path}"
+        answer = await api.get(url, headers=project.headers, params=RANGE | asked)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    active = await named("activity", event="cart")
+    trailing = [trends.Series(_named("cart"), "actors", trailing=days) for days in (1, 7, 30)]
+    question = trends.Question(trailing, interval="day", week_start=project.week_start, **_span(project))
+    names = ["daily", "weekly", "monthly"]
+    found = [[point["figures"][name] for name in names] for point in active["data"]["lines"][0]["points"]]
+    assert found == [list(point.figures) for point in trends.trends(counted(project.events), question)]
+    ratios = [point["figures"]["daily_of_monthly"] for point in active["data"]["lines"][0]["points"]]
+    assert ratios == [pytest.approx(daily / monthly) if monthly else None for daily, _, monthly in found]
+    by_plan = await named("breakdown", property="plan", event="cart", top="2")
+    named_so = {"total_events": "events", "unique_persons": "persons"}
+    series = [{"name": name, "measure": measure, "event": "cart"} for name, measure in named_so.items()]
+    document = {"total": True, "series": series, "breakdown": [{"property": "plan"}], "top": 2}
+    assert by_plan["data"] == (await _ask(api, project, kind="trend", **document))["data"]
+    assert by_plan["kind"] == "trend"
+
+
 def _retention(project: Any, period: str, shape: dict[str, Any]) -> retentions.Retention:
     defaults: dict[str, Any] = {"starts": _named(), "returns": _named(), "period": period, "periods": 4, "now": NOW}
     return retentions.Retention(**defaults | {"week_start": project.week_start} | _span(project) | shape)

@@ -124,6 +124,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project_id}/insights/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Daily, weekly and monthly active persons
+         * @description Count the persons of each day, and of the 7 and the 30 days that end with it.
+         */
+        get: operations["query_activity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}/insights/breakdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events and persons by the values of a property
+         * @description Count the events of the range and their persons by value: the most frequent ones, and the rest.
+         */
+        get: operations["query_breakdown"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{project_id}/query": {
         parameters: {
             query?: never;
@@ -9510,6 +9550,370 @@ export interface operations {
                 };
             };
             /** @description The key may see no such project, or no such insight is defined */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_activity: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+                /** @description Name of the event; left out: any event. */
+                event?: string | null;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "trend",
+                     *       "data": {
+                     *         "interval": "day",
+                     *         "timezone": "Europe/Berlin",
+                     *         "lines": [
+                     *           {
+                     *             "period": "current",
+                     *             "breakdown": [],
+                     *             "points": [
+                     *               {
+                     *                 "start": "2026-03-02T00:00:00+01:00",
+                     *                 "is_complete": true,
+                     *                 "figures": {
+                     *                   "daily": 61,
+                     *                   "weekly": 244,
+                     *                   "monthly": 610,
+                     *                   "daily_of_monthly": 0.1
+                     *                 }
+                     *               }
+                     *             ]
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "with … select … from marts.fct_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "value_0": "purchase"
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TrendAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter does not fit, or the query needs more than one query may use */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many queries of the project wait as may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An engine is away, see `missing`, or no model run has finished yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The query ran longer than one query may */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_breakdown: {
+        parameters: {
+            query: {
+                /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
+                format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description First instant, or first day in the project's zone: included. */
+                from: string;
+                /** @description Last instant, or last day in the project's zone: not included. */
+                to: string;
+                /** @description Property of the event. */
+                property?: string | null;
+                /** @description Column of `fct_events`. */
+                column?: ("type" | "page_host" | "page_path" | "page_query" | "page_title" | "referrer" | "referrer_host" | "referrer_type" | "referrer_name" | "channel" | "utm_source" | "utm_medium" | "utm_campaign" | "utm_term" | "utm_content" | "country" | "region" | "city" | "browser" | "browser_version" | "os" | "os_version" | "device_type" | "device_brand" | "locale" | "device_timezone" | "library" | "group_type" | "group_id") | null;
+                /** @description Current trait of the person. */
+                trait?: string | null;
+                /** @description Name of the event; left out: any event. */
+                event?: string | null;
+                /** @description How many values are shown; the rest is `(other)`. */
+                top?: number;
+            };
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Of a file: whether there are more rows than were asked for, true or false. */
+                    "X-Truncated"?: string;
+                    /** @description Stands for the answer, its origin included. */
+                    ETag?: string;
+                    /** @description With `Cache-Control: max-stale=…`: since when it may have changed, in seconds. */
+                    Age?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "trend",
+                     *       "data": {
+                     *         "interval": "total",
+                     *         "timezone": "Europe/Berlin",
+                     *         "lines": [
+                     *           {
+                     *             "period": "current",
+                     *             "breakdown": [
+                     *               {
+                     *                 "text": "pro",
+                     *                 "kind": "value"
+                     *               }
+                     *             ],
+                     *             "points": [
+                     *               {
+                     *                 "start": "2026-03-01T00:00:00+01:00",
+                     *                 "is_complete": true,
+                     *                 "figures": {
+                     *                   "events": 410,
+                     *                   "persons": 65
+                     *                 }
+                     *               }
+                     *             ]
+                     *           },
+                     *           {
+                     *             "period": "current",
+                     *             "breakdown": [
+                     *               {
+                     *                 "text": "(none)",
+                     *                 "kind": "none"
+                     *               }
+                     *             ],
+                     *             "points": [
+                     *               {
+                     *                 "start": "2026-03-01T00:00:00+01:00",
+                     *                 "is_complete": true,
+                     *                 "figures": {
+                     *                   "events": 96,
+                     *                   "persons": 40
+                     *                 }
+                     *               }
+                     *             ]
+                     *           }
+                     *         ]
+                     *       },
+                     *       "meta": {
+                     *         "sources": [
+                     *           "marts.fct_events"
+                     *         ],
+                     *         "sql": "with … select … from marts.fct_events where …",
+                     *         "parameters": {
+                     *           "project_id": 1,
+                     *           "start": "2026-03-01 00:00:00.000",
+                     *           "end": "2026-03-15 00:00:00.000",
+                     *           "value_0": "purchase"
+                     *         },
+                     *         "computed_at": "2026-03-20T08:00:00.000Z",
+                     *         "fresh_until": "2026-03-20T07:57:31.412Z",
+                     *         "unmodelled": {
+                     *           "events": 412,
+                     *           "until": "2026-03-20T07:57:32.006Z",
+                     *           "is_counted": true
+                     *         },
+                     *         "data_version": "6f1d0c7b9a3e5d42",
+                     *         "elapsed_ms": 18.4,
+                     *         "cached": false,
+                     *         "read_rows": 31106,
+                     *         "read_bytes": 1493088,
+                     *         "plan": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TrendAnswer"];
+                    /**
+                     * @example "country","persons"
+                     *     "DE",211
+                     */
+                    "text/csv": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.apache.arrow.stream": string;
+                };
+            };
+            /** @description The answer is still the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No API key and no session, or one that is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not permitted, or not from here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key may see no such project */
             404: {
                 headers: {
                     [name: string]: unknown;
