@@ -25,7 +25,8 @@ LIST_DOCUMENTS: dict[str, dict[str, Any]] = {
     },
     "retention_persons": {
         "kind": "retention_persons",
-        "last": 8,
+        "from": "2026-02-02",
+        "to": "2026-04-06",
         "period": "week",
         "start": "signup",
         "returning": "purchase",
@@ -34,7 +35,8 @@ LIST_DOCUMENTS: dict[str, dict[str, Any]] = {
     },
     "lifecycle_persons": {
         "kind": "lifecycle_persons",
-        "last": 12,
+        "from": "2026-02-02",
+        "to": "2026-04-06",
         "interval": "week",
         "at": "2026-03-02T00:00:00+01:00",
         "status": "resurrecting",

@@ -9823,8 +9823,8 @@ export interface operations {
                      *                 "start": "2026-03-01T00:00:00+01:00",
                      *                 "is_complete": true,
                      *                 "figures": {
-                     *                   "events": 410,
-                     *                   "persons": 65
+                     *                   "total_events": 410,
+                     *                   "unique_persons": 65
                      *                 }
                      *               }
                      *             ]
@@ -9842,8 +9842,8 @@ export interface operations {
                      *                 "start": "2026-03-01T00:00:00+01:00",
                      *                 "is_complete": true,
                      *                 "figures": {
-                     *                   "events": 96,
-                     *                   "persons": 40
+                     *                   "total_events": 96,
+                     *                   "unique_persons": 40
                      *                 }
                      *               }
                      *             ]
