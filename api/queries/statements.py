@@ -41,7 +41,6 @@ from core.insights.reports import Activity
 from core.insights.selections import Selection
 
 _CALENDAR: dict[str, Argument] = {"timezone": TIMEZONE, "week_start": WEEK_START}
-_BINS = 20
 _ROLLED_MEASURES = {"events", "persons", "events_per_person"}
 
 
@@ -101,9 +100,9 @@ class QuerySql:
         """Rows of `insights_funnel_times`."""
 
         def told(making: Making) -> dict[str, Argument]:
-            steps = {"from_step": asked.from_step, "to_step": asked.last_step, "bins": asked.bins or _BINS}
+            steps = {"from_step": asked.from_step, "to_step": asked.last_step, "bins": asked.bins}
             width = None if asked.bin_ms is None else making.bind(asked.bin_ms, "Int64")
-            numbers = {name: making.bind(number, "UInt16") for name, number in steps.items()}
+            numbers = {name: making.bind(number, "UInt16") for name, number in steps.items() if number is not None}
             return {"now": NOW, "bin_ms": width, **numbers}
 
         return self._of_attempts("insights_funnel_times", window, asked, now, told)

@@ -94,6 +94,7 @@ order by listed.timestamp desc, listed.message_id desc
     seen last first. `actors` is a query with a column actor, of their numbers: the persons among these alone.
 -#}
 {%- macro insights_person_list(relation, project, condition, limit, after=none, actors=none) -%}
+{%- set fits = '(' ~ condition ~ ')' ~ (' and bitmapContains(chosen, person_number)' if actors) -%}
 {%- if actors -%}
 with
     -- One value is computed once and stands there once: so long a statement may be as that of the figure.
@@ -109,21 +110,13 @@ select
     (
         select count()
         from {{ relation }}
-        where
-            project_id = {{ project }}
-            and ({{ condition }})
-            {%- if actors %}
-            and bitmapContains(chosen, person_number)
-            {%- endif %}
+        where project_id = {{ project }} and {{ fits }}
     ) as size,
     {{ insights_person_columns() }}
 from {{ relation }}
 where
     project_id = {{ project }}
-    and ({{ condition }})
-    {%- if actors %}
-    and bitmapContains(chosen, person_number)
-    {%- endif %}
+    and {{ fits }}
     {%- if after is not none %}
     and (last_seen_at, person_number) < {{ after }}
     {%- endif %}
