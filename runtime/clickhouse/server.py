@@ -81,6 +81,7 @@ class Server:
         self._connections_lock = threading.Lock()
         self._is_stopping = False
         self._wake_reading, self._wake_writing = socket.socketpair()
+        self._wake_writing.settimeout(0)
         _logger.info("engine_started", version=self._engine.version, elapsed_s=round(time.monotonic() - started, 2))
 
     def _listen(self) -> socket.socket:
@@ -115,6 +116,9 @@ class Server:
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then stop: let queries finish for a while, kill the rest, close the engine."""
+        # The system may hand a signal to any thread, the engine's own included: the byte that is written there wakes
+        # this one, which alone runs handlers.
+        signal.set_wakeup_fd(self._wake_writing.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         threading.Thread(target=self._tend, name="tend", daemon=True).start()
@@ -130,10 +134,8 @@ class Server:
                         self._accept()
         self._stop()
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._is_stopping = True
-        with contextlib.suppress(OSError):
-            self._wake_writing.send(bytes([number]))
 
     def _accept(self) -> None:
         try:

@@ -1,4 +1,6 @@
+import ctypes
 import os
+import platform
 import signal
 import subprocess
 import threading
@@ -7,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.contract.clickhouse.harness import Answer, Server, free_port
+
+_TGKILL = {"x86_64": 234, "aarch64": 131}
+"""The number of the system call that signals one thread of another process: neither libc nor Python has a name."""
 
 
 def test_it_listens_on_loopback_only(server: Server) -> None:
@@ -60,6 +65,16 @@ def test_an_interrupt_from_the_keyboard_is_a_clean_stop(new_server: Callable[...
     server = new_server().start()
     assert server.signal(signal.SIGINT) in {0, 130}
     assert "Traceback" not in server.log.read_text()
+
+
+def test_a_signal_that_reaches_a_thread_of_the_engine_stops_it_too(new_server: Callable[..., Server]) -> None:
+    server = new_server().start()
+    assert server.process is not None
+    pid = server.process.pid
+    threads = {int(entry.name): (entry / "comm").read_text().strip() for entry in Path(f"/proc/{pid}/task").iterdir()}
+    of_the_engine = next(thread for thread, name in threads.items() if name == "BgSchPool")
+    assert ctypes.CDLL(None).syscall(_TGKILL[platform.machine()], pid, of_the_engine, signal.SIGTERM) == 0
+    assert server.process.wait(timeout=30) == 0
 
 
 def test_a_second_process_on_the_same_directory_is_refused_clearly(new_server: Callable[..., Server]) -> None:
