@@ -38,6 +38,13 @@ class EventsDocument(Ranged, Page):
 class OfPersons(Page):
     """Which of a list of persons are wanted."""
 
+    @field_validator("group_type", check_fields=False)
+    @classmethod
+    def _are_persons(cls, group_type: str | None) -> str | None:
+        if group_type is not None:
+            raise ValueError("groups are counted, and persons listed")
+        return group_type
+
     @field_validator("after", check_fields=False)
     @classmethod
     def _is_of_a_person(cls, after: str | None) -> str | None:

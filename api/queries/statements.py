@@ -24,6 +24,7 @@ from api.queries.naming import SavedCohorts
 from core.insights.arguments import (
     activity_is_of_days,
     activity_rollup,
+    counted_arguments,
     dimension_of,
     funnel_arguments,
     paths_arguments,
@@ -38,7 +39,7 @@ from core.insights.binding import Scope
 from core.insights.filters import Subject, conjunction, parts_of
 from core.insights.questions import Funnel, Retention
 from core.insights.reports import Activity
-from core.insights.selections import Selection
+from core.insights.selections import Counted, Selection
 
 _CALENDAR: dict[str, Argument] = {"timezone": TIMEZONE, "week_start": WEEK_START}
 _ROLLED_MEASURES = {"events", "persons", "events_per_person"}
@@ -65,6 +66,7 @@ class QuerySql:
             and (asked.interval != "hour" or asked.total)
             and all(each.measure in _ROLLED_MEASURES for each in asked.series)
             and not any(each.where for each in asked.series)
+            and asked.group_type is None
             and (dimension is not None or not asked.breakdown)
         )
         if not is_rolled:
@@ -115,7 +117,8 @@ class QuerySql:
             relation = making.events(asked.breakdown)
             return making.made("insights_retention", project=PROJECT, relation=relation, **arguments)
         conditions = (str(arguments.pop(f"{name}_condition")) for name in ("start", "return"))
-        del arguments["clock"]
+        for name in ("clock", "actor", "where"):
+            del arguments[name]
         return making.made(
             "insights_retention_of_activity", **retention_of_days(making, asked, *conditions), **arguments
         )
@@ -207,7 +210,8 @@ class QuerySql:
 
 def _is_of_names(asked: Any) -> bool:
     """Say whether a document asks nothing of events but their names, their persons and when they were."""
-    return not any(True for _ in parts_of(asked, Subject))
+    counts_groups = isinstance(asked, Counted) and asked.group_type is not None
+    return not counts_groups and not any(True for _ in parts_of(asked, Subject))
 
 
 def _named(making: Making, name: str) -> str:
@@ -221,7 +225,6 @@ def attempts_of(making: Making, asked: Funnel) -> dict[str, Argument]:
         "project": PROJECT,
         "relation": making.events(*asked.hold_constant, asked.breakdown),
         **making.bound(funnel_arguments(asked, making.scope)),
-        "actor": "person_number",
     }
 
 
@@ -242,10 +245,16 @@ def activity_of(making: Making, asked: Activity, start: str | None) -> str:
     if activity_is_of_days(asked) and making.window.days is not None:
         name = _named(making, activity_rollup(selection))
         return making.statements.activity_of_days(making.window, name, asked.interval, condition, start)
+    counted = counted_arguments(asked, making.scope)
+    relation = making.events()
+    if asked.group_type is not None:
+        relation = making.statements.render("insights_numbered", relation=relation, project=PROJECT, **counted)
+        counted["actor"] = "actor_number"
     return making.statements.render(
         "insights_activity",
-        relation=making.events(),
+        relation=relation,
         project=PROJECT,
+        **counted,
         condition=condition,
         interval=asked.interval,
         start=start,

@@ -12,7 +12,7 @@ from core.insights.filters import Subject, conjunction
 from core.insights.formula import formula_sql
 from core.insights.questions import Funnel, Retention, Step, TrendQuestion
 from core.insights.reports import Activity, PathsQuestion, RevenueQuestion, WebQuestion
-from core.insights.selections import Selection
+from core.insights.selections import Counted, Selection
 
 _TRAITS = "person_traits"
 _MEASURES = {"persons": "actors", "events_per_person": "events_per_actor", "sum_per_person": "sum_per_actor"}
@@ -35,6 +35,13 @@ def wants_traits(*subjects: Subject | None) -> bool:
     return any(subject is not None and subject.trait is not None for subject in subjects)
 
 
+def counted_arguments(asked: Counted, scope: Scope) -> dict[str, str]:
+    """Return whom a macro counts, and in which events."""
+    if asked.group_type is None:
+        return {"actor": "person_number", "where": "true"}
+    return {"actor": "group_id", "where": f"group_type = {scope.bind(asked.group_type, 'String')} and group_id != ''"}
+
+
 def activity_rollup(*selections: Selection) -> str:
     """Return the rollup by day that knows who did any of these; conditions on more than names it does not know."""
     return "agg_events_daily" if any(selection.names() for selection in selections) else "agg_persons_daily"
@@ -49,6 +56,7 @@ def dimension_of(*subjects: Subject) -> str | None:
 def funnel_arguments(funnel: Funnel, scope: Scope) -> dict[str, Any]:
     """Return what a funnel says to `insights_funnel`."""
     arguments: dict[str, Any] = {
+        **counted_arguments(funnel, scope),
         "steps": [step.sql(scope) for step in funnel.steps],
         "window_ms": duration_ms(funnel.window),
         "order": funnel.order,
@@ -79,6 +87,7 @@ def funnel_arguments(funnel: Funnel, scope: Scope) -> dict[str, Any]:
 def retention_arguments(retention: Retention, scope: Scope) -> dict[str, Any]:
     """Return what a retention says to `insights_retention`, the brackets as lists."""
     arguments: dict[str, Any] = {
+        **counted_arguments(retention, scope),
         "period": retention.period,
         "periods": retention.periods,
         "start_condition": retention.start.sql(scope),
@@ -101,12 +110,14 @@ def retention_is_of_days(retention: Retention) -> bool:
         or retention.returning.where
         or retention.clock == "rolling"
         or retention.breakdown
+        or retention.group_type
     )
 
 
 def trend_arguments(trend: TrendQuestion, scope: Scope) -> dict[str, Any]:
     """Return what a trend says to `insights_trends`."""
     return {
+        **counted_arguments(trend, scope),
         "series": [
             {
                 "condition": each.sql(scope),
@@ -130,7 +141,7 @@ def trend_columns(trend: TrendQuestion) -> dict[str, str]:
 
 def activity_is_of_days(asked: Activity) -> bool:
     """Say whether a set of persons for each day and event can say it."""
-    return not asked.events.where and asked.interval != "hour"
+    return not asked.events.where and asked.interval != "hour" and asked.group_type is None
 
 
 def paths_arguments(paths: PathsQuestion, scope: Scope) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from core.insights.model_text import (
     written,
 )
 from core.insights.report_models import REPORT_MODELS
+from core.insights.selections import Counted
 
 _ALWAYS = {
     "start": "toDateTime64('1970-01-01 00:00:00', 3, 'UTC')",
@@ -43,7 +44,10 @@ _BREAKDOWN: list[Column] = [
 
 def model_of(definition: Definition) -> Model:
     """Return the model of a definition."""
-    return _MODELS[definition.kind](definition)
+    sql, key, columns = _MODELS[definition.kind](definition)
+    if isinstance(definition, Counted) and definition.group_type is not None:
+        columns = [(name, kind, told.replace("persons", "groups")) for name, kind, told in columns]
+    return sql, key, columns
 
 
 def _funnel(funnel: FunnelDefinition) -> Model:
@@ -56,8 +60,8 @@ def _funnel(funnel: FunnelDefinition) -> Model:
         **_ALWAYS,
         "window_ms": asked.pop("window_ms"),
         "keys": ["project_id"],
-        "where": of_projects(funnel.projects),
-        "actor": "person_number",
+        "where": both(asked.pop("where"), of_projects(funnel.projects)),
+        "actor": asked.pop("actor"),
         **asked,
     }
     columns: list[Column] = [PROJECT]
@@ -110,7 +114,7 @@ def _retention(retention: RetentionDefinition) -> Model:
     asked = retention_arguments(retention, SCOPE)
     arguments: dict[str, Any] = {
         **{name: asked.pop(name) for name in ("period", "periods", "start_condition", "return_condition")},
-        "where": of_projects(retention.projects),
+        "where": both(asked.pop("where"), of_projects(retention.projects)),
         "cohort": asked.pop("cohort"),
         "return_rule": asked.pop("return_rule"),
         "brackets": str(asked.pop("brackets")),
@@ -119,7 +123,9 @@ def _retention(retention: RetentionDefinition) -> Model:
     cohort = "cohort_at" if is_hourly else "cohort_date"
     key = ["project_id", cohort, "period_index"]
     needs = activity_rollup(retention.start, retention.returning)
+    actor = asked.pop("actor")
     if of_events:
+        asked["actor"] = actor
         needs = "fct_events"
         arguments |= asked
         if retention.breakdown is not None:

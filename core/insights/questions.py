@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from core.insights.filters import Document, Name, Subject
 from core.insights.formula import MAX_SERIES, FormulaError, formula_sql
 from core.insights.selections import (
+    Counted,
     Duration,
     EventName,
     Interval,
@@ -51,7 +52,7 @@ class FunnelBreakdown(Breakdown):
     attribution: Literal["first", "last"] | Annotated[int, Field(ge=1)] = "first"
 
 
-class Funnel(Document):
+class Funnel(Counted):
     """How persons go through a list of steps."""
 
     steps: Annotated[tuple[ShortStep, ...], Field(min_length=2, max_length=20)]
@@ -93,7 +94,7 @@ class FunnelQuestion(Funnel):
 Period = Annotated[int, Field(ge=1, le=366)]
 
 
-class Retention(Document):
+class Retention(Counted):
     """How persons come back."""
 
     start: ShortSelection = Selection()
@@ -156,7 +157,7 @@ class Formula(Document):
     formula: str
 
 
-class TrendQuestion(Document):
+class TrendQuestion(Counted):
     """Series over time."""
 
     kind: Literal["trend"]

@@ -6,6 +6,7 @@ from typing import Any
 from core.insights.arguments import (
     activity_is_of_days,
     activity_rollup,
+    counted_arguments,
     paths_arguments,
     revenue_arguments,
     revenue_is_rolled,
@@ -50,7 +51,8 @@ def _trend(trend: TrendDefinition) -> Model:
         "last": trend.last,
         "names": trend_columns(trend),
         "formulas": asked["formulas"],
-        "where": of_projects(trend.projects),
+        "where": both(asked["where"], of_projects(trend.projects)),
+        "actor": asked["actor"],
         "breakdown": asked["breakdown"],
         "top": asked["top"],
     }
@@ -108,12 +110,14 @@ def _of_activity(
     # What a set of persons for each day and event cannot say, the events say.
     of_days = activity_is_of_days(asked)
     reads = activity_rollup(asked.events) if of_days else "fct_events"
+    counted = counted_arguments(asked, SCOPE)
     arguments: dict[str, Any] = {
         "relation": table(reads),
         "condition": asked.events.sql(SCOPE),
         "interval": asked.interval,
         "last": asked.last,
-        "where": of_projects(asked.projects),
+        "where": both(counted["where"], of_projects(asked.projects)),
+        "actor": counted["actor"],
         "of_days": of_days,
     }
     return call(macro, key, columns, arguments, reads)

@@ -5,12 +5,12 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from core.insights.filters import Condition, Document, Filter, Name, Subject, parts_of
-from core.insights.selections import Duration, Interval, Selection, ShortSelection, Top
+from core.insights.selections import Counted, Duration, Interval, Selection, ShortSelection, Top
 
 Total = Annotated[bool, Field(description="One row for the whole range, in place of one for each bucket of it.")]
 
 
-class Activity(Document):
+class Activity(Counted):
     """Who was active in the buckets of an interval."""
 
     events: ShortSelection = Selection()

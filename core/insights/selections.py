@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from core.insights.binding import Scope
 from core.insights.durations import duration_ms
-from core.insights.filters import Condition, Document, conjunction
+from core.insights.filters import Condition, Document, Name, conjunction
 
 EventName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 # What SQL reads as something else than the name of a column, and what the models themselves are made with.
@@ -73,6 +73,15 @@ class Selection(Document):
         if len(names) == 1:
             return f"event = {scope.bind(names[0], 'String')}"
         return f"event in ({', '.join(scope.bind(name, 'String') for name in names)})"
+
+
+class Counted(Document):
+    """Whom figures count, under the name of persons."""
+
+    group_type: Annotated[
+        Name | None,
+        Field(description="Groups of this kind, such as `company`, in place of persons: those of the events."),
+    ] = None
 
 
 def long_form(value: Any) -> Any:

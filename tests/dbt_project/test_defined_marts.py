@@ -143,6 +143,40 @@ DEFINED = {
         description: Of those who buy.
         steps: [{event: view, where: [{cohort: cohort_buyers}, {none: [{cohort: cohort_paying}]}]}, buy]
     """,
+    "funnel_of_companies": """
+        kind: funnel
+        description: Companies from a view to a purchase.
+        group_type: company
+        steps: [view, buy]
+    """,
+    "retention_of_companies": """
+        kind: retention
+        description: Companies that buy after a view.
+        group_type: company
+        start: view
+        returning: buy
+        period: day
+        periods: 1
+    """,
+    "trend_of_companies": """
+        kind: trend
+        description: How many companies do something.
+        group_type: company
+        last: 5
+        series: [{name: active, measure: persons}]
+    """,
+    "lifecycle_of_companies": """
+        kind: lifecycle
+        description: Which companies are new, come back and are gone.
+        group_type: company
+        last: 5
+    """,
+    "stickiness_of_companies": """
+        kind: stickiness
+        description: On how many days companies do something.
+        group_type: company
+        last: 5
+    """,
     "agg_plans": """
         kind: rollup
         description: Events by plan.
@@ -157,6 +191,8 @@ LISTS_OF_USERS = {
     "nobody": "project_id,user_id\n",
 }
 
+COMPANIES = {"ann": "acme", "bob": "acme", "007": "bolt"}
+
 
 def sent(user: str, name: str, hours: float = 0, **properties: Any) -> dict[str, object]:
     """Return a landing row of project 1."""
@@ -167,6 +203,8 @@ def sent(user: str, name: str, hours: float = 0, **properties: Any) -> dict[str,
         "type": "identify" if name == "$identify" else "track",
         "event": name,
         "user_id": user,
+        "group_type": "company" if user in COMPANIES else "",
+        "group_id": COMPANIES.get(user, ""),
         "timestamp": at,
         "received_at": at,
         "inserted_at": NOON.strftime("%Y-%m-%d %H:%M:%S.000"),
@@ -244,6 +282,20 @@ def test_retention_by_hours_tells_the_hours_of_a_day_apart(made: Landing) -> Non
     found = rows(made, "cohort_at, cohort_date, period_index, persons, cohort_size", "retention_hourly", "1, 3")
     # Of ann, bob and cat, who view within the same hour, bob buys in the next one, and cat views in the one after it.
     assert found == [(NOON, DAY, 0, 3, 3), (NOON, DAY, 1, 1, 3), (NOON, DAY, 2, 1, 3)]
+
+
+def test_groups_are_counted_in_place_of_persons(made: Landing) -> None:
+    assert rows(made, "step, persons", "funnel_of_companies", "1") == [(1, 1), (2, 1)]
+    found = rows(made, "cohort_date, period_index, persons, cohort_size", "retention_of_companies", "1, 2")
+    assert found == [(DAY, 0, 1, 1), (DAY, 1, 1, 1)]
+    days = [DAY + timedelta(days=distance) for distance in range(-1, 4)]
+    counts = zip(days, [0, 2, 1, 0, 0], strict=True)
+    assert rows(made, "bucket_date, active", "trend_of_companies", "1") == list(counts)
+    statuses = "bucket_date, new_persons, returning_persons, dormant_persons"
+    found = rows(made, statuses, "lifecycle_of_companies", "1")
+    assert [row for row in found if any(row[1:])] == [(days[1], 2, 0, 0), (days[2], 0, 1, -1), (days[3], 0, 0, -1)]
+    found = rows(made, "buckets, persons", "stickiness_of_companies", "1")
+    assert [row for row in found if row[1]] == [(1, 1), (2, 1)]
 
 
 def test_a_trend_has_its_series_and_formulas_by_name(made: Landing) -> None:

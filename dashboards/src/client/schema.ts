@@ -7179,6 +7179,12 @@ export interface components {
              * @default null
              */
             last: number | null;
+            /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
             /** Steps */
             steps: (components["schemas"]["Step"] | string)[];
             /**
@@ -7261,6 +7267,12 @@ export interface components {
              * @default null
              */
             last: number | null;
+            /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
             /** Steps */
             steps: (components["schemas"]["Step"] | string)[];
             /**
@@ -7359,6 +7371,12 @@ export interface components {
              * @default null
              */
             last: number | null;
+            /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
             /** Steps */
             steps: (components["schemas"]["Step"] | string)[];
             /**
@@ -7460,6 +7478,12 @@ export interface components {
              * @enum {string}
              */
             interval: "hour" | "day" | "week" | "month";
+            /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
             /** Steps */
             steps: (components["schemas"]["Step"] | string)[];
             /**
@@ -7556,6 +7580,12 @@ export interface components {
              */
             interval: "hour" | "day" | "week" | "month";
             /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
+            /**
              * @default {
              *       "event": null,
              *       "where": []
@@ -7609,6 +7639,12 @@ export interface components {
              * @enum {string}
              */
             interval: "hour" | "day" | "week" | "month";
+            /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
             /**
              * @default {
              *       "event": null,
@@ -7910,6 +7946,12 @@ export interface components {
              */
             last: number | null;
             /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
+            /**
              * @default {
              *       "event": null,
              *       "where": []
@@ -8003,6 +8045,12 @@ export interface components {
              * @default null
              */
             last: number | null;
+            /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
             /**
              * @default {
              *       "event": null,
@@ -8268,6 +8316,12 @@ export interface components {
              */
             interval: "hour" | "day" | "week" | "month";
             /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
+            /**
              * @default {
              *       "event": null,
              *       "where": []
@@ -8321,6 +8375,12 @@ export interface components {
              * @enum {string}
              */
             interval: "hour" | "day" | "week" | "month";
+            /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
             /**
              * @default {
              *       "event": null,
@@ -8451,6 +8511,12 @@ export interface components {
              * @enum {string}
              */
             interval: "hour" | "day" | "week" | "month";
+            /**
+             * Group Type
+             * @description Groups of this kind, such as `company`, in place of persons: those of the events.
+             * @default null
+             */
+            group_type: string | null;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}

@@ -49,7 +49,7 @@
 -#}
 {% macro retention_mart_of_events(
     columns, relation, period, periods, start_condition, return_condition, where='true', cohort='first_time',
-    return_rule='on', brackets='[]', clock='calendar', breakdown=none, top=10
+    return_rule='on', brackets='[]', clock='calendar', breakdown=none, top=10, actor='person_number'
 ) -%}
 {% call(calendar) mart_of_calendars(columns, ref('fct_events')) -%}
 {{ insights_retention(
@@ -65,6 +65,7 @@
     week_start=calendar['week_start'],
     keys=['project_id'],
     where=where,
+    actor=actor,
     cohort=cohort,
     clock=clock,
     return_rule=return_rule,

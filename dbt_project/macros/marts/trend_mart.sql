@@ -6,7 +6,7 @@
     insights_trends. Grain: one row per project, values and bucket; only projects with events in these buckets are there.
 -#}
 {% macro trend_mart(
-    columns, relation, series, interval, last, names, formulas=[], where='true', breakdown=[], top=10
+    columns, relation, series, interval, last, names, formulas=[], where='true', actor='person_number', breakdown=[], top=10
 ) -%}
 {%- set figures = {} -%}
 {%- for name, column in names.items() -%}
@@ -18,6 +18,7 @@
     project='project_id',
     series=series,
     where=where,
+    actor=actor,
     keys=['project_id'],
     formulas=formulas,
     breakdown=breakdown,

@@ -21,5 +21,6 @@
     interval="week",
     last=26,
     where="true",
+    actor="person_number",
     of_days=true,
 ) }}

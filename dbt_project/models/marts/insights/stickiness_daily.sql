@@ -16,5 +16,6 @@
     interval="day",
     last=30,
     where="true",
+    actor="person_number",
     of_days=true,
 ) }}
