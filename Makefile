@@ -48,6 +48,11 @@ format: .venv/installed format-dashboards ## Rewrite sources in the house's styl
 	@ruff format .
 	@sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/macros core/warehouse/migrations
 
+.PHONY: python-client
+python-client: .venv/installed ## Generate a Python client of the API in dist/radixinsight-client
+	@openapi-python-client generate --path api/openapi.json --config api/python_client.yml \
+		--output-path dist/radixinsight-client --overwrite
+
 .PHONY: bench
 bench: .venv/installed ## Run every benchmark (FLAGS="--quick" ends each in under a minute)
 	@for program in bench/*.py; do \
