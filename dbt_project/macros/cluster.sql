@@ -52,6 +52,7 @@
         'create table ' ~ fresh ~ ' ' ~ on_cluster_clause(this) ~ whole_engine() ~ order
         ~ ' empty as ' ~ rows,
         'insert into ' ~ fresh ~ ' ' ~ rows,
+        'system sync replica ' ~ on_cluster_clause(this) ~ fresh,
         'create table if not exists ' ~ table ~ ' ' ~ on_cluster_clause(this) ~ ' as ' ~ fresh,
         'exchange tables ' ~ fresh ~ ' and ' ~ table ~ ' ' ~ on_cluster_clause(this),
     ] %}

@@ -124,6 +124,20 @@ def test_every_table_is_replicated_and_one_of_a_model_is_distributed_by_its_key(
     assert len(models) > 30
 
 
+def test_a_table_takes_another_ones_place_when_all_hosts_have_it(refreshed: Refreshes, shard: OneShard) -> None:
+    assert refreshed
+    exchanged = 0
+    synced: set[str] = set()
+    for statement in shard.heard:
+        if found := re.match(r"system sync replica on cluster \S+ (\S+)$", statement, re.IGNORECASE):
+            synced.add(found[1])
+        elif found := re.match(r"exchange tables (\S+) and", statement, re.IGNORECASE):
+            exchanged += 1
+            assert found[1] in synced, statement
+            synced.remove(found[1])
+    assert exchanged > 50
+
+
 def test_a_cluster_of_one_shard_counts_each_event_once_for_the_person_the_reference_names(
     refreshed: Refreshes,
 ) -> None:
