@@ -1,10 +1,14 @@
-"""Files that are added to the dbt project while a refresh begins."""
+"""Files that are added to the dbt project after it was parsed, or after a run was asked for."""
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.execution.execution_result import ExecutionResult
 
 from core import warehouse
 from orchestration.dbt_manifest import DBT_EXECUTABLE, connection_variables, prepare
@@ -25,17 +29,34 @@ def project(tmp_path: Path, runtime: Instance, monkeypatch: pytest.MonkeyPatch) 
     (directory / "models").mkdir(parents=True)
     (directory / "dbt_project.yml").write_text("{name: late, version: '1.0.0', profile: radixinsight}")
     (directory / "profiles.yml").write_bytes((PROJECT / "profiles.yml").read_bytes())
-    (directory / "models" / "early.sql").write_text("{{ config(materialized='view', schema='late') }} select 1 as one")
+    add(directory, "early")
     return directory
 
 
-def test_a_model_that_came_after_the_parse_is_built_and_no_failure(
-    runtime: Instance, project: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def built(runtime: Instance) -> Iterator[Callable[[], set[str]]]:
+    """Say which models were built; they go after the test."""
+    with warehouse.connect(runtime.clickhouse_url) as client:
+
+        def views() -> list[tuple[str, str]]:
+            sql = "select database, name from system.tables where name in ('early', 'other', 'late')"
+            return [(database, name) for database, name in client.query(sql).result_rows]
+
+        yield lambda: {name for _, name in views()}
+        for database, name in views():
+            client.command(f"drop view {database}.{name}")
+
+
+def add(project: Path, model: str) -> None:
+    (project / "models" / f"{model}.sql").write_text("{{ config(materialized='view', schema='late') }} select 1 as one")
+
+
+def job_over(project: Path, runtime: Instance, tmp_path: Path) -> dg.JobDefinition:
+    """Return the job over all models that the project has now, as a process that starts now loads it."""
     parsed = prepare(project, tmp_path / "state")
-    (project / "models" / "late.sql").write_text("{{ config(materialized='view', schema='late') }} select 2 as two")
-    result = dg.materialize(
-        [build_model_assets(parsed, stale_after=timedelta(hours=1))],
+    return dg.Definitions(
+        assets=[build_model_assets(parsed, stale_after=timedelta(hours=1))],
+        jobs=[dg.define_asset_job("all_models", executor_def=dg.in_process_executor)],
         resources={
             "dbt": DbtResource(
                 project_dir=str(project),
@@ -45,13 +66,61 @@ def test_a_model_that_came_after_the_parse_is_built_and_no_failure(
             ),
             "settings": OrchestrationSettings(data_dir=tmp_path, column_lineage=False),
         },
-    )
+    ).resolve_job_def("all_models")
+
+
+def keys_of(job: dg.JobDefinition) -> frozenset[dg.AssetKey]:
+    return frozenset(job.asset_layer.asset_graph.materializable_asset_keys)
+
+
+def run_as_asked(
+    asked: dg.JobDefinition, selection: Iterable[dg.AssetKey], loaded: dg.JobDefinition
+) -> ExecutionResult:
+    """Run a selection of the assets that Dagster's page knows, in a process that has `loaded` its own since."""
+    selected = frozenset(selection)
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(asked.get_subset(asset_selection=selected), asset_selection=selected)
+        return execute_run(InMemoryJob(loaded), run, instance)
+
+
+def materialized(result: ExecutionResult) -> set[str]:
+    return {
+        event.asset_key.path[-1]
+        for event in result.filter_events(lambda event: event.is_step_materialization)
+        if event.asset_key is not None
+    }
+
+
+def test_a_model_that_came_after_the_parse_is_built_and_no_failure(
+    runtime: Instance, project: Path, tmp_path: Path, built: Callable[[], set[str]]
+) -> None:
+    job = job_over(project, runtime, tmp_path)
+    add(project, "late")
+    result = job.execute_in_process()
     assert result.success
-    (told,) = result.get_asset_materialization_events()
-    assert told.asset_key is not None
-    assert told.asset_key.path[-1] == "early"
-    with warehouse.connect(runtime.clickhouse_url) as client:
-        found = client.query("select database, name from system.tables where name in ('early', 'late')").result_rows
-        assert {name for _, name in found} == {"early", "late"}
-        for database, name in found:
-            client.command(f"drop view {database}.{name}")
+    assert materialized(result) == {"early"}
+    assert built() == {"early", "late"}
+
+
+def test_whoever_asks_for_all_models_gets_those_that_came_since(
+    runtime: Instance, project: Path, tmp_path: Path, built: Callable[[], set[str]]
+) -> None:
+    asked = job_over(project, runtime, tmp_path)
+    add(project, "late")
+    result = run_as_asked(asked, keys_of(asked), job_over(project, runtime, tmp_path))
+    assert result.success
+    assert materialized(result) == {"early"}
+    assert built() == {"early", "late"}
+
+
+def test_whoever_asks_for_one_model_gets_that_one(
+    runtime: Instance, project: Path, tmp_path: Path, built: Callable[[], set[str]]
+) -> None:
+    add(project, "other")
+    asked = job_over(project, runtime, tmp_path)
+    add(project, "late")
+    selection = [key for key in keys_of(asked) if key.path[-1] == "early"]
+    result = run_as_asked(asked, selection, job_over(project, runtime, tmp_path))
+    assert result.success
+    assert materialized(result) == {"early"}
+    assert built() == {"early"}

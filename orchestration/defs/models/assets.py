@@ -21,30 +21,56 @@ from orchestration.settings import OrchestrationSettings
 _BUILD = ["build", "--exclude-resource-type", "unit_test"]
 
 
-def known_events(invocation: DbtCliInvocation) -> Iterator[Any]:
-    """Yield what Dagster is to know of a dbt command, but of models that came after the project was parsed.
+def known_events(invocation: DbtCliInvocation, context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """Yield what Dagster is to know of a dbt command, but of models that came after the run was asked for.
 
-    dbt looks at the files when it starts, and builds these too; they are assets from the next parse on.
+    dbt looks at the files when it starts, and builds these too; they are assets of the runs that are asked for later.
     """
+    outputs = selected_outputs(context)
     for event in invocation.stream_raw_events():
         node: str | None = event.raw_event["data"].get("node_info", {}).get("unique_id")
         if node is None or node in invocation.manifest["nodes"]:
-            yield from event.to_default_asset_events(
+            for told in event.to_default_asset_events(
                 manifest=invocation.manifest,
                 dagster_dbt_translator=invocation.dagster_dbt_translator,
-                context=invocation.context,
+                context=context,
                 target_path=invocation.target_path,
                 project=invocation.project,
-            )
+            ):
+                if not isinstance(told, dg.Output) or told.output_name in outputs:
+                    yield told
+
+
+def selected_outputs(context: dg.AssetExecutionContext) -> frozenset[str]:
+    """Return the outputs of the assets that the run makes."""
+    by_output = context.assets_def.keys_by_output_name
+    return frozenset(name for name, key in by_output.items() if key in context.selected_asset_keys)
+
+
+def is_of_all(context: dg.AssetExecutionContext) -> bool:
+    """Say whether a run makes all models that there were when it was asked for.
+
+    Dagster's page names each model that it knows, where the schedule names none: what came since is left out by nobody.
+    """
+    asked = context.instance.get_job_snapshot(str(context.run.job_snapshot_id))
+    known = {
+        output.name
+        for node in asked.node_defs_snapshot.op_def_snaps
+        if node.name == context.op_def.name
+        for output in node.output_def_snaps
+    }
+    return not (context.assets_def.node_keys_by_output_name.keys() & known) - selected_outputs(context)
 
 
 def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefinition:
     """Return the assets of the dbt project whose manifest lies in the directory `parsed`."""
+    manifest = parsed / "manifest.json"
+    translator = AddressTranslator(stale_after)
 
     @dbt_assets(
-        manifest=parsed / "manifest.json",
+        manifest=manifest,
         name="dbt_models",
-        dagster_dbt_translator=AddressTranslator(stale_after),
+        dagster_dbt_translator=translator,
         # Two runs that build the same tables would undo each other's work.
         pool="models",
         # First in line as soon as the projects are copied: figures are waited for, findings are not.
@@ -55,10 +81,17 @@ def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefi
     ) -> Iterator[Any]:
         """Build and test the selected models in one dbt command."""
         with run_directory(parsed, context.run.run_id) as directory:
-            invocation = dbt.cli(_BUILD, context=context, target_path=directory, raise_on_error=False)
-            events = DbtEventIterator(known_events(invocation), invocation).fetch_row_counts()
-            by_output = context.assets_def.keys_by_output_name
-            outputs = frozenset(name for name, key in by_output.items() if key in context.selected_asset_keys)
+            invocation = dbt.cli(
+                _BUILD,
+                manifest=manifest,
+                dagster_dbt_translator=translator,
+                # With it, dagster-dbt names to dbt each model of a selection.
+                context=None if is_of_all(context) else context,
+                target_path=directory,
+                raise_on_error=False,
+            )
+            events = DbtEventIterator(known_events(invocation, context), invocation).fetch_row_counts()
+            outputs = selected_outputs(context)
             yield from attach_columns(events, parsed, outputs=outputs) if settings.column_lineage else events
             try:
                 raise_for_results(directory, succeeded=invocation.is_successful())
