@@ -6,7 +6,10 @@ from orchestration.settings import OrchestrationSettings
 
 
 def run_tags(pipeline: str) -> dict[str, str]:
-    """Return the tags of a job's runs: what they are for, and that they end after an hour."""
+    """Return the tags of a job, which its runs take over: what they are for, and that they end after an hour.
+
+    As the tags of runs alone, those that Dagster's page starts would go without them.
+    """
     return {
         "radixinsight/pipeline": pipeline,
         "dagster/max_runtime": "3600",

@@ -48,6 +48,15 @@ def test_a_tick_requests_a_run_that_says_who_asked(definitions: dg.Definitions, 
     assert request.tags["radixinsight/trigger"] == "schedule"
 
 
+@pytest.mark.parametrize("name", ["refresh", "reconcile", "materialise"])
+def test_a_run_of_some_assets_of_a_job_says_what_it_is_for(definitions: dg.Definitions, name: str) -> None:
+    job = definitions.resolve_job_def(name)
+    # Dagster's page names all assets, and gives a run the tags of the job over them.
+    named = job.get_subset(asset_selection=job.asset_layer.asset_graph.materializable_asset_keys)
+    assert named.tags["radixinsight/pipeline"] == name
+    assert named.tags["dagster/max_runtime"] == "3600"
+
+
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
 def test_a_tick_waits_for_the_last_refresh_to_end(
     definitions: dg.Definitions, instance: dg.DagsterInstance, status: dg.DagsterRunStatus

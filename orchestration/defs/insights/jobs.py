@@ -11,7 +11,7 @@ materialise = dg.define_asset_job(
     selection=dg.AssetSelection.assets(RESULTS),
     executor_def=dg.in_process_executor,
     description="Makes the answers of saved insights beforehand.",
-    run_tags=run_tags("materialise"),
+    tags=run_tags("materialise"),
 )
 
 

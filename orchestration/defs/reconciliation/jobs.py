@@ -11,7 +11,7 @@ reconcile = dg.define_asset_job(
     selection=dg.AssetSelection.assets(RECONCILIATION),
     executor_def=dg.in_process_executor,
     description="Compares what collectors acknowledged with what landed and what is modelled; fails on a difference.",
-    run_tags=run_tags("reconcile"),
+    tags=run_tags("reconcile"),
 )
 
 

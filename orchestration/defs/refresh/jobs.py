@@ -14,5 +14,5 @@ refresh = dg.define_asset_job(
     - dg.AssetSelection.assets(RECONCILIATION, BACKFILLS, RESULTS),
     executor_def=dg.in_process_executor,
     description="Observes and checks what landed, rebuilds and tests every model, scans new events for personal data.",
-    run_tags=run_tags("refresh"),
+    tags=run_tags("refresh"),
 )
