@@ -25,6 +25,7 @@ from core.insights.model_text import (
     events_for,
     inline,
     jinja_of,
+    line,
     of_projects,
     table,
     written,
@@ -155,7 +156,7 @@ def _rollup(rollup: RollupDefinition) -> Model:
         f"by_{place}": f"toLowCardinality(ifNull({each.text(literal)}, ''))" for place, each in enumerate(rollup.by)
     }
     values |= {f"number_{place}": each.number(literal) for place, each in enumerate(rollup.sums)}
-    read = "".join(f"        {inline(expression)} as {name},\n" for name, expression in values.items())
+    read = "".join(line(f"        {inline(expression)} as {name},") + "\n" for name, expression in values.items())
     named = "".join(f"    events.by_{place} as {name},\n" for place, name in enumerate(by))
     columns: list[Column] = [
         PROJECT,
@@ -167,13 +168,15 @@ def _rollup(rollup: RollupDefinition) -> Model:
         *((f"{each.name}_sum", "Float64", "Sum of the numbers; what is none adds nothing.") for each in rollup.sums),
     ]
     condition = both(rollup.events.sql(SCOPE), of_projects(rollup.projects))
+    numbers = ((f"events.number_{place}", each.name) for place, each in enumerate(rollup.sums))
     sums = "".join(
-        f",\n    sumKahanIf(assumeNotNull(number), ifNull(isFinite(number), false)) as {each.name}_sum".replace(
-            "number", f"events.number_{place}"
-        )
-        for place, each in enumerate(rollup.sums)
+        f""",
+    sumKahanIf(
+        assumeNotNull({number}), coalesce(isFinite({number}), false)
+    ) as {name}_sum"""
+        for number, name in numbers
     )
-    stale = "(project_id, event_date) in ({{ touched(['project_id', 'event_date']) }})"
+    grouped = ",\n    ".join(f"events.{name}" for name in ("project_id", "event", "event_date", *places))
     sql = f"""{{{{
     config(
         materialized='repaired',
@@ -185,6 +188,9 @@ def _rollup(rollup: RollupDefinition) -> Model:
     )
 }}}}
 
+{{%- set days = ['project_id', 'event_date'] %}}
+{{%- set is_stale = 'true' if repairs_all() else '(project_id, event_date) in (' ~ touched(days) ~ ')' %}}
+
 with events as (
     select
         project_id,
@@ -193,10 +199,8 @@ with events as (
 {read}        person_number
     from {{{{ ref('fct_events') }}}}
     where
-        {inline(condition)}
-        {{%- if not repairs_all() %}}
-        and {stale}
-        {{%- endif %}}
+{line(f"        {inline(condition)}")}
+        and {{{{ is_stale }}}}
 )
 
 select
@@ -206,7 +210,8 @@ select
 {named}    count() as events,
     groupBitmapState(events.person_number) as persons{sums}
 from events
-group by {", ".join(f"events.{name}" for name in ("project_id", "event", "event_date", *places))}
+group by
+    {grouped}
 """  # noqa: S608 - see above
     return sql, key, columns
 
@@ -240,7 +245,7 @@ with persons as (
         project_id,
         person_number
     from {{{{ ref('dim_persons') }}}}
-    where {belongs}
+{line(f"    where {belongs}")}
 )
 
 select
@@ -262,4 +267,5 @@ _MODELS: Mapping[str, Callable[[Any], Model]] = {
 
 
 def _selected(columns: Iterable[Column], cast: Mapping[str, str]) -> str:
-    return ",\n".join(f"    {cast[name]} as {name}" if name in cast else f"    {name}" for name, _, _ in columns)
+    named = [f"{cast[name]} as {name}" if name in cast else name for name, _, _ in columns]
+    return "\n".join(line(f"    {each},") for each in named[:-1]) + f"\n    {named[-1]}"

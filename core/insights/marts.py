@@ -14,7 +14,7 @@ import yaml
 from core.insights.files import DefinedInsight, Problem, definition_files, scan_definitions, shown
 from core.insights.lists import list_files
 from core.insights.mart_models import model_of
-from core.insights.model_text import Column, without_jinja
+from core.insights.model_text import Column, line, without_jinja
 
 DEFINITIONS = Path("insights")
 MODELS = Path("models") / "marts" / "insights"
@@ -102,7 +102,10 @@ def render_mart(insight: DefinedInsight) -> dict[str, str]:
     described = yaml.safe_dump(
         _described(insight, key, columns), sort_keys=False, allow_unicode=True, width=116, default_flow_style=False
     )
-    return {f"{insight.name}.sql": f"{{#- {mark} -#}}\n{sql}", f"{insight.name}.yml": f"# {mark}\n{described}"}
+    return {
+        f"{insight.name}.sql": line(f"{{#- {mark} -#}}") + f"\n{sql}",
+        f"{insight.name}.yml": f"# {mark}\n{described}",
+    }
 
 
 def _described(insight: DefinedInsight, key: list[str], columns: Iterable[Column]) -> Mapping[str, Any]:

@@ -25,6 +25,8 @@ _TIMEZONE = """ifNull(nullIf((
 SCOPE = Scope(bind=literal, relation=lambda name: f"\0{name}\0", project="project_id", timezone=_TIMEZONE)
 _SHORT = 60
 """Characters of a list that stand on one line."""
+_WIDEST = 120
+"""Characters of a line, as .sqlfluff has it."""
 PROJECT: Column = ("project_id", "UInt32", "{{ doc('project_id') }}")
 
 
@@ -63,6 +65,11 @@ def inline(expression: str) -> str:
 def jinja_of(expression: str) -> str:
     """Write an expression as Jinja reads it; the marks in it become references to tables."""
     return _jinja(expression, 0)
+
+
+def line(text: str) -> str:
+    """Return a line of a model's SQL; what makes it long is the definition's own, and no linter shall break it."""
+    return text if len(text) <= _WIDEST else f"{text}  -- noqa: LT05"
 
 
 def without_jinja(text: str) -> str:

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from core.insights.files import scan_definitions
 from core.insights.lists import LISTS
 from core.insights.marts import DEFINITIONS, MODELS, read_project, render_mart, unwritten, write_marts
 
-PROJECT = Path(__file__).parents[3] / "dbt_project"
+ROOT = Path(__file__).parents[3]
+PROJECT = ROOT / "dbt_project"
 ODD = 'it\'s "odd" {{ project }} {% raw %} -- \\ \\n %} 💶'
 # Python ends lines in more places than people do, and so does Jinja where it indents.
 LINES = "a\u2028b\x0bc\x85d\x1ee\nf"
@@ -66,6 +69,36 @@ def test_the_models_in_the_project_are_those_of_its_definitions(tmp_path: Path) 
     for folder in (DEFINITIONS, MODELS):
         shutil.copytree(PROJECT / folder, tmp_path / folder)
     assert write_marts(tmp_path) == ([], [])
+
+
+@pytest.mark.slow
+def test_the_linter_has_nothing_against_the_models_of_documented_and_of_long_definitions(tmp_path: Path) -> None:
+    documented = (ROOT / "docs" / "insights" / "definitions.md").read_text()
+    definitions = dict(re.findall(r"```yaml\n# dbt_project/insights/(\w+)\.yml\n(.*?)```", documented, re.DOTALL))
+    assert len(definitions) > 10
+    long = "n" * 39
+    way = {"property": [long, long, long]}
+    rollup = {
+        "kind": "rollup",
+        "description": "d",
+        "events": {"where": [way | {"value": "x"}]},
+        "by": [way | {"name": f"{long}{place}"} for place in range(5)],
+        "sums": [way | {"name": long}],
+    }
+    definitions[f"funnel_{long}"] = funnel({"event": "a", "where": [way | {"value": "x"}]}, long * 3)
+    definitions["agg_long"] = yaml.safe_dump(rollup)
+    definitions["cohort_long"] = (
+        "{kind: cohort, description: d, static: true, who: [{trait: a, operator: after, value: tomorrow}]}"
+    )
+    root = project(tmp_path / "dbt_project", **definitions)
+    (root / LISTS).mkdir(parents=True)
+    (root / LISTS / "pilot_customers.csv").write_text("project_id,user_id\n")
+    assert write_marts(root)[1] == []
+    shutil.copytree(PROJECT / "macros", root / "macros")
+    shutil.copy(ROOT / ".sqlfluff", tmp_path)
+    linter = [str(Path(sys.executable).with_name("sqlfluff")), "lint", "--disable-progress-bar", str(root / MODELS)]
+    told = subprocess.run(linter, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout
 
 
 def test_models_come_change_and_go_with_their_definitions_and_others_stay(tmp_path: Path) -> None:
