@@ -1,7 +1,7 @@
 """What is wrong with a document or a parameter, and where: in the words of people, not of the validator."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 Place = tuple[str | int, ...]
@@ -42,6 +42,25 @@ _SENTENCES = {
 _SECRET = re.compile(
     "password|secret|token|code|key|ticket|invitation|authorization|cookie|saml|relay|^(current|new)$", re.IGNORECASE
 )
+
+
+class WrongPartsError(ValueError):
+    """What a validator finds wrong in parts of what it looks at: the way to each of them from there, and what it is."""
+
+    def __init__(self, *parts: tuple[Place, str]) -> None:
+        super().__init__("; ".join(message for _, message in parts))
+        self.parts = parts
+
+
+def by_part(errors: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield pydantic's errors, with those of several parts taken apart."""
+    for error in errors:
+        found = error.get("ctx", {}).get("error")
+        if isinstance(found, WrongPartsError):
+            for way, message in found.parts:
+                yield {**error, "loc": (*error["loc"], *way), "msg": message}
+        else:
+            yield error
 
 
 def is_secret(place: Iterable[str | int]) -> bool:

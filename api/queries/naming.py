@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, cast
+from typing import cast
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from api.insights.defined import DefinedInsights
 from api.queries.documents import AnyDocument
 from api.queries.reading import MOST_BYTES, MOST_CONDITIONS, ReadDocument, invalid_document
 from core.insights.cohorts import CohortQuestion, lists_in
-from core.insights.faults import Fault, Place
+from core.insights.faults import Fault, places_of
 from core.insights.filters import Filter, Member, cohorts_in, parts_of
 from core.metadata import Project
 from core.metadata.saved import SavedObject
@@ -187,18 +187,3 @@ def _members(document: object) -> list[str]:
 
 def _conditions_in(document: object) -> int:
     return sum(1 for _ in parts_of(document, Filter)) + len(_members(document))
-
-
-def places_of(sent: Any, key: str, name: str, place: Place = ()) -> list[Place]:
-    """Return where in a document a key gives a name."""
-    found: list[Place] = []
-    items: Iterable[tuple[str | int, Any]] = ()
-    if isinstance(sent, dict):
-        items = cast("dict[str, Any]", sent).items()
-    elif isinstance(sent, list):
-        items = enumerate(cast("list[Any]", sent))
-    for part, item in items:
-        if part == key and item == name:
-            found.append((*place, part))
-        found += places_of(item, key, name, (*place, part))
-    return found

@@ -9,7 +9,6 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.errors import NotFoundError
-from api.queries.naming import places_of
 from api.queries.reading import invalid_document
 from api.saved.contents import (
     AnnotationContent,
@@ -25,7 +24,7 @@ from api.saved.contents import (
 from api.saved.errors import ChangedMeanwhileError, InTrashError
 from core.clock import utc_now
 from core.insights.cohorts import CohortQuestion
-from core.insights.faults import Fault
+from core.insights.faults import Fault, places_of
 from core.insights.filters import cohorts_in
 from core.metadata import Project
 from core.metadata.audit import Actor, Target, entry

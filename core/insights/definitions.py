@@ -19,6 +19,7 @@ from core.insights.reports import (
     WebQuestion,
 )
 from core.insights.selections import BaseDefinition, Label, Last, Selection, ShortSelection
+from core.validation import WrongPartsError
 
 
 class FunnelDefinition(FunnelQuestion, BaseDefinition):
@@ -100,11 +101,12 @@ class RollupDefinition(BaseDefinition):
 
     @model_validator(mode="after")
     def _is_kept_by_events(self) -> Self:
-        if not all(map(stays, self.events.where)):
-            raise ValueError(
-                "events.where: traits, cohorts, sessions and relative dates change without an event, so that no rollup "
-                "can be kept by them"
-            )
+        message = (
+            "traits, cohorts, sessions and relative dates change without an event, so that no rollup can be kept by"
+        )
+        wrong = [place for place, condition in enumerate(self.events.where) if not stays(condition)]
+        if wrong:
+            raise WrongPartsError(*((("events", "where", place), message) for place in wrong))
         return self
 
     @field_validator("sums")

@@ -13,9 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from core.errors import RadixError
 from core.insights.cohorts import lists_in
 from core.insights.definitions import Definition
-from core.insights.faults import faults_in
+from core.insights.faults import faults_in, places_of
 from core.insights.filters import cohorts_in
-from core.insights.lists import LISTS, fault_in, list_files
+from core.insights.lists import LISTS, faults_in_list, list_files
+from core.validation import Place
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _SUFFIXES = {".yml", ".yaml"}
@@ -72,29 +73,25 @@ def scan_definitions(directory: Path) -> tuple[list[DefinedInsight], list[Proble
 
     What is wrong with the lists of the dbt project that the directory is in is wrong too.
     """
-    found: dict[str, DefinedInsight] = {}
+    read: dict[str, _Read] = {}
     problems: list[Problem] = []
     for file in definition_files(directory):
         try:
-            insight = _read(file)
+            found = _read(file)
         except InvalidDefinitionsError as error:
             problems += error.problems
             continue
-        if insight.name in found:
-            problems.append(Problem(shown(file), 1, "", f"{found[insight.name].file.name} has that name too"))
+        name = found.insight.name
+        if name in read:
+            problems.append(Problem(shown(file), 1, "", f"{read[name].insight.file.name} has that name too"))
         else:
-            found[insight.name] = insight
+            read[name] = found
     lists, wrong_lists = _lists_beside(directory)
     problems += wrong_lists
-    # Each that goes may leave others without a cohort of theirs.
-    while wrong := {
-        name: missing
-        for name, insight in found.items()
-        if (missing := _misses_list(insight, lists) or _misses_cohort(insight, found)) is not None
-    }:
-        problems += [_problem_with(found[name].file, *what) for name, what in wrong.items()]
-        found = {name: insight for name, insight in found.items() if name not in wrong}
-    return list(found.values()), problems
+    sound = _sound(read, lists)
+    for name in sorted(read.keys() - sound):
+        problems += _problems_of_references(read[name], read, sound, lists)
+    return [read[name].insight for name in read if name in sound], problems
 
 
 def definition_files(directory: Path) -> list[Path]:
@@ -105,46 +102,68 @@ def definition_files(directory: Path) -> list[Path]:
 
 
 def _lists_beside(directory: Path) -> tuple[set[str], list[Problem]]:
-    faults = {file: fault_in(file) for file in list_files(directory.parent)}
-    sound = {file.stem for file, fault in faults.items() if fault is None}
-    return sound, [Problem(shown(file), fault[0], "", fault[1]) for file, fault in faults.items() if fault is not None]
+    faults = {file: faults_in_list(file) for file in list_files(directory.parent)}
+    sound = {file.stem for file, found in faults.items() if not found}
+    return sound, [
+        Problem(shown(file), fault.line, fault.column, fault.message)
+        for file, found in faults.items()
+        for fault in found
+    ]
 
 
-def _problem_with(file: Path, name: str, message: str) -> Problem:
-    """Return the problem with a cohort or list, at the line that names it; the first one where only others do."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = re.compile(rf"\b(cohort|listed)\W+{re.escape(name)}\b")
-    return Problem(
-        shown(file), next((place for place, line in enumerate(lines, 1) if names.search(line)), 1), "", message
-    )
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A definition, with the file's text as Python has it and as the nodes that know their lines."""
+
+    insight: DefinedInsight
+    document: Any
+    node: yaml.Node | None
 
 
-def _misses_list(insight: DefinedInsight, lists: set[str]) -> tuple[str, str] | None:
-    """Say which list a definition names that is not there: dbt would build nothing at all."""
-    missing = min(lists_in(insight.definition) - lists, default=None)
-    return None if missing is None else (missing, f"there is no list {missing} in {LISTS}, or it cannot be read")
+def _sound(read: Mapping[str, _Read], lists: set[str]) -> set[str]:
+    """Return the definitions of which all that they name is there: dbt would build nothing at all otherwise."""
+    sound = {
+        name
+        for name, each in read.items()
+        if lists_in(each.insight.definition) <= lists and name not in _members_of(name, read)
+    }
+    # Each that goes may leave others without a cohort of theirs.
+    while wrong := {name for name in sound if not cohorts_in(read[name].insight.definition) <= sound}:
+        sound -= wrong
+    return sound
 
 
-def _misses_cohort(insight: DefinedInsight, found: Mapping[str, DefinedInsight]) -> tuple[str, str] | None:
-    """Say which cohort a definition names that is not there, or that itself is made of it."""
-    seen: set[str] = set()
-    waiting = cohorts_in(insight.definition)
+def _members_of(name: str, read: Mapping[str, _Read]) -> set[str]:
+    """Return the cohorts that a definition is made of, however far away."""
+    found: set[str] = set()
+    waiting = {name}
     while waiting:
-        name = waiting.pop()
-        if name not in found:
-            return name, f"there is no {name}, or it cannot be read"
-        if name == insight.name:
-            return name, f"{name} would be made of itself"
-        if name not in seen:
-            seen.add(name)
-            waiting |= cohorts_in(found[name].definition)
-    return None
+        each = read.get(waiting.pop())
+        further = cohorts_in(each.insight.definition) - found if each else set[str]()
+        found |= further
+        waiting |= further
+    return found
 
 
-def _read(file: Path) -> DefinedInsight:
+def _problems_of_references(
+    of: _Read, read: Mapping[str, _Read], sound: set[str], lists: set[str]
+) -> Iterator[Problem]:
+    """Yield a problem for each place that names a list or a cohort which is not there, or is made of this one."""
+    name, definition = of.insight.name, of.insight.definition
+    wrong = [
+        ("listed", each, f"there is no list {each} in {LISTS}, or it cannot be read")
+        for each in lists_in(definition) - lists
+    ]
+    for each in cohorts_in(definition) - sound:
+        is_ring = each == name or name in _members_of(each, read)
+        message = f"{name} would be made of itself" if is_ring else f"there is no {each}, or it cannot be read"
+        wrong.append(("cohort", each, message))
+    for key, named, message in sorted(wrong):
+        for place in places_of(of.document, key, named):
+            yield _problem(of.insight.file, place, message, of.node)
+
+
+def _read(file: Path) -> _Read:
     name = shown(file)
     if not _NAME.fullmatch(file.stem):
         message = "the file's name is the mart's: at most 60 lower-case letters, digits, underscores, a letter first"
@@ -167,12 +186,13 @@ def _read(file: Path) -> DefinedInsight:
     try:
         definition = _DEFINITIONS.validate_python(document)
     except ValidationError as error:
-        raise InvalidDefinitionsError(list(_problems(error, document, node, name))) from error
+        faults = faults_in(error, document)
+        raise InvalidDefinitionsError([_problem(file, each.place, each.message, node) for each in faults]) from error
     prefix = _PREFIXES.get(definition.kind, definition.kind)
     if not file.stem.startswith(f"{prefix}_"):
         message = f"the mart of a {definition.kind} has a name that begins with {prefix}_, and so has its file"
-        raise InvalidDefinitionsError([Problem(name, _line(["kind"], node), "kind", message)])
-    return DefinedInsight(file.stem, file, definition)
+        raise InvalidDefinitionsError([_problem(file, ("kind",), message, node)])
+    return _Read(DefinedInsight(file.stem, file, definition), document, node)
 
 
 class _Loader(yaml.SafeLoader):
@@ -225,9 +245,8 @@ class _Reader:
         return InvalidDefinitionsError([Problem(self._file, node.start_mark.line + 1, key, message)])
 
 
-def _problems(error: ValidationError, document: Any, root: yaml.Node | None, file: str) -> Iterator[Problem]:
-    for fault in faults_in(error, document):
-        yield Problem(file, _line(fault.place, root), ".".join(map(str, fault.place)), fault.message)
+def _problem(file: Path, place: Place, message: str, root: yaml.Node | None) -> Problem:
+    return Problem(shown(file), _line(place, root), ".".join(map(str, place)), message)
 
 
 def _line(place: Iterable[int | str], root: yaml.Node | None) -> int:

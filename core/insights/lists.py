@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ _LONGEST_NAME = 50
 _COLUMNS = ["project_id", "user_id"]
 _PROJECT_ID = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _PROJECTS = 2**32
+_MOST_FAULTS = 100
 
 ListName = Annotated[str, StringConstraints(pattern=f"^{_NAME}$", max_length=_LONGEST_NAME)]
 
@@ -23,24 +25,39 @@ def list_files(project: Path) -> list[Path]:
     return sorted(file for file in (project / LISTS).glob("*.csv") if not file.name.startswith("."))
 
 
-def fault_in(file: Path) -> tuple[int, str] | None:
-    """Return the first thing that is wrong with a list, with its line; None for one that dbt can load.
+@dataclass(frozen=True, slots=True)
+class ListFault:
+    """What is wrong in one line of a list, counted from 1; `column` is empty where it is the line as a whole."""
+
+    line: int
+    column: str
+    message: str
+
+
+def faults_in_list(file: Path) -> list[ListFault]:
+    """Return what is wrong with a list, of very many lines the first ones; nothing with one that dbt can load.
 
     A list has the columns `project_id` and `user_id`, and one row per user.
     """
     if not re.fullmatch(_NAME, file.stem) or len(file.stem) > _LONGEST_NAME:
-        return 1, (
+        message = (
             f"the file's name is the list's: at most {_LONGEST_NAME} lower-case letters, digits and single underscores,"
             " a letter first"
         )
+        return [ListFault(1, "", message)]
+    found: list[ListFault] = []
     try:
         # As dbt reads it.
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            return next(_faults(lines), None)
+            for fault in _faults(lines):
+                if len(found) == _MOST_FAULTS:
+                    return [*found, ListFault(fault.line, "", "from here on nobody looked for more")]
+                found.append(fault)
     except OSError as error:
-        return 1, f"it cannot be read: {error.strerror}"
+        return [ListFault(1, "", f"it cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
-        return 1, f"it is no UTF-8: {error.reason}"
+        return [*found, ListFault(1, "", f"it is no UTF-8: {error.reason}")]
+    return found
 
 
 def projects_on(file: Path) -> set[int]:
@@ -54,18 +71,22 @@ def projects_on(file: Path) -> set[int]:
         return set()
 
 
-def _faults(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
+def _faults(lines: Iterator[str]) -> Iterator[ListFault]:
     rows = csv.reader(lines, strict=True)
     try:
         header = next(rows, [])
         if header != _COLUMNS:
-            yield 1, f"the first line has to be {','.join(_COLUMNS)}, not {','.join(header) or 'empty'}"
+            # What stands in which column is not known then.
+            message = f"the first line has to be {','.join(_COLUMNS)}, not {','.join(header) or 'empty'}"
+            yield ListFault(1, "", message)
+            return
         for row in rows:
             if len(row) != len(_COLUMNS):
-                yield rows.line_num, f"there have to be {len(_COLUMNS)} values, not {len(row)}"
-            elif not _PROJECT_ID.fullmatch(row[0]) or int(row[0]) >= _PROJECTS:
-                yield rows.line_num, f"'{row[0]}' is not the id of a project"
-            elif not row[1].strip():
-                yield rows.line_num, "the user's id is missing"
+                yield ListFault(rows.line_num, "", f"there have to be {len(_COLUMNS)} values, not {len(row)}")
+                continue
+            if not _PROJECT_ID.fullmatch(row[0]) or int(row[0]) >= _PROJECTS:
+                yield ListFault(rows.line_num, "project_id", f"'{row[0]}' is not the id of a project")
+            if not row[1].strip():
+                yield ListFault(rows.line_num, "user_id", "the user's id is missing")
     except csv.Error as error:
-        yield rows.line_num, f"it is no CSV: {error}"
+        yield ListFault(rows.line_num, "", f"it is no CSV: {error}")

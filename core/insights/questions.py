@@ -17,6 +17,7 @@ from core.insights.selections import (
     Top,
     long_form,
 )
+from core.validation import Place, WrongPartsError
 
 
 class Step(Selection):
@@ -69,10 +70,14 @@ class Funnel(Counted):
     @classmethod
     def _lies_between_steps(cls, exclude: tuple[Exclusion, ...], info: ValidationInfo) -> tuple[Exclusion, ...]:
         last = len(info.data.get("steps", ()))
-        for place, exclusion in enumerate(exclude):
-            first, to = exclusion.from_step or 1, exclusion.to_step or last
-            if last and not first < to <= last:
-                raise ValueError(f"number {place + 1} lies between step {first} and {to}, of {last}")
+        ends = [(exclusion.from_step or 1, exclusion.to_step or last) for exclusion in exclude]
+        wrong: list[tuple[Place, str]] = [
+            ((place,), f"number {place + 1} lies between step {first} and {to}, of {last}")
+            for place, (first, to) in enumerate(ends)
+            if last and not first < to <= last
+        ]
+        if wrong:
+            raise WrongPartsError(*wrong)
         return exclude
 
     @field_validator("breakdown")
@@ -110,7 +115,8 @@ class Retention(Counted):
     @model_validator(mode="after")
     def _has_brackets(self) -> Self:
         if (self.return_rule == "brackets") != bool(self.brackets):
-            raise ValueError("brackets and return_rule: brackets belong together")
+            key = "brackets" if self.brackets else "return_rule"
+            raise WrongPartsError(((key,), "brackets and return_rule: brackets belong together"))
         return self
 
     @field_validator("brackets")
@@ -171,11 +177,14 @@ class TrendQuestion(Counted):
     @classmethod
     def _read(cls, formulas: tuple[Formula, ...], info: ValidationInfo) -> tuple[Formula, ...]:
         series: tuple[Series, ...] = info.data.get("series", ())
-        for each in formulas if series else ():
+        wrong: list[tuple[Place, str]] = []
+        for place, each in enumerate(formulas if series else ()):
             try:
                 formula_sql(each.formula, len(series))
             except FormulaError as error:
-                raise ValueError(f"{each.name}: {error.detail}") from error
+                wrong.append(((place, "formula"), f"{each.name}: {error.detail}"))
+        if wrong:
+            raise WrongPartsError(*wrong)
         check_names([*(each.name for each in series), *(each.name for each in formulas)])
         return formulas
 

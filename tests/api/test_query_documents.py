@@ -52,7 +52,7 @@ async def _post(api: httpx.AsyncClient, project: Any, document: Any, **options: 
         (RETENTION | {"period": "hour", "from": "2020-01-01"}, "/period", "more than 10000"),
         ({"kind": "trend", "series": TREND["series"], "interval": "month", "last": 1000}, "/last", "1970 and 2100"),
         (TREND | {"series": [{"name": "select"}]}, "/series/0/name", "means something else in SQL"),
-        (TREND | {"formulas": [{"name": "ratio", "formula": "A / C"}]}, "/formulas", "There is no series C"),
+        (TREND | {"formulas": [{"name": "ratio", "formula": "A / C"}]}, "/formulas/0/formula", "There is no series C"),
         (TREND | {"cumulative": True, "moving_average": 7}, "", "cumulative goes with neither"),
         (TREND | {"a/b~c": 1}, "/a~1b~0c", "there is no such key here"),
         (TREND | {"breakdown": [{"column": "password"}]}, "/breakdown/0/column", "it has to be 'type'"),

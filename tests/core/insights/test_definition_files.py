@@ -23,7 +23,7 @@ steps:
 def problems(tmp_path: Path, text: str, name: str = "funnel_x.yml") -> list[str]:
     """Return what is wrong with one file."""
     folder = tmp_path / "insights"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text)
     found, wrong = scan_definitions(folder)
     assert found == []
@@ -93,7 +93,7 @@ def test_the_examples_in_the_documentation_can_be_read(tmp_path: Path) -> None:
         ),
         (
             FUNNEL + "exclude:\n  - {event: c, from_step: 2, to_step: 5}\n",
-            "4: exclude: number 1 lies between step 2 and 5, of 2",
+            "5: exclude.0: number 1 lies between step 2 and 5, of 2",
         ),
     ],
 )
@@ -185,7 +185,7 @@ def test_a_formula_that_cannot_be_read_says_where(tmp_path: Path) -> None:
         "formulas: [{name: rate, formula: A / B}]\n"
     )
     [problem] = problems(tmp_path, text, "trend_x.yml")
-    assert problem == "insights/trend_x.yml:4: formulas: rate: There is no series B, only A (character 5)"
+    assert problem == "insights/trend_x.yml:4: formulas.0.formula: rate: There is no series B, only A (character 5)"
 
 
 @pytest.mark.parametrize("name", ["Funnel_x.yml", "funnel-x.yml", "1funnel.yml", f"funnel_{'x' * 60}.yml"])
@@ -277,18 +277,56 @@ def test_a_cohort_that_is_missing_or_made_of_itself_is_named(tmp_path: Path) -> 
     )
     found, problems = scan_definitions(tmp_path)
     assert found == []
-    # The line is that of the cohort's name, and the first one where another cohort names it.
-    assert {(problem.file.partition("/")[2], problem.line, problem.message) for problem in problems} == {
-        ("cohort_a.yml", 3, "there is no cohort_b, or it cannot be read"),
-        ("cohort_b.yml", 1, "cohort_b would be made of itself"),
-        ("cohort_c.yml", 1, "cohort_c would be made of itself"),
-        ("cohort_d.yml", 3, "there is no cohort_e, or it cannot be read"),
-        ("funnel_a.yml", 3, "there is no cohort_x, or it cannot be read"),
-    }
+    assert [str(problem).partition("/")[2] for problem in problems] == [
+        "cohort_a.yml:3: who.0.any.0.cohort: there is no cohort_b, or it cannot be read",
+        "cohort_b.yml:3: who.0.any.0.cohort: cohort_b would be made of itself",
+        "cohort_c.yml:3: who.0.any.0.cohort: cohort_c would be made of itself",
+        "cohort_d.yml:3: who.0.any.0.cohort: there is no cohort_e, or it cannot be read",
+        "funnel_a.yml:3: steps.0.where.0.none.0.cohort: there is no cohort_x, or it cannot be read",
+    ]
+
+
+def test_all_that_a_file_names_and_is_not_there_is_told_at_each_place(tmp_path: Path) -> None:
+    who = "- {cohort: cohort_b}\n- {listed: l}\n- any:\n  - {cohort: cohort_c}\n  - {cohort: cohort_b}\n"
+    text = f"kind: cohort\ndescription: d\nwho:\n{who}"
+    (tmp_path / "cohort_c.yml").write_text("kind: cohort\ndescription: d\nwho: [{listed: m}]\n")
+    (tmp_path / "cohort_x.yml").write_text(text)
+    _, wrong = scan_definitions(tmp_path)
+    assert [(problem.file.partition("/")[2], problem.line, problem.key) for problem in wrong] == [
+        ("cohort_c.yml", 3, "who.0.listed"),
+        ("cohort_x.yml", 4, "who.0.cohort"),
+        ("cohort_x.yml", 8, "who.2.any.1.cohort"),
+        ("cohort_x.yml", 7, "who.2.any.0.cohort"),
+        ("cohort_x.yml", 5, "who.1.listed"),
+    ]
+
+
+def test_what_is_wrong_between_keys_is_told_at_one_of_them(tmp_path: Path) -> None:
+    retention = "kind: retention\ndescription: d\n"
+    [alone] = problems(tmp_path / "a", retention + "return_rule: brackets\n", "retention_x.yml")
+    [unused] = problems(tmp_path / "b", retention + "brackets: [[1, 2]]\n", "retention_x.yml")
+    assert alone.startswith("insights/retention_x.yml:3: return_rule: brackets and return_rule")
+    assert unused.startswith("insights/retention_x.yml:3: brackets: brackets and return_rule")
+    rollup = (
+        "kind: rollup\ndescription: d\nevents:\n  where:\n  - {column: os, value: x}\n  - {trait: plan, value: x}\n"
+    )
+    [changing] = problems(tmp_path / "c", rollup, "agg_x.yml")
+    assert changing.startswith("insights/agg_x.yml:6: events.where.1: traits, cohorts, sessions")
+
+
+def test_each_formula_that_cannot_be_read_is_told_at_its_line(tmp_path: Path) -> None:
+    formulas = "- {name: aa, formula: A / B}\n- {name: bb, formula: A / A}\n- {name: cc, formula: A / )}\n"
+    text = f"kind: trend\ndescription: d\nseries: [{{name: buyers, event: a}}]\nformulas:\n{formulas}"
+    assert [problem.split(": ")[:2] for problem in problems(tmp_path, text, "trend_x.yml")] == [
+        ["insights/trend_x.yml:5", "formulas.0.formula"],
+        ["insights/trend_x.yml:7", "formulas.2.formula"],
+    ]
 
 
 LISTED = "kind: cohort\ndescription: d\nwho: [{any: [{listed: customers}]}]\n"
-UNREADABLE = "insights/cohort_x.yml:3: there is no list customers in seeds/lists, or it cannot be read"
+UNREADABLE = (
+    "insights/cohort_x.yml:3: who.0.any.0.listed: there is no list customers in seeds/lists, or it cannot be read"
+)
 
 
 def test_a_list_may_have_what_csv_allows_and_nobody_on_it(tmp_path: Path) -> None:
@@ -315,9 +353,9 @@ def test_a_list_that_is_not_there_is_named_with_the_cohort_that_wants_it(tmp_pat
         ("1,ann\n", "1: the first line has to be project_id,user_id, not 1,ann"),
         ("project_id,user_id,name\n", "1: the first line has to be project_id,user_id, not project_id,user_id,name"),
         ("project_id,user_id\n1,ann\n1\n", "3: there have to be 2 values, not 1"),
-        ("project_id,user_id\nshop,ann\n", "2: 'shop' is not the id of a project"),
-        ("project_id,user_id\n4294967296,ann\n", "2: '4294967296' is not the id of a project"),
-        ("project_id,user_id\n1,\n", "2: the user's id is missing"),
+        ("project_id,user_id\nshop,ann\n", "2: project_id: 'shop' is not the id of a project"),
+        ("project_id,user_id\n4294967296,ann\n", "2: project_id: '4294967296' is not the id of a project"),
+        ("project_id,user_id\n1,\n", "2: user_id: the user's id is missing"),
         ('project_id,user_id\n1,"ann\n', "2: it is no CSV: "),
     ],
 )
@@ -326,6 +364,18 @@ def test_what_is_wrong_with_a_list_is_named_by_its_line(tmp_path: Path, text: st
     of_list, of_cohort = problems(tmp_path, LISTED, "cohort_x.yml")
     assert of_list.startswith(f"lists/customers.csv:{expected}")
     assert of_cohort == UNREADABLE
+
+
+def test_every_wrong_line_of_a_list_is_named_but_no_thousands_of_them(tmp_path: Path) -> None:
+    wrong = "project_id,user_id\nshop,\n1,ann\n1\n"
+    lists(tmp_path, short=wrong, long="project_id,user_id\n" + "shop,ann\n" * 1000)
+    _, found = scan_definitions(tmp_path / "insights")
+    of = {
+        name: [(each.line, each.key) for each in found if each.file == f"lists/{name}.csv"]
+        for name in ("short", "long")
+    }
+    assert of["short"] == [(2, "project_id"), (2, "user_id"), (4, "")]
+    assert of["long"] == [*((line, "project_id") for line in range(2, 102)), (102, "")]
 
 
 @pytest.mark.parametrize("name", ["Customers", "my customers", "my-customers", "my__customers", "1st", "c" * 51])
