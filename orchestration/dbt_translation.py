@@ -1,5 +1,6 @@
 """How a dbt node becomes an asset: its key is its table's address, its group its domain."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 # models/<layer>/<domain>/<model>.sql, after the project's name.
 _DOMAIN = 2
+_ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
+_NOT_IN_NAMES = re.compile(r"[^\w .&+@-]+")
 
 
 class AddressTranslator(DagsterDbtTranslator):
@@ -36,6 +39,15 @@ class AddressTranslator(DagsterDbtTranslator):
         # A list that somebody has put into the folder of lists has none.
         is_list = not described and dbt_resource_props["resource_type"] == "seed"
         return "One row per line of its file." if is_list else described
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str] | None:
+        """Return dbt's `meta.owner`: an address as it is, anything else as the name of a team, which Dagster wants."""
+        owner = str(dbt_resource_props["config"].get("meta", {}).get("owner", ""))
+        if _ADDRESS.fullmatch(owner):
+            return [owner]
+        # A definition's owner is any text; a quote would end the name where assets are selected by it.
+        name = _NOT_IN_NAMES.sub("-", owner).strip(" -")
+        return [f"team:{name}"] if name else None
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """Add the layer as a tag and the freshness that the schedule promises."""

@@ -2,12 +2,14 @@
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from orchestration.dbt_translation import AddressTranslator
 from orchestration.defs.backfills.assets import BACKFILLS
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.json")
@@ -46,6 +48,37 @@ def test_every_asset_has_a_domain_and_says_what_one_row_is(definitions: dg.Defin
         node = assets.get(key)
         assert node.group_name not in {None, "default"}, key
         assert (node.description or "").startswith("One row per "), key
+
+
+def test_every_model_has_the_owner_that_dbt_says(definitions: dg.Definitions) -> None:
+    assets = definitions.resolve_asset_graph()
+    models = {
+        key.to_user_string(): set(assets.get(key).owners)
+        for key in assets.materializable_asset_keys
+        if key.path[0] in {"staging", "intermediate", "marts"}
+    }
+    assert len(models) > 40
+    assert models["staging/stg_collector__events"] == {"team:data-platform"}
+    assert models["marts/fct_events"] == {"team:analytics-engineering"}
+    assert {name for name, owners in models.items() if len(owners) != 1} == set()
+
+
+@pytest.mark.parametrize(
+    ("owner", "known"),
+    [
+        ("ann.lee@example.org", ["ann.lee@example.org"]),
+        ("Ann Lée", ["team:Ann Lée"]),
+        ('the "A" team: growth\n', ["team:the -A- team- growth"]),
+        ("@", ["team:@"]),
+        ('"', None),
+        ("", None),
+    ],
+)
+def test_an_owner_may_be_any_text(owner: str, known: list[str] | None) -> None:
+    translator = AddressTranslator(timedelta(hours=1))
+    owners = translator.get_owners({"config": {"meta": {"owner": owner}}})
+    assert owners == known
+    dg.AssetSpec("table", owners=owners)
 
 
 def test_landing_rules_stand_in_one_place_only(graph: dict[str, dict[str, Any]]) -> None:
