@@ -15,7 +15,7 @@ from api.access.principals import Client, KeyPrincipal, OrganisationAccess, Prin
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.metadata import ApiKey, Project
-from core.metadata.accounts import Grant, Membership, Organisation, Role, TeamMember, User, UserSession
+from core.metadata.accounts import Grant, Membership, Organisation, Role, SpentToken, TeamMember, User, UserSession
 from core.metadata.identity import IdentityProvider
 from core.metadata.organisations import is_owner, token_hash
 from core.metadata.permissions import KEY_SCOPES, Permission, known_permissions
@@ -161,7 +161,7 @@ class Access:
                 )
             if digest is not None:
                 # A token that was replaced long ago is known to nobody but whoever took it: the session is not safe.
-                stolen = update(UserSession).where(UserSession.previous_token_hash == digest, is_live_session())
+                stolen = update(UserSession).where(had_token(digest), is_live_session())
                 await session.execute(stolen.values(revoked_at=utc_now()))
         raise SessionEndedError
 
@@ -169,6 +169,12 @@ class Access:
 def is_live_session() -> ColumnElement[bool]:
     """Return the condition under which a session holds."""
     return and_(UserSession.revoked_at.is_(None), UserSession.expires_at > func.clock_timestamp())
+
+
+def had_token(digest: str) -> ColumnElement[bool]:
+    """Return the condition under which a session had a token before the one that it has now."""
+    spent = select(SpentToken.session_id).where(SpentToken.token_hash == digest)
+    return or_(UserSession.previous_token_hash == digest, UserSession.id.in_(spent))
 
 
 def _has_token(digest: str) -> ColumnElement[bool]:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.errors import SessionEndedError
 from api.access.principals import Client, UserPrincipal
-from api.access.service import OVERLAP_SECONDS, Access, is_live_session
+from api.access.service import OVERLAP_SECONDS, Access, had_token, is_live_session
 from api.accounts.devices import device_token
 from api.accounts.errors import PasswordSignInNeededError
 from api.accounts.records import note
 from api.accounts.secrets import Secrets
 from core.clock import utc_now
-from core.metadata.accounts import User, UserSession
+from core.metadata.accounts import SpentToken, User, UserSession
 from core.metadata.audit import Target
 from core.metadata.organisations import random_token, token_hash
 from core.metadata.tenancy import Database
@@ -86,7 +86,9 @@ class Sessions:
             if (utc_now() - found.rotated_at).total_seconds() < after:
                 return None
             token = random_token(_BROWSER_PREFIX)
-            _renew(found, token, found.previous_token_hash if is_lost else found.token_hash)
+            if not is_lost:
+                _spend(session, found)
+            _renew(found, token)
             return token
 
     async def refresh(self, refresh_token: str) -> Opened:
@@ -97,17 +99,19 @@ class Sessions:
         """
         digest = token_hash(refresh_token)
         async with self._database.of_all() as session:
-            is_known = (UserSession.token_hash == digest) | (UserSession.previous_token_hash == digest)
+            is_known = or_(UserSession.token_hash == digest, had_token(digest))
             statement = select(UserSession).where(is_known, UserSession.kind == "program", is_live_session())
             found = (await session.scalars(statement.with_for_update())).one_or_none()
             token = self._secrets.successor(refresh_token, _PROGRAM_PREFIX)
             if found is not None and found.token_hash == digest:
-                _renew(found, token, digest)
+                _spend(session, found)
+                _renew(found, token)
                 found.last_seen_at = utc_now()
                 found.expires_at = self._access.end_of_session(found.created_at)
                 return Opened(found.id, found.user_id, token)
             if found is not None:
-                if (utc_now() - found.rotated_at).total_seconds() < _REPEATED_SECONDS:
+                is_recent = (utc_now() - found.rotated_at).total_seconds() < _REPEATED_SECONDS
+                if is_recent and found.previous_token_hash == digest:
                     return Opened(found.id, found.user_id, token)
                 found.revoked_at = utc_now()
         self._access.forget()
@@ -146,8 +150,14 @@ class Sessions:
         await session.execute(others.values(revoked_at=utc_now()))
 
 
-def _renew(found: UserSession, token: str, former: str | None) -> None:
-    found.previous_token_hash = former
+def _spend(session: AsyncSession, found: UserSession) -> None:
+    """Make the token that holds now the one before, and remember the one that was that until now."""
+    if found.previous_token_hash is not None:
+        session.add(SpentToken(token_hash=found.previous_token_hash, session_id=found.id))
+    found.previous_token_hash = found.token_hash
+
+
+def _renew(found: UserSession, token: str) -> None:
     found.token_hash = token_hash(token)
     found.rotated_at = utc_now()
     found.confirmed_at = None

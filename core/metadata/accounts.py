@@ -109,6 +109,15 @@ class UserSession(Base):
     user_agent: Mapped[str]
 
 
+class SpentToken(Base):
+    """One row per token of a session that was replaced, but for the latest of them, which the session has itself."""
+
+    __tablename__ = "spent_tokens"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+
+
 class EmailToken(Base):
     """One row per link that was mailed to prove an address or to set a new password. Works once."""
 

@@ -219,3 +219,25 @@ def test_deleted_exports_are_expired_ones_to_who_goes_back(engine: Engine) -> No
     assert _rows(engine, "select state from exports order by id") == [("done",), ("expired",)]
     with pytest.raises(IntegrityError):
         _execute(engine, made.format("lost"))
+
+
+def test_sessions_outlive_what_they_were_given_before_in_both_directions(engine: Engine) -> None:
+    migrate.migrate(engine, "0009")
+    _execute(engine, "insert into users (email, name) values ('ada@example.com', 'Ada')")
+    for token in ("a", "b"):
+        _execute(
+            engine,
+            "insert into sessions (user_id, kind, expires_at, address, user_agent, token_hash, previous_token_hash) "
+            f"values (1, 'program', now(), '', '', '{token}2', '{token}1')",
+        )
+    sessions = _rows(engine, "select * from sessions order by id")
+    for _ in range(2):
+        migrate.migrate(engine)
+        assert _rows(engine, "select * from spent_tokens") == []
+        _execute(engine, "insert into spent_tokens values ('a0', 1), ('b0', 2)")
+        _down(engine, "0009")
+        assert _rows(engine, "select * from sessions order by id") == sessions
+    migrate.migrate(engine)
+    _execute(engine, "insert into spent_tokens values ('a0', 1), ('b0', 2)")
+    _execute(engine, "delete from sessions where id = 1")
+    assert _rows(engine, "select * from spent_tokens") == [("b0", 2)]

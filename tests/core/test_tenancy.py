@@ -215,7 +215,7 @@ async def test_whatever_goes_around_the_session_postgresql_keeps_to_the_tenant(
                 "api_keys": {mine.project.id, mine.second.id},
             }.get(table, {mine.organisation.id})
             assert {found for (found,) in await connection.execute(text(f"select {column} from {table}"))} == own
-        for table in ("sessions", "email_tokens", "recovery_codes"):
+        for table in ("sessions", "spent_tokens", "email_tokens", "recovery_codes"):
             assert (await connection.execute(text(f"select count(*) from {table}"))).scalar_one() == 0
         renamed = await connection.execute(text("update teams set name = 'Taken' where id = :id"), theirs)
         deleted = await connection.execute(text("delete from teams where id = :id"), theirs)

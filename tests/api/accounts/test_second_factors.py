@@ -203,6 +203,25 @@ async def test_a_refresh_token_that_is_used_again_later_ends_the_session(
     assert (await program.get("/v1/me", headers=headers)).json()["code"] == "session_ended"
 
 
+async def test_any_refresh_token_that_was_replaced_ends_the_session_and_one_that_was_never_given_ends_none(
+    owner: Person, installation: Installation
+) -> None:
+    program = installation.browser()
+    tokens = (await program.post("/v1/tokens", json={"email": owner.email, "password": PASSWORD})).json()
+    given = [tokens["refresh_token"]]
+    for _ in range(3):
+        tokens = (await program.post("/v1/tokens/refresh", json={"refresh_token": given[-1]})).json()
+        given.append(tokens["refresh_token"])
+    headers = {"authorization": f"Bearer {tokens['access_token']}"}
+    guessed = await program.post("/v1/tokens/refresh", json={"refresh_token": given[0][:-1] + "~"})
+    assert guessed.json()["code"] == "session_ended"
+    assert (await program.get("/v1/me", headers=headers)).status_code == 200
+    for token in (given[0], given[-1]):
+        refused = await program.post("/v1/tokens/refresh", json={"refresh_token": token})
+        assert refused.json()["code"] == "session_ended"
+    assert (await program.get("/v1/me", headers=headers)).json()["code"] == "session_ended"
+
+
 async def test_forged_access_tokens_open_nothing(owner: Person, installation: Installation) -> None:
     program = installation.browser()
     tokens = (await program.post("/v1/tokens", json={"email": owner.email, "password": PASSWORD})).json()

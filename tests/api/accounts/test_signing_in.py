@@ -183,6 +183,22 @@ async def test_a_token_is_renewed_each_hour_and_the_old_one_is_good_for_a_minute
     assert (await owner.client.get("/v1/me")).json()["code"] == "session_ended"
 
 
+async def test_a_token_that_was_replaced_twice_ends_the_session_too(
+    owner: Person, installation: Installation, runtime: Instance
+) -> None:
+    before = owner.client.cookies["radixinsight"]
+    for _ in range(2):
+        set_back = "update sessions set rotated_at = now() - interval '61 minutes' where user_id = :id"
+        _execute(runtime, set_back, id=owner.id)
+        for _ in range(2):
+            assert (await owner.client.get("/v1/me")).status_code == 200
+    late = installation.browser()
+    late.cookies.set("radixinsight", before)
+    assert (await late.get("/v1/me")).json()["code"] == "session_ended"
+    _execute(runtime, "update sessions set rotated_at = now() where user_id = :id", id=owner.id)
+    assert (await owner.client.get("/v1/me")).json()["code"] == "session_ended"
+
+
 async def test_a_browser_whose_new_token_was_lost_on_its_way_stays_signed_in(
     owner: Person, installation: Installation, runtime: Instance
 ) -> None:
