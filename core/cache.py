@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from core.breaker import Breaker
 from core.errors import UnavailableError
+from core.valkey import connect
 
 _logger = structlog.get_logger()
 
@@ -30,8 +31,7 @@ class Cache:
     def connect(cls, url: str, namespace: str) -> Self:
         """Return a cache at `redis://:password@host:port/db`. Nothing connects before the first look-up."""
         # Half a second: a cache that answers later than the query that it saves is of no use.
-        redis = Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
-        return cls(redis, namespace)
+        return cls(connect(url, seconds=0.5, is_repeatable=True), namespace)
 
     async def get(self, key: str) -> Any | None:
         """Return the value, or None when there is none, it expired, or Valkey did not answer."""

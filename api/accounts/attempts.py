@@ -12,12 +12,12 @@ from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour, Rat
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
-from redis.asyncio import ConnectionPool
 
 from api.access.principals import Client
 from api.accounts.secrets import Secrets
 from api.settings import ApiSettings
 from core.errors import RadixError
+from core.valkey import connect
 
 _logger = structlog.get_logger()
 _Result = TypeVar("_Result")
@@ -63,13 +63,13 @@ class Attempts:
         self._settings = settings
         self._secrets = secrets
         url = settings.redis_url.get_secret_value()
-        self._pool = ConnectionPool.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+        self._redis = connect(url, seconds=0.5)
         storage = RedisStorage(
             f"async+{url}",
             wrap_exceptions=True,
             implementation="redispy",
             key_prefix=_PREFIX,
-            connection_pool=self._pool,  # pyright: ignore[reportArgumentType] - documented, and passed on
+            connection_pool=self._redis.connection_pool,  # pyright: ignore[reportArgumentType] - documented, and passed on
         )
         self._shared = MovingWindowRateLimiter(storage)
         self._own = MovingWindowRateLimiter(MemoryStorage())
@@ -144,7 +144,7 @@ class Attempts:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._pool.aclose()
+        await self._redis.aclose()
 
     def _of_link(self, link_id: int, client: Client) -> Sequence[_Bound]:
         each = self._settings.sign_in_attempts

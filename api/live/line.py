@@ -7,11 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from core.valkey import connect
 
 _logger = structlog.get_logger()
 _TIMEOUT_S = 2.0
@@ -37,9 +36,7 @@ class Line:
         confirmed: Callable[[str], None],
         changed: Callable[[bool], None],
     ) -> None:
-        self._redis = Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = connect(url, seconds=_TIMEOUT_S)
         self._heard = heard
         self._confirmed = confirmed
         self._changed = changed

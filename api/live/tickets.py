@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import msgspec
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from api.live.errors import TicketInvalidError
@@ -15,6 +14,7 @@ from api.settings import ApiSettings
 from core.clock import utc_now
 from core.errors import UnavailableError
 from core.metadata.permissions import Permission
+from core.valkey import connect
 
 _logger = structlog.get_logger()
 _PREFIX = "lt_"
@@ -37,11 +37,9 @@ class Tickets:
     """Keeps tickets in Valkey, where every process finds them: by their hash, for seconds, and for one use."""
 
     def __init__(self, settings: ApiSettings) -> None:
-        self._redis = Redis.from_url(
-            settings.redis_url.get_secret_value(),
-            socket_timeout=settings.connect_seconds,
-            socket_connect_timeout=settings.connect_seconds,
-        )
+        # A ticket that was taken, and whose answer was lost, is not there any more: it opens nothing, and never two.
+        url = settings.redis_url.get_secret_value()
+        self._redis = connect(url, seconds=settings.connect_seconds, is_repeatable=True)
         self._seconds = settings.live_ticket_seconds
 
     async def issue(self, grant: Grant) -> tuple[str, datetime]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
@@ -52,6 +53,23 @@ async def test_a_stream_says_that_valkey_is_away_and_goes_on_when_it_is_back(
             assert (await stream.next("event")).data["message_id"] == message_id
         async with event_stream(api.url, project.id, project.api_key) as another:
             await another.next("hello")
+
+
+async def test_nobody_is_told_that_valkey_is_away_when_it_is_back(
+    serve: Serve, settings: ApiSettings, project: ProjectKeys, valkey: Server
+) -> None:
+    headers = {"Authorization": f"Bearer {project.api_key}"}
+    path = f"/v1/projects/{project.id}/live/tickets"
+    async with (
+        serve(settings.model_copy(update={"redis_url": SecretStr(valkey.url)})) as api,
+        httpx.AsyncClient(base_url=api.url, headers=headers) as client,
+    ):
+        for _ in range(3):
+            answers = await asyncio.gather(*(client.post(path) for _ in range(12)))
+            assert {answer.status_code for answer in answers} == {200}
+            assert (await client.get("/readyz")).json()["checks"]["valkey"] == "ok"
+            await valkey.kill()
+            await valkey.start()
 
 
 async def test_a_stream_that_is_opened_without_valkey_begins_when_it_is_there(
