@@ -105,7 +105,11 @@ class Warehouse:
                 try:
                     async with asyncio.timeout(self._settings.query_max_seconds + 1):
                         return await scope.run_async(client, sql, dict(parameters), settings=held | _COUNTED)
-                except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
+                except TimeoutError as error:
+                    # ClickHouse ends what runs too long a second before, unless it hangs.
+                    await self.demand_sign_of_life()
+                    raise QueryTimeoutError(self._settings.query_max_seconds) from error
+                except (Error, aiohttp.ClientError, OSError) as error:
                     raise (explain and explain(error)) or self._explain(error) from error
 
     async def unscoped(
@@ -123,13 +127,20 @@ class Warehouse:
                 raise (explain and explain(error)) or self._explain(error) from error
             return result.result_rows
 
+    async def demand_sign_of_life(self) -> None:
+        """Raise `UnavailableError` unless ClickHouse answers a query of this user within `connect_seconds`."""
+        client = await self._connected()
+        try:
+            async with asyncio.timeout(self._settings.connect_seconds):
+                await client.command("select 1")
+        except (Error, TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise UnavailableError("clickhouse") from error
+
     async def is_reachable(self) -> bool:
         """Say whether ClickHouse answers a query of this user."""
         try:
-            client = await self._connected()
-            async with asyncio.timeout(self._settings.connect_seconds):
-                await client.command("select 1")
-        except (UnavailableError, Error, TimeoutError, aiohttp.ClientError, OSError):
+            await self.demand_sign_of_life()
+        except UnavailableError:
             return False
         return True
 
@@ -187,7 +198,7 @@ class Warehouse:
     def _explain(self, error: Exception) -> RadixError:
         settings = self._settings
         code = error.code if isinstance(error, Error) else None
-        if isinstance(error, TimeoutError) or code in _TIMEOUTS:
+        if code in _TIMEOUTS:
             return QueryTimeoutError(settings.query_max_seconds)
         if code in _LIMITS:
             return QueryTooLargeError(_LIMITS[code], getattr(settings, _LIMITS[code]))

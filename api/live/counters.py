@@ -107,6 +107,9 @@ class LiveCounters:
             "recent": _text(until - _RECENT),
             "until": _text(until),
         }
+        # Of one that hangs it is known in seconds, and not when a query has run too long.
+        with self._warehouse.breaker.passed():
+            await self._warehouse.demand_sign_of_life()
         counted = await self._warehouse.query(scope, self._of_landing(_DELIVERIES), {"since": bounds["since"]})
         is_exact = counted.rows[0]["deliveries"] <= _MOST_EXACT
         sql = self._of_landing(_EXACT if is_exact else _APPROXIMATE)

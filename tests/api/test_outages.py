@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from api.settings import ApiSettings
 from core import metadata
+from core.warehouse import ProjectScope
 from engine.forwarding import at_port, forwarding
 from runtime.instance import Instance
 
@@ -160,6 +161,31 @@ async def test_a_query_that_runs_too_long_is_ended(serve: Any, settings: ApiSett
     async with serve(hasty) as (client, _):
         answer = await _ask(client, modelled.berlin)
     assert (answer.status_code, answer.json()["code"]) == (504, "query_timeout"), answer.text
+
+
+async def test_a_query_in_whose_midst_clickhouse_begins_to_hang_says_so(
+    serve: Any, settings: ApiSettings, modelled: Any, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = {
+        "clickhouse_url": at_port(settings.clickhouse_url, free_port),
+        "connect_seconds": 1.0,
+        "query_max_seconds": 1.0,
+        "result_cache_seconds": 0,
+    }
+    run = ProjectScope.run_async
+    async with (
+        forwarding(free_port, settings.clickhouse_url) as answers,
+        serve(settings.model_copy(update=update)) as (client, _),
+    ):
+
+        async def hang(*arguments: Any, **named: Any) -> Any:
+            answers.clear()
+            return await run(*arguments, **named)
+
+        monkeypatch.setattr(ProjectScope, "run_async", hang)
+        answer = await _ask(client, modelled.berlin)
+        answers.set()
+    assert (answer.status_code, answer.json()["missing"]) == (503, ["clickhouse"]), answer.text
 
 
 async def test_metrics_count_requests_without_naming_anybody(api: httpx.AsyncClient, modelled: Any) -> None:

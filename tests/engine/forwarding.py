@@ -15,14 +15,20 @@ def at_port(url: SecretStr, port: int) -> SecretStr:
 
 
 @asynccontextmanager
-async def forwarding(port: int, target: SecretStr) -> AsyncGenerator[None]:
-    """Stand between a program and an engine, so that the engine can be away and come back."""
+async def forwarding(port: int, target: SecretStr) -> AsyncGenerator[asyncio.Event]:
+    """Stand between a program and an engine, so that the engine can be away and come back.
+
+    As long as the event is cleared, it hangs: it takes what comes, and says nothing.
+    """
     real = urlsplit(target.get_secret_value())
+    answers = asyncio.Event()
+    answers.set()
     pumps: set[asyncio.Task[None]] = set()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(65536):
+                await answers.wait()
                 writer.write(data)
                 await writer.drain()
         finally:
@@ -34,7 +40,7 @@ async def forwarding(port: int, target: SecretStr) -> AsyncGenerator[None]:
         pumps.add(asyncio.create_task(pump(upstream_reader, writer)))
 
     server = await asyncio.start_server(accept, "127.0.0.1", port)
-    yield
+    yield answers
     server.close()
     for task in pumps:
         task.cancel()

@@ -135,6 +135,30 @@ async def test_a_stream_goes_on_without_clickhouse_and_without_postgresql(
         await stream.next("event")
 
 
+async def test_a_clickhouse_that_hangs_is_named(
+    serve: Serve, settings: ApiSettings, project: ProjectKeys, free_port: int
+) -> None:
+    real = settings.clickhouse_url
+    update = {"clickhouse_url": at_port(real, free_port), "connect_seconds": 1.0, "live_counters_seconds": 0.1}
+    headers = {"Authorization": f"Bearer {project.api_key}"}
+    async with (
+        forwarding(free_port, real) as answers,
+        serve(settings.model_copy(update=update)) as api,
+        event_stream(api.url, project.id, project.api_key) as stream,
+        httpx.AsyncClient(base_url=api.url, headers=headers, timeout=60) as client,
+    ):
+        await stream.next("counters")
+        answers.clear()
+        assert (await stream.next("degraded", timeout_s=10)).data == {"missing": ["clickhouse"]}
+        answer = await client.get(f"/v1/projects/{project.id}/live/counters")
+        assert (answer.status_code, answer.json()["missing"]) == (503, ["clickhouse"])
+        # Whoever asks meanwhile is turned away at once after some of these.
+        while not api.metric("radixinsight_api_breaker_open", engine="clickhouse"):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.1)
+        answers.set()
+        await stream.next("restored", timeout_s=60)
+
+
 async def _next_alerts(stream: Any, *codes: str, timeout_s: float = 60) -> list[dict[str, str]]:
     async with asyncio.timeout(timeout_s):
         while True:
