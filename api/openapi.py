@@ -10,7 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from api.examples import BY_OPERATION, SEVERAL_BY_OPERATION
-from api.problems import BODY_TOO_LARGE, Problem
+from api.parameters import OPEN
+from api.problems import BODY_TOO_LARGE, UNSUITABLE, Problem
 from api.queries.documents import QueryDocument
 from api.saved.contents import QUERY_SCHEMA
 
@@ -69,6 +70,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 if part == QUERY_SCHEMA:
                     described["properties"][name] = {"$ref": "#/components/schemas/QueryDocument"}
         _bound_bodies(schema)
+        _close(schema)
         _show_examples(schema)
         app.openapi_schema = schema
     return app.openapi_schema
@@ -84,6 +86,14 @@ def _bound_bodies(schema: dict[str, Any]) -> None:
                 examples = own["content"]["application/problem+json"]["examples"]
                 examples |= refused["content"]["application/problem+json"]["examples"]
                 operation["responses"]["413"] = own
+
+
+def _close(schema: dict[str, Any]) -> None:
+    """Say of every operation that refuses what it does not know that it does, whatever else it is refused for."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            if operation["operationId"] not in OPEN:
+                operation["responses"].setdefault("422", UNSUITABLE[422])
 
 
 def _show_examples(schema: dict[str, Any]) -> None:

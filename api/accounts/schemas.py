@@ -15,10 +15,8 @@ Code = Annotated[
 ]
 
 
-class Body(BaseModel):
-    """What a request says. A key that is not known is refused, and text that no database keeps."""
-
-    model_config = ConfigDict(extra="forbid")
+class Sent(BaseModel):
+    """What a request says. Text that no database keeps is refused."""
 
     @model_validator(mode="before")
     @classmethod
@@ -27,6 +25,12 @@ class Body(BaseModel):
             if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
                 raise ValueError("a text holds a character that no text may hold: NUL, or half of one")
         return given
+
+
+class Body(Sent):
+    """What a body says. A key that is not known is refused too."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 def _texts(given: Any) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from api.accounts.schemas import Body
+from api.accounts.schemas import Sent
 from api.saved.contents import AnnotationContent, Id, Instant
 from api.saved.schemas import Before, Limit, Stamp
 
@@ -20,7 +20,7 @@ class AnnotationPage(BaseModel):
     next: Annotated[int | None, Field(description="`before` of the next page; null: these were the last.")]
 
 
-class AnnotationQuery(Body):
+class AnnotationQuery(Sent):
     """Which annotations, and how many of them."""
 
     since: Annotated[Instant | None, Field(description="That are at this instant or later, or end later.")] = None

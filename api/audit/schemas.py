@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.accounts.schemas import Body
+from api.accounts.schemas import Sent
 
 
-class AuditFilter(Body):
+class AuditFilter(Sent):
     """Which entries."""
 
     action: Annotated[str | None, Field(max_length=100, examples=["member.removed"])] = None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from api.accounts.schemas import Body
+from api.accounts.schemas import Sent
 from api.insights.meta import Meta
 from api.saved.contents import EventContent, Id, PropertyContent, PropertySource, Tag
 from api.saved.schemas import Stamp
@@ -79,7 +79,7 @@ class PropertyCatalogue(BaseModel):
     meta: Meta
 
 
-class CatalogueQuery(Body):
+class CatalogueQuery(Sent):
     """Which entries, and how many of them."""
 
     search: Annotated[str | None, Field(min_length=1, max_length=200, description="Part of the name.")] = None

@@ -26,9 +26,9 @@ Rate = Annotated[float | None, Field(ge=0, le=1, description="Between 0 and 1; n
 
 
 class _Query(BaseModel):
-    """A parameter that is not known is refused, so that a misspelt one cannot silently change the answer."""
+    """What every question by name may say."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     format_: Annotated[WantedFormat, Field(alias="format", exclude=True)] = None
 

@@ -17,7 +17,7 @@ MOST_PER_SECOND = 500
 class LiveQuery(BaseModel):
     """What a stream shows. Everything that is given has to hold; of several `event`, any."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     include: Annotated[
         list[Part],

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.accounts.schemas import Body
+from api.accounts.schemas import Sent
 from api.saved.contents import Id, Kind, Tag
 from core.metadata.saved import SavedObject
 
@@ -65,7 +65,7 @@ class SavedPage(BaseModel):
     next: Annotated[int | None, Field(description="`before` of the next page; null: these were the last.")]
 
 
-class SavedQuery(Body):
+class SavedQuery(Sent):
     """Which saved things, and how many of them."""
 
     kind: Kind | None = None
@@ -97,7 +97,7 @@ class VersionPage(BaseModel):
     next: Annotated[int | None, Field(description="`before` of the next page; null: these were the last.")]
 
 
-class VersionQuery(Body):
+class VersionQuery(Sent):
     """How many versions."""
 
     limit: Limit = 100

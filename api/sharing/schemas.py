@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.accounts.schemas import Body, NewPassword, Password
+from api.accounts.schemas import Body, NewPassword, Password, Sent
 from api.queries.funnel_schemas import FunnelTimesData, FunnelTrendData, QueriedFunnelData
 from api.queries.schemas import (
     LifecycleData,
@@ -62,7 +62,7 @@ class LinkPage(BaseModel):
     next: Annotated[int | None, Field(description="`before` of the next page; null: these were the last.")]
 
 
-class LinkQuery(Body):
+class LinkQuery(Sent):
     """Which links, and how many of them."""
 
     object_id: Annotated[Id | None, Field(description="To this dashboard or insight; null: all of the project.")] = None
@@ -110,7 +110,7 @@ class Shared(BaseModel):
     tiles: list[Annotated[SharedTile | TextTile, Field(discriminator="kind")]]
 
 
-class SharedQuery(Body):
+class SharedQuery(Sent):
     """Whose answer."""
 
     tile: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,50}$", description="Of a dashboard: which tile.")] = (
