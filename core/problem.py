@@ -1,6 +1,7 @@
 """Renders every error of a FastAPI application as problem+json (RFC 9457), in one place."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, ClassVar, cast
 
 import structlog
@@ -10,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from core.errors import RadixError
-from core.validation import place_in, pointer, sentence
+from core.validation import by_part, place_in, pointer, sentence
 
 _logger = structlog.get_logger()
 # Of a list in which nothing fits.
@@ -65,7 +66,7 @@ async def _domain(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - see _domain
-    errors = [_described(each, getattr(error, "body", None)) for each in error.errors()[:_MOST_ERRORS]]
+    errors = [_described(each, getattr(error, "body", None)) for each in islice(by_part(error.errors()), _MOST_ERRORS)]
     detail = "; ".join(f"{_where(each)}: {each['message']}" for each in errors)
     return respond(request, InvalidRequestError(detail, errors=errors))
 

@@ -12,6 +12,7 @@ from core.insights.questions import Funnel, FunnelQuestion, RetentionQuestion, T
 from core.insights.reports import LifecycleQuestion, PathsQuestion, RevenueQuestion, StickinessQuestion, WebQuestion
 from core.insights.reports import Total as TotalSwitch
 from core.insights.selections import Interval
+from core.validation import WrongPartsError
 
 _MOST_BINS = 1_000
 
@@ -89,7 +90,7 @@ class FunnelTimesDocument(Funnel, Ranged):
     @model_validator(mode="after")
     def _goes_forward(self) -> Self:
         if self.from_step >= self.last_step:
-            raise ValueError(f"from_step has to come before step {self.last_step}")
+            raise WrongPartsError((("from_step",), f"it has to come before step {self.last_step}"))
         return self
 
 

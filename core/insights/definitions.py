@@ -113,7 +113,7 @@ class RollupDefinition(BaseDefinition):
     @classmethod
     def _name_other_columns(cls, sums: tuple[RollupSum, ...], info: ValidationInfo) -> tuple[RollupSum, ...]:
         by: tuple[RollupBy, ...] = info.data.get("by", ())
-        check_names([*(each.name for each in by), *(f"{each.name}_sum" for each in sums)])
+        check_names([f"{each.name}_sum" for each in sums], {each.name for each in by})
         return sums
 
     @field_validator("by")

@@ -186,7 +186,7 @@ def _misses_regex(value: Any) -> str | None:
     try:
         re2.compile(value, _QUIET)
     except re2.error as error:
-        return f"wants a regular expression of RE2 ({error})"
+        return f"wants a regular expression of RE2 ({error.args[0].decode(errors='replace')})"
     return None
 
 

@@ -1,5 +1,6 @@
 """What is asked of funnels, retention and trends: by a file of `dbt_project/insights`, and by a query document."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
@@ -72,7 +73,7 @@ class Funnel(Counted):
         last = len(info.data.get("steps", ()))
         ends = [(exclusion.from_step or 1, exclusion.to_step or last) for exclusion in exclude]
         wrong: list[tuple[Place, str]] = [
-            ((place,), f"number {place + 1} lies between step {first} and {to}, of {last}")
+            ((place, "to_step" if to > last else "from_step"), f"it lies between step {first} and {to}, of {last}")
             for place, (first, to) in enumerate(ends)
             if last and not first < to <= last
         ]
@@ -86,7 +87,7 @@ class Funnel(Counted):
         last = len(info.data.get("steps", ()))
         attribution = None if breakdown is None else breakdown.attribution
         if last and isinstance(attribution, int) and attribution > last:
-            raise ValueError(f"attribution names step {attribution}, of {last}")
+            raise WrongPartsError((("attribution",), f"it names step {attribution}, of {last}"))
         return breakdown
 
 
@@ -122,8 +123,12 @@ class Retention(Counted):
     @field_validator("brackets")
     @classmethod
     def _are_ordered(cls, brackets: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-        if any(first > last for first, last in brackets):
-            raise ValueError("a bracket is [first, last], the first not after the last")
+        message = "a bracket is [first, last], the first not after the last"
+        wrong: list[tuple[Place, str]] = [
+            ((place,), message) for place, (first, last) in enumerate(brackets) if first > last
+        ]
+        if wrong:
+            raise WrongPartsError(*wrong)
         return brackets
 
 
@@ -182,10 +187,10 @@ class TrendQuestion(Counted):
             try:
                 formula_sql(each.formula, len(series))
             except FormulaError as error:
-                wrong.append(((place, "formula"), f"{each.name}: {error.detail}"))
+                wrong.append(((place, "formula"), error.detail))
         if wrong:
             raise WrongPartsError(*wrong)
-        check_names([*(each.name for each in series), *(each.name for each in formulas)])
+        check_names([each.name for each in formulas], {each.name for each in series})
         return formulas
 
     @field_validator("series")
@@ -195,8 +200,10 @@ class TrendQuestion(Counted):
         return series
 
 
-def check_names(names: list[str]) -> None:
-    """Refuse names that would be those of more than one column; raises ValueError."""
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValueError(f"{', '.join(doubled)} would name more than one column")
+def check_names(names: list[str], taken: Iterable[str] = ()) -> None:
+    """Raise `WrongPartsError` of the first name that another column has, before it in the list or among the taken."""
+    seen = set(taken)
+    for place, name in enumerate(names):
+        if name in seen:
+            raise WrongPartsError(((place, "name"), f"{name} would name more than one column"))
+        seen.add(name)

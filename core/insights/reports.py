@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from core.insights.filters import Condition, Document, Filter, Name, Subject, parts_of
 from core.insights.selections import Counted, Duration, Interval, Selection, ShortSelection, Top
+from core.validation import WrongPartsError
 
 Total = Annotated[bool, Field(description="One row for the whole range, in place of one for each bucket of it.")]
 
@@ -54,8 +55,9 @@ class PathsQuestion(Document):
     @field_validator("exclude")
     @classmethod
     def _are_some(cls, exclude: tuple[Selection, ...]) -> tuple[Selection, ...]:
-        if any(not selection.names() and not selection.where for selection in exclude):
-            raise ValueError("each has to choose by event or where: any event would leave none")
+        for place, selection in enumerate(exclude):
+            if not selection.names() and not selection.where:
+                raise WrongPartsError(((place,), "it has to choose by event or where: any event would leave none"))
         return exclude
 
 
@@ -101,11 +103,12 @@ class WebQuestion(Document):
         if _first(info.data.get("breakdown", ()), _OfViews) is not None:
             return where
         known = get_args(_Shared)
-        for place, condition in enumerate(where, start=1):
+        for place, condition in enumerate(where):
             for part in parts_of(condition, Filter):
                 if part.trait is None and part.session is None and part.column not in known:
                     about = part.column or ("a group" if part.group_trait else "a property")
-                    raise ValueError(f"number {place} is about {about}: sessions know traits and {', '.join(known)}")
+                    message = f"it is about {about}: sessions know traits and {', '.join(known)}"
+                    raise WrongPartsError(((place,), message))
         return where
 
 

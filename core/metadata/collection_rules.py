@@ -129,7 +129,8 @@ def _check(rule: PropertyRule, where: str) -> None:
     try:
         pattern = expression(rule.value)
     except re2.error as error:
-        raise InvalidRulesError(f"{where}.value: {rule.value!r} is no regular expression of RE2: {error}.") from error
+        reason = error.args[0].decode(errors="replace")
+        raise InvalidRulesError(f"{where}.value: {rule.value!r} is no regular expression of RE2: {reason}.") from error
     if rule.value and pattern.match(""):
         raise InvalidRulesError(f"{where}.value: {rule.value!r} matches nothing at all, and so every text.")
 

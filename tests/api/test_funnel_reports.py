@@ -137,7 +137,7 @@ async def test_times_hide_the_entries_that_the_funnel_hides(
 @pytest.mark.parametrize(
     ("told", "pointer", "message"),
     [
-        ({"from_step": 2, "to_step": 2}, "", "from_step has to come before step 2"),
+        ({"from_step": 2, "to_step": 2}, "/from_step", "it has to come before step 2"),
         ({"to_step": 4}, "/to_step", "the funnel has 3 steps"),
         ({"bin_ms": 1}, "/bin_ms", "the window would have more than 1,000 bins: make them wider"),
         ({"to_step": 0}, "/to_step", "it has to be 2 or more, not 0"),

@@ -183,7 +183,7 @@ def test_the_command_shows_what_it_set(runtime: Instance, project: ProjectKeys) 
         (b'{"addresses":"sell"}', "$.addresses"),
         (b'{"properties":[{"path":"email","action":"drop"}]}', "properties[0].path"),
         (b'{"properties":[{"path":"userId","action":"drop"}]}', "only be hashed"),
-        (b'{"properties":[{"path":"traits.a","action":"mask","value":"("}]}', "properties[0].value"),
+        (b'{"properties":[{"path":"traits.a","action":"mask","value":"("}]}', "expression of RE2: missing ): (."),
         (b'{"properties":[{"path":"traits.a","action":"mask","value":"a*"}]}', "every text"),
         (b'{"properties":[{"path":"traits..a","action":"mask"}]}', "empty name"),
         (b'{"events_per_second":0}', "events_per_second"),

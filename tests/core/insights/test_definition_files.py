@@ -93,7 +93,7 @@ def test_the_examples_in_the_documentation_can_be_read(tmp_path: Path) -> None:
         ),
         (
             FUNNEL + "exclude:\n  - {event: c, from_step: 2, to_step: 5}\n",
-            "5: exclude.0: number 1 lies between step 2 and 5, of 2",
+            "5: exclude.0.to_step: it lies between step 2 and 5, of 2",
         ),
     ],
 )
@@ -126,6 +126,7 @@ def test_what_is_wrong_with_a_criterion_is_named_too(tmp_path: Path, who: str, e
         ("lifecycle", "intervall: week", "3: intervall: there is no such key here"),
         ("lifecycle", "interval: year", "3: interval: it has to be 'hour', 'day', 'week' or 'month', not 'year'"),
         ("lifecycle", "events: {evnt: a}", "3: events.evnt: there is no such key here"),
+        ("paths", "exclude: [a, {}]", "3: exclude.1: it has to choose by event or where"),
         ("stickiness", "last: 0", "3: last: it has to be 1 or more, not 0"),
         ("stickiness", "events: [a, b]", "3: events: it has to be a mapping of keys to values"),
         ("paths", "nodes: screens", "3: nodes: it has to be 'event' or 'page_path', not 'screens'"),
@@ -147,12 +148,12 @@ def test_what_is_wrong_with_a_criterion_is_named_too(tmp_path: Path, who: str, e
         (
             "web",
             "where:\n- {column: page_path, value: /}",
-            "3: where: number 1 is about page_path: sessions know traits",
+            "4: where.0: it is about page_path: sessions know traits",
         ),
         (
             "web",
             "breakdown: [country]\nwhere: [{trait: a, value: b}, {none: [{property: c, value: d}]}]",
-            "4: where: number 2 is about a property: sessions know traits",
+            "4: where.1: it is about a property: sessions know traits",
         ),
         ("revenue", "last: 5", "1: orders: it has to be there"),
         ("revenue", "orders: a\namount: {column: country}", "4: amount: it has to be a property of the event"),
@@ -185,7 +186,7 @@ def test_a_formula_that_cannot_be_read_says_where(tmp_path: Path) -> None:
         "formulas: [{name: rate, formula: A / B}]\n"
     )
     [problem] = problems(tmp_path, text, "trend_x.yml")
-    assert problem == "insights/trend_x.yml:4: formulas.0.formula: rate: There is no series B, only A (character 5)"
+    assert problem == "insights/trend_x.yml:4: formulas.0.formula: there is no series B, only A (character 5)"
 
 
 @pytest.mark.parametrize("name", ["Funnel_x.yml", "funnel-x.yml", "1funnel.yml", f"funnel_{'x' * 60}.yml"])
@@ -265,7 +266,7 @@ def test_a_column_takes_no_name_that_means_something_else(tmp_path: Path, name: 
 def test_no_two_columns_have_one_name(tmp_path: Path) -> None:
     text = "kind: rollup\ndescription: d\nby: [{name: amount_sum, property: a}]\nsums: [{name: amount, property: b}]\n"
     [problem] = problems(tmp_path, text, "agg_x.yml")
-    assert problem == "insights/agg_x.yml:4: sums: amount_sum would name more than one column"
+    assert problem == "insights/agg_x.yml:4: sums.0.name: amount_sum would name more than one column"
 
 
 def test_a_cohort_that_is_missing_or_made_of_itself_is_named(tmp_path: Path) -> None:

@@ -136,7 +136,10 @@ def test_conditions_are_joined(events: tuple[Client, str]) -> None:
         ({"property": "p", "value": []}, "is wants"),
         ({"property": "p", "operator": "gt", "value": "much"}, "gt wants a number"),
         ({"property": "p", "operator": "between", "value": [3, 1]}, "between wants two numbers"),
-        ({"property": "p", "operator": "regex", "value": "("}, "regex wants a regular expression of RE2"),
+        (
+            {"property": "p", "operator": "regex", "value": "("},
+            "regex wants a regular expression of RE2 (missing ): ()",
+        ),
         ({"property": "p", "operator": "after", "value": "a week ago"}, "after wants a date"),
         ({"property": "p", "operator": "is_set", "value": 1}, "is_set takes no value"),
         ({"property": "p", "operator": "like", "value": "x"}, "Input should be 'is'"),
