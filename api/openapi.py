@@ -67,8 +67,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         components["QueryDocument"] = asked
         for described in components.values():
             for name, part in described.get("properties", {}).items():
-                if part == QUERY_SCHEMA:
-                    described["properties"][name] = {"$ref": "#/components/schemas/QueryDocument"}
+                if part.items() >= QUERY_SCHEMA.items():
+                    beside = {key: value for key, value in part.items() if key not in QUERY_SCHEMA}
+                    described["properties"][name] = {"$ref": "#/components/schemas/QueryDocument", **beside}
         _bound_bodies(schema)
         _close(schema)
         _show_examples(schema)

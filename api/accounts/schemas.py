@@ -6,13 +6,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-Token = Annotated[str, Field(min_length=1, max_length=200, description="The token of the link.")]
-Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ada@example.com"])]
-Password = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
-NewPassword = Annotated[SecretStr, Field(min_length=1, max_length=1000, description="12 to 256 characters.")]
-Code = Annotated[
-    str, Field(min_length=1, max_length=40, description="Six digits of an authenticator, or a recovery code.")
+Token = Annotated[
+    str, Field(min_length=1, max_length=200, description="The token of the link.", examples=["rm_" + "0" * 40])
 ]
+Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ada@example.com"])]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=1000, examples=["four green chairs by a river"])]
+NewPassword = Annotated[
+    SecretStr,
+    Field(min_length=1, max_length=1000, description="12 to 256 characters.", examples=["seven purple lamps at noon"]),
+]
+Code = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=40,
+        description="Six digits of an authenticator, or a recovery code.",
+        examples=["123456"],
+    ),
+]
+_OwnName = Annotated[str, Field(min_length=1, max_length=200, examples=["Ada Lovelace"])]
 
 
 class Sent(BaseModel):
@@ -49,13 +61,13 @@ def _texts(given: Any) -> Iterator[str]:
 class InvitationToken(Body):
     """Which invitation."""
 
-    invitation: Token
+    invitation: Annotated[Token, Field(examples=["ri_" + "0" * 40])]
 
 
 class SignUp(InvitationToken):
     """A new account, for whoever was invited."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: _OwnName
     password: NewPassword
 
 
@@ -70,13 +82,13 @@ class SignIn(Body):
 class RefreshToken(Body):
     """The latest refresh token of a program."""
 
-    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=200)]
+    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=200, examples=["rf_" + "0" * 40])]
 
 
 class Rename(Body):
     """What somebody is called."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: _OwnName
 
 
 class PasswordChange(Body):

@@ -16,13 +16,22 @@ class NewExport(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Annotated[Literal["events", "persons"], Field(description="Modelled events of a range, or all persons.")]
+    kind: Annotated[
+        Literal["events", "persons"],
+        Field(description="Modelled events of a range, or all persons.", examples=["events"]),
+    ]
     format: Annotated[ExportFormat, Field(description="CSV and NDJSON are packed with gzip.")] = "csv"
     from_: Annotated[
         Moment | None,
-        Field(alias="from", description="Of events: first instant or day in the project's zone, included."),
+        Field(
+            alias="from",
+            description="Of events: first instant or day in the project's zone, included.",
+            examples=["2026-03-01"],
+        ),
     ] = None
-    to: Annotated[Moment | None, Field(description="Last instant or day, not included.")] = None
+    to: Annotated[Moment | None, Field(description="Last instant or day, not included.", examples=["2026-04-01"])] = (
+        None
+    )
     event: Annotated[EventName | None, Field(description="Events of this name alone; left out: all.")] = None
 
 

@@ -34,7 +34,8 @@ _FORM: dict[str, Any] = {
                     "type": "object",
                     "properties": {"SAMLResponse": {"type": "string"}, "RelayState": {"type": "string"}},
                     "required": ["SAMLResponse", "RelayState"],
-                }
+                },
+                "example": {"SAMLResponse": "PHNhbWxwOlJlc3BvbnNlIC4uLg==", "RelayState": "0" * 40},
             }
         },
     }

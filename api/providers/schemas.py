@@ -21,10 +21,10 @@ _Role = Annotated[RoleName | None, Field(description="What whoever was not invit
 class NewProvider(Body):
     """An identity provider: of OpenID Connect an issuer and what we are to it, of SAML its metadata."""
 
-    kind: Literal["oidc", "saml"]
+    kind: Annotated[Literal["oidc", "saml"], Field(examples=["oidc"])]
     name: _Name
     issuer: Annotated[str | None, Field(min_length=1, max_length=1_000, examples=["https://login.example.com"])] = None
-    client_id: Annotated[str | None, Field(min_length=1, max_length=1_000)] = None
+    client_id: Annotated[str | None, Field(min_length=1, max_length=1_000, examples=["radixinsight"])] = None
     client_secret: _Secret = None
     metadata: _Metadata | None = None
     admits_uninvited: _Admits = False

@@ -63,7 +63,7 @@ class TeamList(BaseModel):
 class NewTeam(Body):
     """A team."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200, examples=["Growth"])]
 
 
 class GrantShown(BaseModel):
@@ -87,11 +87,11 @@ class GrantList(BaseModel):
 class NewGrant(Body):
     """What is granted: to a member or to a team."""
 
-    project_id: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    project_id: Annotated[int, Field(ge=1, le=2**31 - 1, examples=[1])]
     dashboard_id: Annotated[
         int | None, Field(ge=1, le=2**31 - 1, description="Of this dashboard alone; null: of all the project.")
     ] = None
-    user_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    user_id: Annotated[int | None, Field(ge=1, le=2**31 - 1, examples=[7])] = None
     team_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
     role: RoleName
 

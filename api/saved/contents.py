@@ -11,13 +11,14 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, Wi
 
 from api.accounts.schemas import Body
 from api.insights.moments import EARLIEST, LATEST, is_in_reach
+from api.queries.examples import DOCUMENTS
 from core.insights.filters import CohortName
 
 Kind = Literal["insight", "cohort", "dashboard", "annotation", "folder"]
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 GRID_COLUMNS = 12
 _MOST_TEXT = 200_000
-QUERY_SCHEMA = {"type": "object", "title": "QueryDocument"}
+QUERY_SCHEMA: dict[str, Any] = {"type": "object", "title": "QueryDocument"}
 """Stands for the schema of query documents, which the OpenAPI document has once."""
 
 
@@ -93,7 +94,7 @@ class InsightContent(Described):
     """A question that was saved."""
 
     kind: ClassVar[str] = "insight"
-    query: Annotated[dict[str, Any], WithJsonSchema(QUERY_SCHEMA)]
+    query: Annotated[dict[str, Any], WithJsonSchema(QUERY_SCHEMA | {"examples": [DOCUMENTS["funnel"]]})]
     """As it was sent. Whoever saves it has it checked; one of long ago may say what is no longer understood."""
     materialised: Annotated[
         bool,
@@ -106,7 +107,7 @@ class CohortContent(Described):
 
     kind: ClassVar[str] = "cohort"
     name: Annotated[CohortName, Field(examples=["cohort_regulars"])]
-    query: Annotated[dict[str, Any], WithJsonSchema(QUERY_SCHEMA)]
+    query: Annotated[dict[str, Any], WithJsonSchema(QUERY_SCHEMA | {"examples": [DOCUMENTS["cohort"]]})]
     """A query document of the kind `cohort`, as it was sent."""
 
     def columns(self) -> dict[str, Any]:
@@ -184,8 +185,12 @@ class AnnotationContent(Content):
     """A note on an instant or a range of time."""
 
     kind: ClassVar[str] = "annotation"
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
-    at: Annotated[Instant, Field(description="The instant, or the first one of the range.")]
+    text: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), Field(examples=["Spring sale"])
+    ]
+    at: Annotated[
+        Instant, Field(description="The instant, or the first one of the range.", examples=["2026-03-20T09:00:00Z"])
+    ]
     until: Annotated[Instant | None, Field(description="End of the range, not included; null: an instant.")] = None
     about_id: Annotated[
         Id | None, Field(description="The dashboard or insight that it is about; null: all of the project.")

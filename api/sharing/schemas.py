@@ -37,7 +37,10 @@ _Kind = Literal[
 class NewLink(Body):
     """How long a link works, and whether it wants a password."""
 
-    expires_at: Annotated[AwareDatetime, Field(description="It works before this instant; within 366 days.")]
+    expires_at: Annotated[
+        AwareDatetime,
+        Field(description="It works before this instant; within 366 days.", examples=["2026-12-31T23:00:00Z"]),
+    ]
     password: Annotated[NewPassword | None, Field(description="12 to 256 characters; null: the link is enough.")] = None
 
 

@@ -65,6 +65,28 @@ def test_every_example_fits_its_own_schema(document: dict[str, Any]) -> None:
                     Draft202012Validator(schema).validate(example)
 
 
+def test_every_operation_with_a_body_shows_one_that_fits_its_schema(document: dict[str, Any]) -> None:
+    for operation in _operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            schema = {**content["schema"], "components": document["components"]}
+            shown = [named["value"] for named in content.get("examples", {}).values()]
+            for example in shown or [content.get("example") or _composed(content["schema"], document)]:
+                assert example, operation["operationId"]
+                Draft202012Validator(schema).validate(example)
+
+
+def _composed(schema: dict[str, Any], document: dict[str, Any]) -> Any:
+    """Return the example of a schema, or the one that the documentation page puts together of its parts."""
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "$ref" in schema:
+        return _composed(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
+    if "anyOf" in schema:
+        return _composed(schema["anyOf"][0], document)
+    parts = {name: _composed(part, document) for name, part in schema.get("properties", {}).items()}
+    return {name: example for name, example in parts.items() if example}
+
+
 # By these somebody shows who he is.
 _OPEN = frozenset(
     (

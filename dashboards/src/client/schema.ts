@@ -2200,12 +2200,16 @@ export interface components {
             updated_at: string;
             /** Updated By */
             updated_by: string;
-            /** Text */
+            /**
+             * Text
+             * @example Spring sale
+             */
             text: string;
             /**
              * At
              * Format: date-time
              * @description The instant, or the first one of the range.
+             * @example 2026-03-20T09:00:00Z
              */
             at: string;
             /**
@@ -2224,12 +2228,16 @@ export interface components {
          * @description A note on an instant or a range of time.
          */
         AnnotationContent: {
-            /** Text */
+            /**
+             * Text
+             * @example Spring sale
+             */
             text: string;
             /**
              * At
              * Format: date-time
              * @description The instant, or the first one of the range.
+             * @example 2026-03-20T09:00:00Z
              */
             at: string;
             /**
@@ -2403,6 +2411,28 @@ export interface components {
              *     ]
              */
             tags: string[];
+            /**
+             * @example {
+             *       "from": "2026-03-01",
+             *       "kind": "funnel",
+             *       "steps": [
+             *         "catalog",
+             *         {
+             *           "event": "purchase",
+             *           "name": "bought",
+             *           "where": [
+             *             {
+             *               "operator": "gte",
+             *               "property": "total",
+             *               "value": 20
+             *             }
+             *           ]
+             *         }
+             *       ],
+             *       "to": "2026-04-01",
+             *       "window": "7d"
+             *     }
+             */
             query: components["schemas"]["QueryDocument"];
             /**
              * Materialised
@@ -2519,6 +2549,7 @@ export interface components {
             /**
              * Code
              * @description Six digits of an authenticator, or a recovery code.
+             * @example 123456
              */
             code: string;
         };
@@ -2574,6 +2605,26 @@ export interface components {
              *     ]
              */
             tags: string[];
+            /**
+             * @example {
+             *       "kind": "cohort",
+             *       "who": [
+             *         {
+             *           "did": {
+             *             "at_least": 3,
+             *             "event": "purchase",
+             *             "within": "90d"
+             *           }
+             *         },
+             *         {
+             *           "did_not": {
+             *             "event": "purchase",
+             *             "within": "30d"
+             *           }
+             *         }
+             *       ]
+             *     }
+             */
             query: components["schemas"]["QueryDocument"];
         };
         /**
@@ -2617,6 +2668,26 @@ export interface components {
              *     ]
              */
             tags: string[];
+            /**
+             * @example {
+             *       "kind": "cohort",
+             *       "who": [
+             *         {
+             *           "did": {
+             *             "at_least": 3,
+             *             "event": "purchase",
+             *             "within": "90d"
+             *           }
+             *         },
+             *         {
+             *           "did_not": {
+             *             "event": "purchase",
+             *             "within": "30d"
+             *           }
+             *         }
+             *       ]
+             *     }
+             */
             query: components["schemas"]["QueryDocument"];
         };
         /**
@@ -2866,6 +2937,7 @@ export interface components {
             /**
              * Password
              * Format: password
+             * @example four green chairs by a river
              */
             password: string;
             /** Code */
@@ -3724,6 +3796,28 @@ export interface components {
              *     ]
              */
             tags: string[];
+            /**
+             * @example {
+             *       "from": "2026-03-01",
+             *       "kind": "funnel",
+             *       "steps": [
+             *         "catalog",
+             *         {
+             *           "event": "purchase",
+             *           "name": "bought",
+             *           "where": [
+             *             {
+             *               "operator": "gte",
+             *               "property": "total",
+             *               "value": 20
+             *             }
+             *           ]
+             *         }
+             *       ],
+             *       "to": "2026-04-01",
+             *       "window": "7d"
+             *     }
+             */
             query: components["schemas"]["QueryDocument"];
             /**
              * Materialised
@@ -3832,6 +3926,7 @@ export interface components {
             /**
              * Invitation
              * @description The token of the link.
+             * @example ri_0000000000000000000000000000000000000000
              */
             invitation: string;
         };
@@ -4039,6 +4134,7 @@ export interface components {
             /**
              * Token
              * @description The token of the link.
+             * @example rm_0000000000000000000000000000000000000000
              */
             token: string;
         };
@@ -4377,6 +4473,7 @@ export interface components {
             /**
              * Kind
              * @description Modelled events of a range, or all persons.
+             * @example events
              * @enum {string}
              */
             kind: "events" | "persons";
@@ -4390,11 +4487,13 @@ export interface components {
             /**
              * From
              * @description Of events: first instant or day in the project's zone, included.
+             * @example 2026-03-01
              */
             from?: string | null;
             /**
              * To
              * @description Last instant or day, not included.
+             * @example 2026-04-01
              */
             to?: string | null;
             /**
@@ -4408,14 +4507,20 @@ export interface components {
          * @description What is granted: to a member or to a team.
          */
         NewGrant: {
-            /** Project Id */
+            /**
+             * Project Id
+             * @example 1
+             */
             project_id: number;
             /**
              * Dashboard Id
              * @description Of this dashboard alone; null: of all the project.
              */
             dashboard_id?: number | null;
-            /** User Id */
+            /**
+             * User Id
+             * @example 7
+             */
             user_id?: number | null;
             /** Team Id */
             team_id?: number | null;
@@ -4450,6 +4555,7 @@ export interface components {
              * Expires At
              * Format: date-time
              * @description It works before this instant; within 366 days.
+             * @example 2026-12-31T23:00:00Z
              */
             expires_at: string;
             /**
@@ -4494,6 +4600,7 @@ export interface components {
         NewProvider: {
             /**
              * Kind
+             * @example oidc
              * @enum {string}
              */
             kind: "oidc" | "saml";
@@ -4507,7 +4614,10 @@ export interface components {
              * @example https://login.example.com
              */
             issuer?: string | null;
-            /** Client Id */
+            /**
+             * Client Id
+             * @example radixinsight
+             */
             client_id?: string | null;
             /**
              * Client Secret
@@ -4552,7 +4662,10 @@ export interface components {
          * @description A team.
          */
         NewTeam: {
-            /** Name */
+            /**
+             * Name
+             * @example Growth
+             */
             name: string;
         };
         /**
@@ -4672,11 +4785,13 @@ export interface components {
             /**
              * Password
              * Format: password
+             * @example four green chairs by a river
              */
             password: string;
             /**
              * Code
              * @description Six digits of an authenticator, or a recovery code.
+             * @example 123456
              */
             code: string;
         };
@@ -4688,12 +4803,14 @@ export interface components {
             /**
              * Current
              * Format: password
+             * @example four green chairs by a river
              */
             current: string;
             /**
              * New
              * Format: password
              * @description 12 to 256 characters.
+             * @example seven purple lamps at noon
              */
             new: string;
         };
@@ -4705,6 +4822,7 @@ export interface components {
             /**
              * Password
              * Format: password
+             * @example four green chairs by a river
              */
             password: string;
         };
@@ -4716,12 +4834,14 @@ export interface components {
             /**
              * Token
              * @description The token of the link.
+             * @example rm_0000000000000000000000000000000000000000
              */
             token: string;
             /**
              * Password
              * Format: password
              * @description 12 to 256 characters.
+             * @example seven purple lamps at noon
              */
             password: string;
         };
@@ -5452,6 +5572,7 @@ export interface components {
             /**
              * Refresh Token
              * Format: password
+             * @example rf_0000000000000000000000000000000000000000
              */
             refresh_token: string;
         };
@@ -5460,7 +5581,10 @@ export interface components {
          * @description What somebody is called.
          */
         Rename: {
-            /** Name */
+            /**
+             * Name
+             * @example Ada Lovelace
+             */
             name: string;
         };
         /**
@@ -5800,6 +5924,28 @@ export interface components {
              *     ]
              */
             tags: string[];
+            /**
+             * @example {
+             *       "from": "2026-03-01",
+             *       "kind": "funnel",
+             *       "steps": [
+             *         "catalog",
+             *         {
+             *           "event": "purchase",
+             *           "name": "bought",
+             *           "where": [
+             *             {
+             *               "operator": "gte",
+             *               "property": "total",
+             *               "value": 20
+             *             }
+             *           ]
+             *         }
+             *       ],
+             *       "to": "2026-04-01",
+             *       "window": "7d"
+             *     }
+             */
             query: components["schemas"]["QueryDocument"];
             /**
              * Materialised
@@ -6012,6 +6158,7 @@ export interface components {
             /**
              * Password
              * Format: password
+             * @example four green chairs by a river
              */
             password: string;
             /** Code */
@@ -6025,14 +6172,19 @@ export interface components {
             /**
              * Invitation
              * @description The token of the link.
+             * @example ri_0000000000000000000000000000000000000000
              */
             invitation: string;
-            /** Name */
+            /**
+             * Name
+             * @example Ada Lovelace
+             */
             name: string;
             /**
              * Password
              * Format: password
              * @description 12 to 256 characters.
+             * @example seven purple lamps at noon
              */
             password: string;
         };
@@ -13224,6 +13376,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "SAMLResponse": "PHNhbWxwOlJlc3BvbnNlIC4uLg==",
+                 *       "RelayState": "0000000000000000000000000000000000000000"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": {
                     SAMLResponse: string;
                     RelayState: string;
