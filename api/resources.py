@@ -162,7 +162,7 @@ def open_resources(settings: ApiSettings, metrics: Metrics) -> Resources:
     sql = InsightSql(statements)
     unmodelled = UnmodelledEvents(settings, warehouse, unmodelled_sql)
     results = Results(settings, warehouse=warehouse, state=state, cache=cache, sql=sql, metrics=metrics)
-    answers = Answers(warehouse, state, results, unmodelled)
+    answers = Answers(state, results, unmodelled)
     maker = ExportMaker(settings, database, ExportRows(settings, warehouse))
     defined = DefinedInsights(settings.insights_dir, settings.marts_database)
     naming = Naming(database, defined)

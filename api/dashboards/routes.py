@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from api.access.principals import DashboardAccess
 from api.dashboards.schemas import Dashboard, DashboardShown, GrantedDashboard, GrantedDashboards, TrashedInsight
@@ -30,7 +30,7 @@ from api.problems import (
 )
 from api.queries.answers import Answer
 from api.queries.replies import reply_to
-from api.results.files import FormatParameter
+from api.results.files import ExplainParameter, FormatParameter
 from api.saved.contents import DashboardContent
 from api.saved.locking import EditDep, shown
 from api.saved.routes import WriterDep
@@ -119,8 +119,8 @@ async def get_tile_result(
     tile_id: TileId,
     asking: Annotated[Asking, Depends(asking_dashboard)],
     format_: FormatParameter = None,
-    explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
-) -> Answer | Response:
+    explain: ExplainParameter = False,  # noqa: FBT002 - a query parameter
+) -> Response:
     """Answer the question of one tile, as `POST …/query` does."""
     found, read = await asking.held.dashboards.question(asking.access.project, object_id, tile_id)
     return await reply_to(asking, read, format_, explain=explain, saved=found)

@@ -1,6 +1,5 @@
 """How a question is asked: its range, what it is read from, and that all of it is of one state of the tables."""
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -16,7 +15,6 @@ from api.insights.results import Computed, DataChangedError, Results
 from api.insights.statements import Statement, Window
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import Unmodelled
-from api.warehouse import Warehouse
 from core.metadata import Project
 from core.problem import InvalidRequestError
 from core.warehouse import ProjectScope
@@ -25,18 +23,13 @@ Moment = date | datetime
 Invalid = Callable[[str, str], InvalidRequestError]
 """Makes the error for one name of a question and what is wrong with its value."""
 _ATTEMPTS = 3
-# A table holds all projects, and so would a plan tell how much the others have.
-_COUNTS_ALL = re.compile(r"\b(?:Parts|Granules|Ranges|Marks|Rows)\b[^:]*: *\d")
-# A set of persons that was found first stands in the plan in hexadecimal.
-_LONGEST_LINE = 1_000
 _SHORTEST_SECONDS = {"hour": 3_600, "day": 23 * 3_600, "week": 167 * 3_600, "month": 28 * 86_400}
 
 
 class Answers:
     """Asks statements of the models and of what landed since, and says where the rows are from."""
 
-    def __init__(self, warehouse: Warehouse, state: DataState, results: Results, unmodelled: UnmodelledEvents) -> None:
-        self._warehouse = warehouse
+    def __init__(self, state: DataState, results: Results, unmodelled: UnmodelledEvents) -> None:
         self._state = state
         self._results = results
         self._unmodelled = unmodelled
@@ -86,12 +79,6 @@ class Answers:
         started = time.perf_counter()
         found = await self._unmodelled.find(project.id, project.timezone, await self._state.believed_generation())
         return await self._read(project, statement, started, found)
-
-    async def plan(self, project: Project, statement: Statement) -> list[str]:
-        """Return how ClickHouse would run a statement now, line by line."""
-        sql = f"explain indexes = 1\n{statement.sql}"
-        found = await self._warehouse.query(ProjectScope(project.id), sql, statement.parameters)
-        return [row["explain"][:_LONGEST_LINE] for row in found.rows if not _COUNTS_ALL.search(row["explain"])]
 
     async def _has_days(self, project: Project) -> bool:
         return await self._state.rollup_zone(ProjectScope(project.id)) == project.timezone

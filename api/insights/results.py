@@ -27,7 +27,6 @@ class Computed:
     """Rows of one statement and where they come from; `values` are JSON-ready (instants as ISO strings, UTC)."""
 
     rows: list[dict[str, Any]]
-    statement: Statement
     parameters: dict[str, Any]
     computed_at: str
     fresh_until: str | None
@@ -80,7 +79,7 @@ class Results:
                 key, lambda: self._compute(scope, statement, version, key, is_unchanged)
             )
         self._metrics.results.labels(source="cache" if cached else "clickhouse").inc()
-        return Computed(statement=statement, parameters=parameters, data_version=version, cached=cached, **stored)
+        return Computed(parameters=parameters, data_version=version, cached=cached, **stored)
 
     async def _compute(
         self,

@@ -49,7 +49,7 @@ async def list_event_names(asking: AskingDep, query: Annotated[RangeQuery, Query
     """Return the names of the events in the range, the most frequent first."""
     insights, project = asking.held.insights, asking.access.project
     make = partial(insights.event_names, project, query)
-    return await reply(asking, query, make, name="event-names", wanted=query.format_)
+    return await reply(asking, query, make, name="event-names", wanted=query.format_, explain=query.explain)
 
 
 @router.get(
@@ -63,7 +63,7 @@ async def query_timeseries(asking: AskingDep, query: Annotated[TimeseriesQuery, 
     """Count events, persons or sessions per hour, day, week or month; empty buckets are 0."""
     insights, project = asking.held.insights, asking.access.project
     make = partial(insights.timeseries, project, query)
-    return await reply(asking, query, make, name="timeseries", wanted=query.format_)
+    return await reply(asking, query, make, name="timeseries", wanted=query.format_, explain=query.explain)
 
 
 @router.get(
@@ -77,7 +77,7 @@ async def query_funnel(asking: AskingDep, query: Annotated[FunnelQuery, Query()]
     """Count the persons who reached each step, with the time that it took them."""
     insights, project = asking.held.insights, asking.access.project
     make = partial(insights.funnel, project, query)
-    return await reply(asking, query, make, name="funnel", wanted=query.format_)
+    return await reply(asking, query, make, name="funnel", wanted=query.format_, explain=query.explain)
 
 
 @router.get(
@@ -91,7 +91,7 @@ async def query_retention(asking: AskingDep, query: Annotated[RetentionQuery, Qu
     """Count, for those who started in each period, how many came back in each later one."""
     insights, project = asking.held.insights, asking.access.project
     make = partial(insights.retention, project, query)
-    return await reply(asking, query, make, name="retention", wanted=query.format_)
+    return await reply(asking, query, make, name="retention", wanted=query.format_, explain=query.explain)
 
 
 @router.get("/insights/defined", operation_id="list_defined_insights", summary="Insights that are defined in files")
@@ -116,4 +116,4 @@ async def get_defined_insight(
     insights, project = asking.held.insights, asking.access.project
     make = partial(insights.mart, project, name, query)
     # Its rows may hold values of somebody who was erased meanwhile.
-    return await reply(asking, query, make, name=name, wanted=query.format_, may_be_stale=False)
+    return await reply(asking, query, make, name=name, wanted=query.format_, explain=query.explain, may_be_stale=False)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.insights.meta import Meta
 from api.insights.moments import Moment
-from api.results.formats import WantedFormat
+from api.results.formats import Explain, WantedFormat
 from core.insights.durations import duration_ms
 
 Interval = Literal["hour", "day", "week", "month"]
@@ -31,6 +31,7 @@ class _Query(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format_: Annotated[WantedFormat, Field(alias="format", exclude=True)] = None
+    explain: Annotated[Explain, Field(exclude=True)] = False
 
 
 class RangeQuery(_Query):

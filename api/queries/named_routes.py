@@ -18,7 +18,7 @@ from api.problems import (
     UNAUTHENTICATED,
     UNKNOWN_PROJECT,
 )
-from api.queries.answers import Answer, TrendAnswer
+from api.queries.answers import TrendAnswer
 from api.queries.reading import ReadDocument
 from api.queries.replies import reply_to
 from core.insights.filters import Column, Name
@@ -67,7 +67,7 @@ class BreakdownQuery(RangeQuery):
     response_model=TrendAnswer,
     responses=KEPT,
 )
-async def query_activity(asking: _AskingDep, query: Annotated[ActivityQuery, Query()]) -> Answer | Response:
+async def query_activity(asking: _AskingDep, query: Annotated[ActivityQuery, Query()]) -> Response:
     """Count the persons of each day, and of the 7 and the 30 days that end with it."""
     series = [
         {"name": name, "measure": "persons", **({} if days == 1 else {"trailing": days}), **_of(query.event)}
@@ -84,7 +84,7 @@ async def query_activity(asking: _AskingDep, query: Annotated[ActivityQuery, Que
     response_model=TrendAnswer,
     responses=KEPT,
 )
-async def query_breakdown(asking: _AskingDep, query: Annotated[BreakdownQuery, Query()]) -> Answer | Response:
+async def query_breakdown(asking: _AskingDep, query: Annotated[BreakdownQuery, Query()]) -> Response:
     """Count the events of the range and their persons by value: the most frequent ones, and the rest."""
     series = [
         {"name": name, "measure": name.partition("_")[2], **_of(query.event)}
@@ -99,10 +99,11 @@ def _of(event: str | None) -> dict[str, str]:
     return {} if event is None else {"event": event}
 
 
-async def _reply(asking: Asking, query: RangeQuery, asked: Mapping[str, Any]) -> Answer | Response:
+async def _reply(asking: Asking, query: RangeQuery, asked: Mapping[str, Any]) -> Response:
     span = {"from": query.from_.isoformat(), "to": query.to.isoformat()}
     try:
-        return await reply_to(asking, ReadDocument({"kind": "trend", **span, **asked}), query.format_, explain=False)
+        read = ReadDocument({"kind": "trend", **span, **asked})
+        return await reply_to(asking, read, query.format_, explain=query.explain)
     except InvalidRequestError as error:
         # Whoever asks by name knows nothing of the document.
         first: dict[str, str] = error.extra["errors"][0]

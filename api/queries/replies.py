@@ -6,17 +6,15 @@ from fastapi import Response
 
 from api.audit.questions import document_text
 from api.dependencies import Asking
-from api.queries.answers import Answer
 from api.queries.reading import ReadDocument, shows_persons, tells_no_values
 from api.results.formats import Format
-from api.results.leaving import unless_left
 from api.results.replies import reply
 from core.metadata.saved import SavedObject
 
 
 async def reply_to(
     asking: Asking, read: ReadDocument, wanted: Format | None, *, explain: bool, saved: SavedObject | None = None
-) -> Answer | Response:
+) -> Response:
     """Note what is asked, and return the answer as JSON, given again where it can be, or as a file.
 
     Of what was `saved` to be made beforehand that answer counts, but where it is to be explained.
@@ -25,12 +23,9 @@ async def reply_to(
     note_question(asking, read)
     queries, project = asking.held.queries, asking.access.project
     question = await queries.question(project, read)
-    answer = partial(queries.answer, project, question)
-    if explain:
-        return await unless_left(asking.request, answer(explain=True))
     asked = read.document
-    make = partial(answer, explain=False)
-    if saved is not None and saved.content.get("materialised"):
+    make = partial(queries.answer, project, question)
+    if saved is not None and saved.content.get("materialised") and not explain:
         make = partial(asking.held.materialised.answer, project, saved, question)
     return await reply(
         asking,
@@ -38,6 +33,7 @@ async def reply_to(
         make,
         name=asked.kind,
         wanted=wanted,
+        explain=explain,
         may_be_stale=tells_no_values(asked),
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import Asking, asking_for
 from api.problems import (
@@ -19,7 +19,7 @@ from api.queries.answers import Answer
 from api.queries.examples import DOCUMENTS
 from api.queries.reading import ReadDocument, read_document
 from api.queries.replies import reply_to
-from api.results.files import FormatParameter
+from api.results.files import ExplainParameter, FormatParameter
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["queries"])
 
@@ -55,7 +55,7 @@ async def query(
     asking: Annotated[Asking, Depends(asking_for("data:query", is_noted=False))],
     read: Annotated[ReadDocument, Depends(read_document)],
     format_: FormatParameter = None,
-    explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
-) -> Answer | Response:
+    explain: ExplainParameter = False,  # noqa: FBT002 - a query parameter
+) -> Response:
     """Answer one typed query document: a question of one `kind` and its range."""
     return await reply_to(asking, read, format_, explain=explain)

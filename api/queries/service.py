@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from api.insights.answers import Answers, Invalid, check_buckets, whole_days
 from api.insights.figures import quarter_hour
 from api.insights.meta import Meta
-from api.insights.results import Computed
 from api.insights.statements import Statement, Statements, Window
 from api.queries import figures, funnel_figures, rows
 from api.queries.answers import (
@@ -104,30 +103,27 @@ class Queries:
         """Return what a document asks, as `Naming.question` does."""
         return await self._naming.question(project, read)
 
-    async def answer(self, project: Project, question: Question, *, explain: bool) -> Answer:
-        """Return the answer to a question, with the plan of its statement if that is asked for.
-
-        Raises `InvalidRequestError` for a range that makes no sense.
-        """
+    async def answer(self, project: Project, question: Question) -> Answer:
+        """Return the answer to a question; raises `InvalidRequestError` for a range that makes no sense."""
         asked, cohorts = question.document, question.cohorts
         if isinstance(asked, BehindDocument):
-            return await self._behind(project, BehindSql(self._statements, cohorts), asked, explain=explain)
+            return await self._behind(project, BehindSql(self._statements, cohorts), asked)
         if isinstance(asked, ListDocument):
             settings = self._settings
             staging, intermediate = settings.staging_database, settings.intermediate_database
             lists = ListSql(self._statements, staging=staging, intermediate=intermediate, cohorts=cohorts)
-            return await self._list(project, lists, asked, explain=explain)
-        return await self._insight(project, QuerySql(self._statements, cohorts), asked, explain=explain)
+            return await self._list(project, lists, asked)
+        return await self._insight(project, QuerySql(self._statements, cohorts), asked)
 
-    async def _insight(self, project: Project, sql: QuerySql, asked: InsightDocument, *, explain: bool) -> Answer:
-        find = partial(self._find, project, explain=explain)
+    async def _insight(self, project: Project, sql: QuerySql, asked: InsightDocument) -> Answer:
+        find = partial(self._find, project)
         match asked:
             case TrendDocument():
                 found = await find(asked, sql.trend, None if asked.total else asked.interval)
                 data = figures.trend_data(found.rows, asked, found.window, found.now)
                 answer = TrendAnswer(kind=asked.kind, data=data, meta=found.meta)
             case FunnelDocument() | FunnelTrendDocument() | FunnelTimesDocument():
-                return await self._funnel(project, sql, asked, explain=explain)
+                return await self._funnel(project, sql, asked)
             case RetentionDocument():
                 found = await find(asked, sql.retention, asked.period)
                 data = figures.retention_data(found.rows, asked, found.window)
@@ -162,10 +158,8 @@ class Queries:
         project: Project,
         sql: QuerySql,
         asked: FunnelDocument | FunnelTrendDocument | FunnelTimesDocument,
-        *,
-        explain: bool,
     ) -> Answer:
-        find = partial(self._find, project, explain=explain)
+        find = partial(self._find, project)
         match asked:
             case FunnelDocument():
                 found = await find(asked, sql.funnel)
@@ -182,9 +176,9 @@ class Queries:
                 answer = FunnelTimesAnswer(kind=asked.kind, data=data, meta=found.meta)
         return answer
 
-    async def _list(self, project: Project, lists: ListSql, asked: ListDocument, *, explain: bool) -> Answer:
-        find = partial(self._find, project, explain=explain)
-        find_now = partial(self._find_now, project, explain=explain)
+    async def _list(self, project: Project, lists: ListSql, asked: ListDocument) -> Answer:
+        find = partial(self._find, project)
+        find_now = partial(self._find_now, project)
         match asked:
             case EventsDocument():
                 found = await find(asked, lists.events)
@@ -205,8 +199,8 @@ class Queries:
                 answer = PropertyValuesAnswer(kind=asked.kind, data=data, meta=found.meta)
         return answer
 
-    async def _behind(self, project: Project, sql: BehindSql, asked: BehindDocument, *, explain: bool) -> Answer:
-        find = partial(self._find, project, explain=explain)
+    async def _behind(self, project: Project, sql: BehindSql, asked: BehindDocument) -> Answer:
+        find = partial(self._find, project)
         match asked:
             case TrendPersonsDocument():
                 found = await find(asked, sql.trend)
@@ -226,8 +220,6 @@ class Queries:
         asked: _Ranged,
         make: Callable[[Window, _Ranged, datetime], Statement],
         interval: str | None = None,
-        *,
-        explain: bool,
     ) -> _Found:
         """Ask the statement of a document about its range, which may hold so many buckets of the interval."""
         now = _minute(utc_now())
@@ -242,27 +234,18 @@ class Queries:
         computed, meta = await self._answers.ask(
             project, window, lambda span: make(span, asked, now), whole_days(first, last)
         )
-        return await self._found(project, computed, meta, window, now, explain=explain)
+        return _Found(computed.rows, meta, window, now)
 
     async def _find_now(
         self,
         project: Project,
         asked: _Asked,
         make: Callable[[Window, _Asked, datetime], Statement],
-        *,
-        explain: bool,
     ) -> _Found:
         """Ask the statement of a document about persons as the latest refresh knows them."""
         now = _minute(utc_now())
         window = Window(now, now, project.timezone, project.week_start)
         computed, meta = await self._answers.read(project, make(window, asked, now))
-        return await self._found(project, computed, meta, window, now, explain=explain)
-
-    async def _found(
-        self, project: Project, computed: Computed, meta: Meta, window: Window, now: datetime, *, explain: bool
-    ) -> _Found:
-        if explain:
-            meta = meta.model_copy(update={"plan": await self._answers.plan(project, computed.statement)})
         return _Found(computed.rows, meta, window, now)
 
 

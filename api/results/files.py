@@ -9,10 +9,11 @@ from fastapi.responses import StreamingResponse
 
 from api.results import csv_file, excel_file
 from api.results.arrow_files import arrow_file, parquet_file
-from api.results.formats import Format, WantedFormat
+from api.results.formats import Explain, Format, WantedFormat
 from api.results.tables import Table
 
 FormatParameter = Annotated[WantedFormat, Query(alias="format")]
+ExplainParameter = Annotated[Explain, Query()]
 # Blocks of so many rows are written at a time.
 ROWS_AT_ONCE = 1_000
 

@@ -10,6 +10,7 @@ from api.dependencies import Asking
 from api.results.files import file_response, wanted_format
 from api.results.formats import Format
 from api.results.leaving import unless_left
+from api.results.plans import explained
 from api.results.tables import Answered, table_of
 
 
@@ -20,9 +21,15 @@ async def reply(
     *,
     name: str,
     wanted: Format | None,
+    explain: bool,
     may_be_stale: bool = True,
 ) -> Response:
-    """Return the answer that `make` makes as JSON or, to who may take data out, as a file of this name."""
+    """Return the answer that `make` makes as JSON or, to who may take data out, as a file of this name.
+
+    One that is to be explained is JSON, and made anew.
+    """
+    if explain:
+        return await unless_left(asking.request, _explained(asking, make))
     kind = wanted_format(asking.request, wanted)
     if kind == "json":
         kept = asking.held.kept
@@ -30,3 +37,7 @@ async def reply(
     asking.demand("data:export")
     made = await unless_left(asking.request, make())
     return made if isinstance(made, Response) else file_response(kind, table_of(made), name)
+
+
+async def _explained(asking: Asking, make: Callable[[], Coroutine[Any, Any, Answered]]) -> Response:
+    return await explained(asking.held.warehouse, asking.access.project, await make())

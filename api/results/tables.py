@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast, get_args
+from typing import Any, Protocol, Self, cast, get_args
 
 from pydantic import BaseModel
 
@@ -63,6 +63,10 @@ class Answered(Protocol):
         ...
 
     model_dump_json: Callable[..., str]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self:
+        """Return it with other values."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,16 +49,16 @@ class Materialised:
                 answer = _ANSWERS.validate_json(made["answer"])
             except ValidationError:
                 # A version of before wrote it.
-                return await self._queries.answer(project, question, explain=False)
+                return await self._queries.answer(project, question)
             update = {"sources": [_TABLE, *answer.meta.sources], "cached": True}
             return answer.model_copy(update={"meta": answer.meta.model_copy(update=update)})
-        return await self._queries.answer(project, question, explain=False)
+        return await self._queries.answer(project, question)
 
     async def make(self, project: Project, found: SavedObject, question: Question) -> MaterialisedResult:
         """Return the answer of now, with what says later whether it still answers the insight."""
         # Before it is asked: where a day ends meanwhile, it is of a range that has passed, and not given.
         digest = _digest(project, question, utc_now())
-        answer = await self._queries.answer(project, question, explain=False)
+        answer = await self._queries.answer(project, question)
         return MaterialisedResult(version=found.version, question=digest, answer=answer)
 
     async def state(self, project: Project, found: SavedObject) -> Materialisation:

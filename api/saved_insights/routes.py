@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import ActorDep, Asking, ObjectId, ProjectDep, ResourcesDep, asking_for
 from api.problems import (
@@ -18,7 +18,7 @@ from api.problems import (
 )
 from api.queries.answers import Answer
 from api.queries.replies import note_question, reply_to
-from api.results.files import FormatParameter
+from api.results.files import ExplainParameter, FormatParameter
 from api.saved.contents import InsightContent
 from api.saved.locking import EditDep, shown
 from api.saved.routes import WriterDep
@@ -80,8 +80,8 @@ async def get_saved_insight_result(
     object_id: ObjectId,
     asking: Annotated[Asking, Depends(asking_for("data:query", is_noted=False))],
     format_: FormatParameter = None,
-    explain: Annotated[bool, Query(description="Also return ClickHouse's plan of the statement.")] = False,  # noqa: FBT002 - a query parameter
-) -> Answer | Response:
+    explain: ExplainParameter = False,  # noqa: FBT002 - a query parameter
+) -> Response:
     """Answer it now, as `POST …/query` does; or with what was made of it beforehand, as `meta` says then."""
     found, read = await asking.held.saved_insights.question(asking.access.project, object_id)
     return await reply_to(asking, read, format_, explain=explain, saved=found)

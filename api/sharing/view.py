@@ -158,7 +158,7 @@ class SharedViews:
             raise NotFoundError("tile", tile)
         read = demand_shareable(content_of(asked, InsightContent).query)
         question = await self._queries.question(viewer.project, read)
-        answered = await self._queries.answer(viewer.project, question, explain=False)
+        answered = await self._queries.answer(viewer.project, question)
         meta = answered.meta
         return SharedResult.model_validate(
             {

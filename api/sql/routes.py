@@ -18,7 +18,7 @@ from api.problems import (
     UNAVAILABLE,
     UNKNOWN_PROJECT,
 )
-from api.results.files import FormatParameter
+from api.results.files import ExplainParameter, FormatParameter
 from api.results.replies import reply
 from api.sql.schemas import SqlAnswer, SqlQuery, SqlTables
 from core.metadata import Project
@@ -38,12 +38,13 @@ async def query_sql(
     asking: Annotated[Asking, Depends(asking_for("sql:query", is_noted=False))],
     query: SqlQuery,
     format_: FormatParameter = None,
-) -> SqlAnswer | Response:
+    explain: ExplainParameter = False,  # noqa: FBT002 - a query parameter
+) -> Response:
     """Run one select over the project's marts. Each table holds the project's rows and no others."""
     asking.note("sql:query", query.model_dump(), sql_text(query.sql))
     answer = partial(asking.held.sql.answer, asking.access.project, query)
     # Rows may tell of persons who are erased meanwhile.
-    return await reply(asking, query, answer, name="result", wanted=format_, may_be_stale=False)
+    return await reply(asking, query, answer, name="result", wanted=format_, explain=explain, may_be_stale=False)
 
 
 @router.get(

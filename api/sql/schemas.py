@@ -91,6 +91,10 @@ class SqlMeta(BaseModel):
     read_rows: Annotated[int, Field(description="Rows that ClickHouse read.")]
     read_bytes: Annotated[int, Field(description="Bytes that ClickHouse read.")]
     truncated: Annotated[bool, Field(description="Whether there are more rows than `limit`.")]
+    plan: Annotated[
+        list[str] | None,
+        Field(description="How ClickHouse would run the statement now, line by line; null unless it is asked for."),
+    ] = None
 
 
 class SqlAnswer(BaseModel):

@@ -6287,6 +6287,11 @@ export interface components {
              * @description Whether there are more rows than `limit`.
              */
             truncated: boolean;
+            /**
+             * Plan
+             * @description How ClickHouse would run the statement now, line by line; null unless it is asked for.
+             */
+            plan?: string[] | null;
         };
         /**
          * SqlQuery
@@ -8843,6 +8848,8 @@ export interface operations {
             query: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
+                explain?: boolean;
                 /** @description First instant, or first day in the project's zone: included. */
                 from: string;
                 /** @description Last instant, or last day in the project's zone: not included. */
@@ -8996,6 +9003,8 @@ export interface operations {
             query: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
+                explain?: boolean;
                 /** @description First instant, or first day in the project's zone: included. */
                 from: string;
                 /** @description Last instant, or last day in the project's zone: not included. */
@@ -9168,6 +9177,8 @@ export interface operations {
             query: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
+                explain?: boolean;
                 /** @description First instant, or first day in the project's zone: included. */
                 from: string;
                 /** @description Last instant, or last day in the project's zone: not included. */
@@ -9345,6 +9356,8 @@ export interface operations {
             query: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
+                explain?: boolean;
                 /** @description First instant, or first day in the project's zone: included. */
                 from: string;
                 /** @description Last instant, or last day in the project's zone: not included. */
@@ -9635,6 +9648,8 @@ export interface operations {
             query?: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
+                explain?: boolean;
                 /** @description Most rows to return. */
                 limit?: number;
             };
@@ -9819,6 +9834,8 @@ export interface operations {
             query: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
+                explain?: boolean;
                 /** @description First instant, or first day in the project's zone: included. */
                 from: string;
                 /** @description Last instant, or last day in the project's zone: not included. */
@@ -9986,6 +10003,8 @@ export interface operations {
             query: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
+                explain?: boolean;
                 /** @description First instant, or first day in the project's zone: included. */
                 from: string;
                 /** @description Last instant, or last day in the project's zone: not included. */
@@ -10183,7 +10202,7 @@ export interface operations {
             query?: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
-                /** @description Also return ClickHouse's plan of the statement. */
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
                 explain?: boolean;
             };
             header?: never;
@@ -10307,6 +10326,8 @@ export interface operations {
             query?: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
+                explain?: boolean;
             };
             header?: never;
             path: {
@@ -17706,7 +17727,7 @@ export interface operations {
             query?: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
-                /** @description Also return ClickHouse's plan of the statement. */
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
                 explain?: boolean;
             };
             header?: never;
@@ -18888,7 +18909,7 @@ export interface operations {
             query?: {
                 /** @description What to answer with; left out: the file that `Accept` names first, else JSON. */
                 format?: ("json" | "csv" | "xlsx" | "parquet" | "arrow") | null;
-                /** @description Also return ClickHouse's plan of the statement. */
+                /** @description Also return ClickHouse's plan of the statement; the answer is JSON. */
                 explain?: boolean;
             };
             header?: never;
