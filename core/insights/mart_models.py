@@ -165,7 +165,14 @@ def _rollup(rollup: RollupDefinition) -> Model:
         *((each.name, "LowCardinality(String)", "The value; empty where it is missing.") for each in rollup.by),
         ("events", "UInt64", "How many events."),
         ("persons", "AggregateFunction(groupBitmap, UInt32)", "Set of the persons who sent them, by number."),
-        *((f"{each.name}_sum", "Float64", "Sum of the numbers; what is none adds nothing.") for each in rollup.sums),
+        *(
+            (
+                f"{each.name}_sum",
+                "Float64",
+                "Sum of the numbers, in the unit that the events have; what is none adds nothing.",
+            )
+            for each in rollup.sums
+        ),
     ]
     condition = both(rollup.events.sql(SCOPE), of_projects(rollup.projects))
     numbers = ((f"events.number_{place}", each.name) for place, each in enumerate(rollup.sums))

@@ -39,6 +39,7 @@ from core.insights.model_text import (
     table,
     without_jinja,
 )
+from core.insights.questions import Series
 from core.insights.selections import Interval
 
 
@@ -61,7 +62,7 @@ def _trend(trend: TrendDefinition) -> Model:
         *_bucket(trend.interval),
         *_values("events", len(trend.breakdown)),
         *(
-            (each.name, "Nullable(Float64)", without_jinja(f"{each.measure} of {each.label()}."))
+            (each.name, "Nullable(Float64)", without_jinja(f"{each.measure} of {each.label()}{_unit(each)}."))
             for each in trend.series
         ),
         *(
@@ -70,6 +71,11 @@ def _trend(trend: TrendDefinition) -> Model:
         ),
     ]
     return call("trend_mart", _key(trend.breakdown), columns, arguments, "fct_events")
+
+
+def _unit(series: Series) -> str:
+    """Say in what a series measures, where that is a number of the events' own."""
+    return "" if series.of is None else ", in the unit that the events have"
 
 
 def _lifecycle(lifecycle: LifecycleDefinition) -> Model:

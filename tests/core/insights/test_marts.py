@@ -161,6 +161,22 @@ def test_a_model_goes_when_the_cohort_or_list_that_it_reads_is_gone_and_comes_ba
     assert {file.name: file.read_text() for file in (root / MODELS).iterdir()} == everything
 
 
+def test_numbers_of_the_events_own_are_said_to_have_their_unit(tmp_path: Path) -> None:
+    measured = "[{name: buyers, event: b, measure: persons}, {name: spent, event: b, measure: sum, of: {property: p}}]"
+    root = project(
+        tmp_path,
+        trend_x=f"kind: trend\ndescription: d\nseries: {measured}\n",
+        agg_x="kind: rollup\ndescription: d\nsums: [{name: spent, property: p}]\n",
+    )
+    said: dict[str, str] = {}
+    for insight in read_project(root)[0]:
+        [model] = yaml.safe_load(render_mart(insight)[f"{insight.name}.yml"])["models"]
+        said |= {f"{insight.name}.{column['name']}": column["description"] for column in model["columns"]}
+    assert said["trend_x.buyers"] == "persons of b."
+    assert said["trend_x.spent"] == "sum of b, in the unit that the events have."
+    assert "in the unit that the events have" in said["agg_x.spent_sum"]
+
+
 def test_a_definition_takes_no_name_that_a_model_has(tmp_path: Path) -> None:
     root = project(tmp_path, funnel_mine=funnel("a", "b"), agg_days="kind: rollup\ndescription: d\n")
     for file in (root / MODELS / "funnel_mine.sql", root / "models" / "marts" / "events" / "agg_days.sql"):
