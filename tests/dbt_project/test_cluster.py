@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -11,7 +10,8 @@ from clickhouse_connect.driver.client import Client
 
 from core.insights.lists import LISTS
 from core.insights.marts import DEFINITIONS, write_marts
-from engine.landing import MODELS, PROJECT, landing
+from engine.dbt_runs import copy_project
+from engine.landing import MODELS, landing
 from engine.refreshes import MAIN_MODELS, Refreshes, arrive_at_first, arrive_then, events_that_count
 from engine.wire import Answer, Send, changes, told
 from reference.identity import persons
@@ -70,8 +70,7 @@ def refreshed(
 ) -> Iterator[Refreshes]:
     """Make all models of a small history, and then what changes with the rest of it."""
     project = tmp_path_factory.mktemp("cluster") / "project"
-    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    (project / LISTS).mkdir()
+    copy_project(project)
     (project / LISTS / "chosen.csv").write_text("project_id,user_id\n1,u1\n1,u2\n1,u3\n2,u3\n")
     (project / DEFINITIONS / "cohort_kept.yml").write_text(COHORT)
     assert write_marts(project)[1] == []

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Generator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -12,7 +11,8 @@ import pytest
 from core import warehouse
 from core.insights.lists import LISTS
 from core.insights.marts import DEFINITIONS, write_marts
-from engine.landing import MODELS, PROJECT, Landing, landing
+from engine.dbt_runs import copy_project
+from engine.landing import MODELS, Landing, landing
 from runtime.instance import Instance
 
 pytestmark = pytest.mark.slow
@@ -233,12 +233,11 @@ EVENTS = [
 
 @pytest.fixture(scope="module")
 def made(runtime: Instance, tmp_path_factory: pytest.TempPathFactory) -> Generator[Landing]:
-    """Build the project with these definitions beside its own."""
+    """Build the project with these definitions."""
     root = tmp_path_factory.mktemp("defined")
-    shutil.copytree(PROJECT, root / "project", ignore=shutil.ignore_patterns("target", "logs"))
+    copy_project(root / "project")
     for name, text in DEFINED.items():
         (root / "project" / DEFINITIONS / f"{name}.yml").write_text(text)
-    (root / "project" / LISTS).mkdir()
     for name, text in LISTS_OF_USERS.items():
         (root / "project" / LISTS / f"{name}.csv").write_text(text)
     assert write_marts(root / "project")[1] == []

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import random
-import shutil
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,8 +16,9 @@ from api.insights.defined import DefinedInsights
 from core.insights.files import scan_definitions
 from core.insights.mart_models import model_of
 from core.insights.marts import DEFINITIONS, write_marts
+from engine.dbt_runs import copy_project
 from engine.event_table import json_instant
-from engine.landing import MODELS, PROJECT, Landing, landing
+from engine.landing import MODELS, Landing, landing
 from reference import paths, revenue, web
 from reference.calendar_buckets import bucket, bucket_start, following
 from reference.events import Counted
@@ -231,7 +231,7 @@ def landed_row(project: int, event: Counted) -> dict[str, object]:
 def marts(runtime: Instance, client: Client, tmp_path_factory: pytest.TempPathFactory) -> Generator[Marts]:
     """Build the marts, and what they are made of."""
     root = tmp_path_factory.mktemp("reports")
-    shutil.copytree(PROJECT, root / "project", ignore=shutil.ignore_patterns("target", "logs"))
+    copy_project(root / "project")
     for name, text in DEFINED.items():
         (root / "project" / DEFINITIONS / f"{name}.yml").write_text(text)
     assert write_marts(root / "project")[1] == []

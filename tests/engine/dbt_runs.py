@@ -2,14 +2,30 @@
 
 import multiprocessing
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from core.insights.lists import LISTS
+from core.insights.marts import DEFINITIONS, MODELS
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 # To import them takes longer than to run one model.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.clickhouse"])
+
+
+def copy_project(to: Path) -> None:
+    """Copy the project without what analysts put into it: definitions with their models, and lists."""
+    theirs = {PROJECT / folder for folder in (DEFINITIONS, MODELS, LISTS)}
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        return {"target", "logs"} | {name for name in names if Path(folder) / name in theirs}
+
+    shutil.copytree(PROJECT, to, ignore=left_out)
+    for folder in (DEFINITIONS, LISTS):
+        (to / folder).mkdir()
 
 
 def run_dbt(arguments: Iterable[str], *, directory: Path, variables: Mapping[str, str], project: Path = PROJECT) -> str:

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from core.insights.lists import LISTS
-from engine.landing import PROJECT
+from engine.dbt_runs import copy_project
 from orchestration import dbt_manifest
 from orchestration.dbt_manifest import REFUSED, DbtProjectError, connection_variables, prepare, run_directory
 from orchestration.defs.models.assets import build_model_assets
@@ -93,10 +93,9 @@ FUNNEL = "kind: funnel\ndescription: d\nsteps: [a, b]\n"
 
 def test_the_models_of_definitions_are_written_before_a_project_is_parsed(tmp_path: Path) -> None:
     project = tmp_path / "project"
-    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    copy_project(project)
     (project / "insights" / "funnel_mine.yml").write_text(FUNNEL)
     (project / "insights" / "cohort_mine.yml").write_text("kind: cohort\ndescription: d\nwho: [{listed: chosen}]\n")
-    (project / LISTS).mkdir()
     (project / LISTS / "chosen.csv").write_text("project_id,user_id\n")
     parsed = prepare(project, tmp_path / "state")
     assert "model.radixinsight.funnel_mine" in json.loads((parsed / "manifest.json").read_bytes())["nodes"]

@@ -66,8 +66,9 @@ def rendered(tmp_path: Path, text: str, kind: str = "funnel", macro: str = "insi
 
 
 def test_the_models_in_the_project_are_those_of_its_definitions(tmp_path: Path) -> None:
-    for folder in (DEFINITIONS, MODELS):
-        shutil.copytree(PROJECT / folder, tmp_path / folder)
+    for folder in (DEFINITIONS, MODELS, LISTS):
+        if (PROJECT / folder).exists():
+            shutil.copytree(PROJECT / folder, tmp_path / folder)
     assert write_marts(tmp_path) == ([], [])
 
 
