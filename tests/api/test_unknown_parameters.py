@@ -13,7 +13,7 @@ from api.settings import ApiSettings
 SPAN = {"from": "2025-03-03", "to": "2025-04-07"}
 
 
-def test_every_operation_refuses_what_it_does_not_know_but_those_that_providers_send_browsers_to() -> None:
+def test_every_operation_refuses_what_it_does_not_know_but_those_that_others_call() -> None:
     nowhere = "http://nowhere.invalid/"
     values = {"clickhouse_url": nowhere, "database_url": nowhere, "redis_url": nowhere, "show_mails": True}
     routes = create_app(ApiSettings.model_validate(values)).routes
@@ -73,3 +73,7 @@ async def test_an_identity_provider_may_add_what_it_likes(api: httpx.AsyncClient
     given = {"state": "s", "code": "c", "session_state": "x", "scope": "openid"}
     answer = await api.get("/v1/sign-in/providers/1/callback", params=given)
     assert answer.json()["code"] != "invalid_request"
+
+
+async def test_a_balancer_may_too(api: httpx.AsyncClient) -> None:
+    assert (await api.get("/healthz", params={"probe": "7"})).status_code == 200

@@ -20642,15 +20642,6 @@ export interface operations {
                     "application/json": components["schemas"]["Alive"];
                 };
             };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
         };
     };
     get_readiness: {
@@ -20681,15 +20672,6 @@ export interface operations {
                     "application/json": components["schemas"]["Ready"];
                 };
             };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description An engine is away, see `missing` */
             503: {
                 headers: {
@@ -20718,15 +20700,6 @@ export interface operations {
                 content: {
                     /** @example radixinsight_api_results_total{source="cache"} 12.0 */
                     "text/plain": string;
-                };
-            };
-            /** @description The body or a parameter does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
