@@ -176,10 +176,14 @@ class Accounts:
         Raises `OnlyOwnerError`, and `SignInFailedError`, `SecondFactorNeededError` or `CodeInvalidError`.
         """
         checked = await self._proof.demand(principal, password)
+        # Codes are counted in Valkey: the organisations' rights are not held while that is asked.
+        async with self._database.of_all() as session:
+            user = await unchanged(session, principal, checked)
+            await _demand_other_owners(session, user.id)
+            await self._factors.demand(session, user, code, is_known=True)
         async with self._database.of_all() as session:
             await hold_rights_of(session, principal.user_id)
             user = await unchanged(session, principal, checked)
-            await self._factors.demand(session, user, code, is_known=True)
             await _demand_other_owners(session, user.id)
             await withdraw_invitations_by(session, [user.id], principal.actor(client))
             await note(session, principal.actor(client), "user.deleted", Target("user", user.id))

@@ -1,12 +1,15 @@
 """Deleting accounts and organisations, and what stays of them."""
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import pytest
 from pyotp.totp import TOTP
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from api.accounts.attempts import Attempts
 from api.accounts.purging import purge
 from core import metadata
 from core.clock import utc_now
@@ -55,6 +58,27 @@ async def test_an_account_with_a_second_factor_is_deleted_with_a_code_alone(owne
     assert (await member.client.post("/v1/me/deletion", json=body)).json()["code"] == "second_factor_needed"
     code = confirmed.json()["codes"][0]
     assert (await member.client.post("/v1/me/deletion", json=body | {"code": code})).status_code == 204
+
+
+async def test_rights_can_be_changed_while_the_codes_of_somebody_who_deletes_his_account_are_counted(
+    owner: Person, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await join(owner, "viewer")
+    offered = (await member.client.post("/v1/me/second-factor", json={"password": PASSWORD})).json()
+    totp = TOTP(offered["secret"])
+    before = {"code": totp.at(int(time.time()) - 30)}
+    assert (await member.client.post("/v1/me/second-factor/confirm", json=before)).status_code == 200
+    demand, invited = Attempts.demand_code, list[int]()
+
+    async def demand_slowly(attempts: Attempts, user_id: int, *, is_known: bool) -> None:
+        late = {"email": "late@example.com", "role": "viewer"}
+        invited.append((await owner.client.post(f"{owner.path}/invitations", json=late)).status_code)
+        await demand(attempts, user_id, is_known=is_known)
+
+    monkeypatch.setattr(Attempts, "demand_code", demand_slowly)
+    body = {"password": PASSWORD, "code": totp.now()}
+    assert (await member.client.post("/v1/me/deletion", json=body)).status_code == 204
+    assert invited == [201]
 
 
 async def test_a_closed_organisation_is_reached_by_nobody_and_its_log_is_kept(
