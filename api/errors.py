@@ -97,9 +97,9 @@ class QueryTimeoutError(RadixError):
     code: ClassVar[str] = "query_timeout"
     title: ClassVar[str] = "The query took too long"
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, advice: str = "Choose a shorter range or a longer interval.") -> None:
         super().__init__(
-            f"The query was cancelled after {seconds:g} s. Choose a shorter range or a longer interval.",
+            f"The query was cancelled after {seconds:g} s. {advice}",
             limit="query_max_seconds",
             allowed=seconds,
         )

@@ -257,8 +257,14 @@ LINK_OPENING = (
     | documented(401, "The password is missing or wrong", LinkPasswordError())
     | documented(404, "The link does not work", LinkUnknownError())
 )
-SHARED = _FROM_ELSEWHERE | documented(401, "The link has to be opened first", LinkNotOpenedError())
-SHARED_RESULT = documented(404, "There is no such tile", NotFoundError("tile", "signups")) | documented(
+SHARED = (
+    _FROM_ELSEWHERE
+    | documented(401, "The link has to be opened first", LinkNotOpenedError())
+    | documented(404, "The link does not work", LinkUnknownError())
+)
+SHARED_RESULT = documented(
+    404, "The link does not work, or there is no such tile", LinkUnknownError(), NotFoundError("tile", "signups")
+) | documented(
     422,
     "A parameter does not fit, or the answer is not shown by link",
     MISSPELT,

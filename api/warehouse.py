@@ -22,7 +22,7 @@ from core.warehouse import ProjectScope, connect_async
 _logger = structlog.get_logger()
 
 # ClickHouse's error codes, from its ErrorCodes.cpp.
-_TIMEOUTS = {159, 160}  # TIMEOUT_EXCEEDED, TOO_SLOW
+TIMEOUTS = {159, 160}  # TIMEOUT_EXCEEDED, TOO_SLOW
 _READONLY = 164
 _NO_SUCH_TABLE = {60, 81}  # UNKNOWN_TABLE, UNKNOWN_DATABASE
 _LIMITS = {
@@ -108,7 +108,7 @@ class Warehouse:
                 except TimeoutError as error:
                     # ClickHouse ends what runs too long a second before, unless it hangs.
                     await self.demand_sign_of_life()
-                    raise QueryTimeoutError(self._settings.query_max_seconds) from error
+                    raise (explain and explain(error)) or QueryTimeoutError(self._settings.query_max_seconds) from error
                 except (Error, aiohttp.ClientError, OSError) as error:
                     raise (explain and explain(error)) or self._explain(error) from error
 
@@ -198,7 +198,7 @@ class Warehouse:
     def _explain(self, error: Exception) -> RadixError:
         settings = self._settings
         code = error.code if isinstance(error, Error) else None
-        if code in _TIMEOUTS:
+        if code in TIMEOUTS:
             return QueryTimeoutError(settings.query_max_seconds)
         if code in _LIMITS:
             return QueryTooLargeError(_LIMITS[code], getattr(settings, _LIMITS[code]))

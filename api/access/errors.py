@@ -21,7 +21,7 @@ class ApiKeyMissingError(RadixError):
 
 
 class ApiKeyInvalidError(RadixError):
-    """The API key is malformed, unknown or revoked; which of them is not said."""
+    """The API key is malformed, unknown, expired or revoked; which of them is not said."""
 
     status: ClassVar[int] = 401
     code: ClassVar[str] = "api_key_invalid"
@@ -29,7 +29,7 @@ class ApiKeyInvalidError(RadixError):
 
     def __init__(
         self,
-        detail: str = "This API key is unknown or revoked. Use the one that `radixinsight project` printed as API key.",
+        detail: str = "This API key is unknown, has expired or was revoked. `radixinsight project` prints one.",
     ) -> None:
         super().__init__(
             detail,

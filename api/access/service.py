@@ -95,15 +95,15 @@ class Access:
         return await self._sessions.get(f"program:{session_id}", lambda: self._find_session(which), anew=anew)
 
     async def still_sees(self, holder: str, project_id: int, permission: Permission, client: Client) -> bool:
-        """Say whether a principal, of whom only the `holder` is known, still has a permission in a project."""
+        """Say whether a principal, of whom only the `holder` is known, still has a permission in a project.
+
+        Raises `ApiKeyInvalidError` or `SessionEndedError` where the key or session itself is gone.
+        """
         kind, _, by = holder.partition(":")
-        try:
-            if kind == "key":
-                found: Principal = await self._keys.get(by, lambda: self._find_key(by))
-            else:
-                found = await self._sessions.get(holder, lambda: self._find_session(UserSession.id == int(by)))
-        except (ApiKeyInvalidError, SessionEndedError):
-            return False
+        if kind == "key":
+            found: Principal = await self._keys.get(by, lambda: self._find_key(by))
+        else:
+            found = await self._sessions.get(holder, lambda: self._find_session(UserSession.id == int(by)))
         seen = found.projects().get(project_id)
         return seen is not None and permission in seen.permissions and client.is_within(seen.allowed_networks)
 

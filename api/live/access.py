@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, WebSocket
 
-from api.access.errors import ProjectNotFoundError
+from api.access.errors import ApiKeyInvalidError, ProjectNotFoundError, SessionEndedError
 from api.access.principals import Principal
 from api.dependencies import ClientDep, PrincipalDep, ResourcesDep, bearer, demand_project, principal, project_for
 from api.live.errors import OriginNotAllowedError, TicketInvalidError
@@ -28,7 +28,11 @@ async def socket_holder(websocket: WebSocket, held: ResourcesDep, client: Client
         return await principal(websocket, held, await bearer(websocket), None)
     grant = await held.live.tickets.redeem(ticket)
     # It may have been revoked since.
-    if not await held.access.still_sees(grant.holder, grant.project_id, PERMISSION, client):
+    try:
+        holds = await held.access.still_sees(grant.holder, grant.project_id, PERMISSION, client)
+    except (ApiKeyInvalidError, SessionEndedError) as error:
+        raise TicketInvalidError from error
+    if not holds:
         raise TicketInvalidError
     return grant._replace(address=client.address)
 

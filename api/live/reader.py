@@ -27,7 +27,8 @@ class Ending:
 
 
 SLOW_READER = Ending("slow_reader", "You read more slowly than messages came; open the stream again.", 4408)
-KEY_REVOKED = Ending("key_revoked", "The API key is no longer valid.", 4401)
+KEY_REVOKED = Ending("key_revoked", "The API key or session is no longer valid.", 4401)
+ACCESS_LOST = Ending("access_lost", "The project may not be seen any more, or not from this address.", 4403)
 GOING_AWAY = Ending("going_away", "This process is stopping; open the stream again.", 1001)
 NOTHING_TO_SAY = Ending("nothing_to_say", "Nothing is read from this socket; open another with other filters.", 1003)
 

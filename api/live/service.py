@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 import structlog
 
+from api.access.errors import ApiKeyInvalidError, SessionEndedError
 from api.access.principals import Client
 from api.access.service import Access
 from api.live.alerts import LiveAlerts
@@ -25,7 +26,7 @@ from api.live.peers import (
     unpack_answer,
     unpack_question,
 )
-from api.live.reader import GOING_AWAY, KEY_REVOKED, Reader, Wanted
+from api.live.reader import ACCESS_LOST, GOING_AWAY, KEY_REVOKED, Reader, Wanted
 from api.live.tickets import PERMISSION, Grant, Tickets
 from api.metrics import Metrics
 from api.settings import ApiSettings
@@ -215,13 +216,16 @@ class LiveStreams:
             client = Client(grant.address, None)
             try:
                 holds = await self._access.still_sees(grant.holder, grant.project_id, PERMISSION, client)
+                ending = None if holds else ACCESS_LOST
+            except (ApiKeyInvalidError, SessionEndedError):
+                ending = KEY_REVOKED
             except UnavailableError:
                 # Nobody can say whether it was revoked: it is looked at again as soon as PostgreSQL answers.
                 self._miss("postgresql", is_missing=True)
                 return
-            if not holds:
+            if ending is not None:
                 for reader in readers:
-                    reader.end(KEY_REVOKED)
+                    reader.end(ending)
         self._miss("postgresql", is_missing=False)
 
     async def _tell_counters(self) -> None:

@@ -95,7 +95,7 @@ async def _viewer(
     held: ResourcesDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Viewer:
-    """Return who opened a link, and note that he looks at it; raises `LinkNotOpenedError`."""
+    """Return who opened a link, and note that he looks at it; raises what `SharedViews.viewer` raises."""
     if credentials is None:
         raise LinkNotOpenedError
     viewer = await held.shared.viewer(credentials.credentials, client)

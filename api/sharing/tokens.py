@@ -30,14 +30,14 @@ class LinkTokens:
         """Say whether a token is that of a link."""
         return hmac.compare_digest(token.encode(), self.of_link(link).encode())
 
+    def viewed(self, token: str, link: SharedLink) -> bool:
+        """Say whether a token was given to somebody who opened a link, be it still good or not."""
+        read = _VIEW.fullmatch(token)
+        return read is not None and hmac.compare_digest(token.encode(), self._view_until(link, int(read[2])).encode())
+
     def views(self, token: str, link: SharedLink) -> bool:
         """Say whether a token was given to somebody who opened a link, and is still good."""
-        read = _VIEW.fullmatch(token)
-        if read is None:
-            return False
-        until = int(read[2])
-        is_signed = hmac.compare_digest(token.encode(), self._view_until(link, until).encode())
-        return is_signed and until > utc_now().timestamp()
+        return self.viewed(token, link) and int(token.split("_")[2]) > utc_now().timestamp()
 
     def _view_until(self, link: SharedLink, until: int) -> str:
         return f"sv_{link.id}_{until}_{self._signature(link, f'view {until}')}"

@@ -125,7 +125,7 @@ class SharedViews:
         return LinkOpened(access_token=self._tokens.of_view(found.link, expires_at), expires_at=expires_at)
 
     async def viewer(self, token: str, client: Client) -> Viewer:
-        """Return who opened a link, by his token; raises `LinkNotOpenedError`."""
+        """Return who opened a link, by his token; raises `LinkUnknownError` or `LinkNotOpenedError`."""
         found = await self._find(token, client)
         if found is None or not self._tokens.views(token, found.link):
             raise LinkNotOpenedError
@@ -194,7 +194,10 @@ class SharedViews:
         return tiles
 
     async def _find(self, token: str, client: Client) -> Viewer | None:
-        """Return the link that a token claims to be of, if it holds; whether the token is its own is not looked at."""
+        """Return the link that a token is of, None for a token that was never given.
+
+        Raises `LinkUnknownError` where the link works no more, which only those learn who have a token of it.
+        """
         link_id = link_named(token)
         if link_id is None or link_id >= 2**31:
             return None
@@ -204,15 +207,17 @@ class SharedViews:
                 .join(SavedObject, SharedLink.object_id == SavedObject.id)
                 .join(Project, SharedLink.project_id == Project.id)
                 .join(Organisation, Project.organisation_id == Organisation.id)
-                .where(SharedLink.id == link_id, SharedLink.revoked_at.is_(None), SharedLink.expires_at > utc_now())
-                .where(SavedObject.deleted_at.is_(None))
+                .where(SharedLink.id == link_id)
             )
             found = (await session.execute(statement)).one_or_none()
         if found is None:
             return None
         link, shared, project, networks = found
-        is_own = self._tokens.opens(token, link) or self._tokens.views(token, link)
-        if is_own and not client.is_within(networks):
+        if not (self._tokens.opens(token, link) or self._tokens.viewed(token, link)):
+            return None
+        if link.revoked_at is not None or link.expires_at <= utc_now() or shared.deleted_at is not None:
+            raise LinkUnknownError
+        if not client.is_within(networks):
             raise AddressNotAllowedError(client.address)
         return Viewer(link, shared, project)
 

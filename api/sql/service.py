@@ -10,7 +10,7 @@ import msgspec
 from clickhouse_connect.driver.exceptions import Error, NotSupportedError
 
 from api.data_state import DataState
-from api.errors import QueryTooLargeError, SqlInvalidError, SqlNotAllowedError
+from api.errors import QueryTimeoutError, QueryTooLargeError, SqlInvalidError, SqlNotAllowedError
 from api.insights.results import Results, iso
 from api.metrics import Metrics
 from api.queue import FairQueue
@@ -22,7 +22,7 @@ from api.sql.queries import StatementWriter
 from api.sql.schemas import SqlAnswer, SqlQuery, SqlTable, Value
 from api.sql.tables import SqlTables
 from api.sql.values import json_value
-from api.warehouse import Warehouse
+from api.warehouse import TIMEOUTS, Warehouse
 from core.clock import utc_now
 from core.errors import RadixError
 from core.metadata import Project
@@ -32,7 +32,7 @@ _FORMATTED = "select formatQuerySingleLine({text:String}) as formatted"
 _POSITION = re.compile(r"failed at position (\d+)")
 # ClickHouse's error codes that are not about the statement, from its ErrorCodes.cpp.
 _OURS = {
-    49, 60, 81, 159, 160, 158, 164, 173, 202, 209, 210, 236, 241, 373, 394, 396, 497, 516, 1000, 1001, 1002,
+    49, 60, 81, 158, 164, 173, 202, 209, 210, 236, 241, 373, 394, 396, 497, 516, 1000, 1001, 1002,
 }  # fmt: skip
 _SYNTAX_ERROR = 62
 _TOO_MANY = 396
@@ -173,6 +173,9 @@ class Sql:
         return str(rows[0][0])
 
     def _explain(self, error: Exception) -> RadixError | None:
+        if isinstance(error, TimeoutError) or (isinstance(error, Error) and error.code in TIMEOUTS):
+            advice = "Read fewer rows, such as those of some days (event_date), and join smaller tables."
+            return QueryTimeoutError(self._settings.query_max_seconds, advice)
         if not isinstance(error, Error):
             return None
         if isinstance(error, NotSupportedError):

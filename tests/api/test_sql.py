@@ -316,6 +316,8 @@ async def test_a_statement_that_takes_too_long_is_cancelled(serve: Any, settings
         started = time.monotonic()
         answer = await ask(api, modelled.berlin, sql)
     assert (answer.status_code, answer.json()["code"]) == (504, "query_timeout")
+    # There is no range in a statement, and no interval.
+    assert "Read fewer rows" in answer.json()["detail"]
     assert time.monotonic() - started < 5
 
 

@@ -20466,6 +20466,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The link does not work */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body or a parameter does not fit */
             422: {
                 headers: {
@@ -20581,7 +20590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such tile */
+            /** @description The link does not work, or there is no such tile */
             404: {
                 headers: {
                     [name: string]: unknown;

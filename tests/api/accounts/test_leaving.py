@@ -103,7 +103,7 @@ async def test_a_closed_organisation_is_reached_by_nobody_and_its_log_is_kept(
     assert (await owner.client.post(path, json={"name": "Shop"})).status_code == 204
     assert (await installation.browser().post("/v1/shared/open", json=opening)).json()["code"] == "link_unknown"
     looking = installation.browser(authorization=f"Bearer {view}")
-    assert (await looking.get("/v1/shared")).json()["code"] == "link_not_opened"
+    assert (await looking.get("/v1/shared")).json()["code"] == "link_unknown"
     for person in (owner, admin):
         assert (await person.client.get(owner.path)).status_code == 404
         assert (await person.client.get("/v1/me")).json()["organisations"] == []

@@ -9,9 +9,12 @@ from functools import partial
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from api.settings import ApiSettings
+from core import metadata
 from core.metadata import projects
+from core.metadata.organisations import create_organisation
 from engine.streams import Publisher, event_stream, landed
 from runtime.instance import Instance
 from runtime.project_keys import ProjectKeys, create_project
@@ -42,6 +45,24 @@ async def test_a_revoked_key_ends_its_open_streams_and_no_others(
         assert await stream.has_ended()
         await publisher.publish(project.id, landed(project.id, "m1"))
         assert (await other.next("event")).data["message_id"] == "m1"
+
+
+async def test_a_stream_ends_where_its_organisation_may_not_be_reached_any_more_and_the_key_is_valid(
+    api: Served, runtime: Instance, project: ProjectKeys
+) -> None:
+    organisation = in_transaction(runtime.database_url, lambda session: create_organisation(session, "Shop").id)
+    moved = text("update projects set organisation_id = :organisation where id = :project")
+    closed = text("update organisations set allowed_networks = '{192.0.2.0/24}' where id = :organisation")
+    values = {"organisation": organisation, "project": project.id}
+    async with event_stream(api.url, project.id, project.api_key) as stream:
+        await stream.next("hello")
+        engine = metadata.connect(runtime.database_url)
+        with engine.begin() as connection:
+            connection.execute(moved, values)
+            connection.execute(closed, values)
+        engine.dispose()
+        assert (await stream.next("closed", timeout_s=60)).data["reason"] == "access_lost"
+        assert await stream.has_ended()
 
 
 def test_by_default_a_stream_outlives_its_key_by_ten_seconds_at_most(settings: ApiSettings) -> None:

@@ -78,7 +78,7 @@ test("a link that was taken back says so, also when that happens while it is ope
   let isRevoked = false;
   stubApi((what) => {
     if (what === "POST /v1/shared/open") return isRevoked ? problem(404, "link_unknown") : opened;
-    return isRevoked ? problem(401, "link_not_opened") : { ...dashboard, tiles: [] };
+    return isRevoked ? problem(404, "link_unknown") : { ...dashboard, tiles: [] };
   });
   const onLeave = vi.fn();
   show(<SharedLink token="sl_1_abc" onLeave={onLeave} />);

@@ -14,7 +14,8 @@ import { tablesOf } from "./tables";
 /** A dashboard or an insight as whoever has a link sees it: to read, and nothing to change. */
 export function SharedView({ access, onLapsed }: { access: string; onLapsed: () => void }) {
   const shared = useQuery(sharedQuery(access));
-  const isLapsed = shared.error instanceof ApiProblem && shared.error.code === "link_not_opened";
+  const isLapsed =
+    shared.error instanceof ApiProblem && ["link_not_opened", "link_unknown"].includes(shared.error.code);
   useEffect(() => {
     if (isLapsed) onLapsed();
   }, [isLapsed, onLapsed]);

@@ -166,8 +166,12 @@ async def test_a_revoked_link_shows_nothing_at_once(
     path = f"{project}/links/{link['id']}"
     assert (await shop.client.delete(path)).status_code == 204
     assert (await shop.client.delete(path)).status_code == 404
-    assert (await viewer.get("/v1/shared")).status_code == 401
-    assert (await viewer.get("/v1/shared/result", params={"tile": "figures"})).status_code == 401
+    assert (await viewer.get("/v1/shared")).json()["code"] == "link_unknown"
+    result = await viewer.get("/v1/shared/result", params={"tile": "figures"})
+    assert (result.status_code, result.json()["code"]) == (404, "link_unknown")
+    _, number, until, signed = viewer.headers["authorization"].split("_")
+    forged = installation.browser(authorization=f"Bearer sv_{number}_{int(until) + 1}_{signed}")
+    assert (await forged.get("/v1/shared")).json()["code"] == "link_not_opened"
     assert (await _open(installation, link["token"])).status_code == 404
 
 
@@ -181,7 +185,7 @@ async def test_a_link_ends_when_it_expires_and_when_what_it_shows_is_deleted(
         past = text("update shared_links set expires_at = now() where id = :id")
         connection.execute(past, {"id": link["id"]})
     engine.dispose()
-    assert (await viewer.get("/v1/shared")).status_code == 401
+    assert (await viewer.get("/v1/shared")).json()["code"] == "link_unknown"
     assert (await _open(installation, link["token"])).status_code == 404
     await shop.client.delete(f"{board['project']}/saved/{board['figures']}")
     assert (await _open(installation, other["token"])).status_code == 404
