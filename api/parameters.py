@@ -11,8 +11,17 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
-# An identity provider sends the first two what it likes beside what it has to, and so may a balancer the others.
-OPEN = frozenset({"end_openid_sign_in", "answer_saml_sign_in", "get_health", "get_readiness", "get_metrics"})
+# An identity provider sends the first three what it likes beside what it has to, and so may a balancer the others.
+OPEN = frozenset(
+    {
+        "end_openid_sign_in",
+        "answer_saml_sign_in",
+        "start_provider_sign_in",
+        "get_health",
+        "get_readiness",
+        "get_metrics",
+    }
+)
 
 
 def close(route: BaseRoute) -> BaseRoute:

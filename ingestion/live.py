@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 
 import structlog
 from msgspec.json import Encoder
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from core.events import LandedEvent
@@ -27,6 +24,7 @@ from core.live import (
     pack_beat,
     project_of,
 )
+from core.valkey import connect
 from ingestion.metrics import CollectorMetrics
 
 _logger = structlog.get_logger()
@@ -67,13 +65,7 @@ class LivePublisher:
     def __init__(
         self, url: str, metrics: CollectorMetrics, *, events_per_second: int, oldest_unshipped_s: Callable[[], float]
     ) -> None:
-        self._redis = Redis.from_url(
-            url,
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-        )
+        self._redis = connect(url, seconds=_TIMEOUT_S, as_text=True)
         self._metrics = metrics
         self._rate = events_per_second
         self._oldest_unshipped_s = oldest_unshipped_s

@@ -1,7 +1,7 @@
 """How a dbt node becomes an asset: its key is its table's address, its group its domain."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -40,9 +40,11 @@ class AddressTranslator(DagsterDbtTranslator):
         is_list = not described and dbt_resource_props["resource_type"] == "seed"
         return "One row per line of its file." if is_list else described
 
-    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str] | None:
-        """Return dbt's `meta.owner`: an address as it is, anything else as the name of a team, which Dagster wants."""
-        owner = str(dbt_resource_props["config"].get("meta", {}).get("owner", ""))
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
+        """Return dbt's `meta.owner`: an address as it is, any other text as the name of a team, which Dagster wants."""
+        owner = dbt_resource_props["config"].get("meta", {}).get("owner")
+        if not isinstance(owner, str):
+            return super().get_owners(dbt_resource_props)
         if _ADDRESS.fullmatch(owner):
             return [owner]
         # A definition's owner is any text; a quote would end the name where assets are selected by it.

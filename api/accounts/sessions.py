@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access.errors import SessionEndedError
@@ -24,6 +24,8 @@ _PROGRAM_PREFIX = "rf_"
 _ROTATED_AFTER_SECONDS = 3600
 # Long enough for a second try at once; whoever steals a token later than that is found out.
 _REPEATED_SECONDS = 30
+MOST_EXCHANGES = 20_000
+"""After so many, a program's session ends: the hashes of all its tokens are kept. One each ten minutes is 138 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,10 @@ class Sessions:
         """
         digest = token_hash(refresh_token)
         async with self._database.of_all() as session:
-            is_known = or_(UserSession.token_hash == digest, had_token(digest))
-            statement = select(UserSession).where(is_known, UserSession.kind == "program", is_live_session())
-            found = (await session.scalars(statement.with_for_update())).one_or_none()
+            # Again, if it was replaced while this waited for the session: then it is among those that were spent.
+            found = await _having(session, digest) or await _having(session, digest)
             token = self._secrets.successor(refresh_token, _PROGRAM_PREFIX)
-            if found is not None and found.token_hash == digest:
+            if found is not None and found.token_hash == digest and await _may_be_exchanged(session, found):
                 _spend(session, found)
                 _renew(found, token)
                 found.last_seen_at = utc_now()
@@ -148,6 +149,17 @@ class Sessions:
         if but is not None:
             others = others.where(UserSession.id != but)
         await session.execute(others.values(revoked_at=utc_now()))
+
+
+async def _having(session: AsyncSession, digest: str) -> UserSession | None:
+    is_known = or_(UserSession.token_hash == digest, had_token(digest))
+    statement = select(UserSession).where(is_known, UserSession.kind == "program", is_live_session())
+    return (await session.scalars(statement.with_for_update())).one_or_none()
+
+
+async def _may_be_exchanged(session: AsyncSession, found: UserSession) -> bool:
+    spent = select(func.count()).select_from(SpentToken).where(SpentToken.session_id == found.id)
+    return (await session.scalars(spent)).one() < MOST_EXCHANGES
 
 
 def _spend(session: AsyncSession, found: UserSession) -> None:

@@ -7,6 +7,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from api.dependencies import Asking
+from api.queue import FairQueue
 from api.results.files import file_response, wanted_format
 from api.results.formats import Format
 from api.results.leaving import unless_left
@@ -23,13 +24,14 @@ async def reply(
     wanted: Format | None,
     explain: bool,
     may_be_stale: bool = True,
+    queue: FairQueue | None = None,
 ) -> Response:
     """Return the answer that `make` makes as JSON or, to who may take data out, as a file of this name.
 
-    One that is to be explained is JSON, and made anew.
+    One that is to be explained is JSON, and made anew. `queue` is that in which `make` waits, if it is one of its own.
     """
     if explain:
-        return await unless_left(asking.request, _explained(asking, make))
+        return await unless_left(asking.request, _explained(asking, make, queue))
     kind = wanted_format(asking.request, wanted)
     if kind == "json":
         kept = asking.held.kept
@@ -39,5 +41,7 @@ async def reply(
     return made if isinstance(made, Response) else file_response(kind, table_of(made), name)
 
 
-async def _explained(asking: Asking, make: Callable[[], Coroutine[Any, Any, Answered]]) -> Response:
-    return await explained(asking.held.warehouse, asking.access.project, await make())
+async def _explained(
+    asking: Asking, make: Callable[[], Coroutine[Any, Any, Answered]], queue: FairQueue | None
+) -> Response:
+    return await explained(asking.held.warehouse, asking.access.project, await make(), queue)

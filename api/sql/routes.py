@@ -42,9 +42,11 @@ async def query_sql(
 ) -> Response:
     """Run one select over the project's marts. Each table holds the project's rows and no others."""
     asking.note("sql:query", query.model_dump(), sql_text(query.sql))
-    answer = partial(asking.held.sql.answer, asking.access.project, query)
+    answer, queue = partial(asking.held.sql.answer, asking.access.project, query), asking.held.sql.queue
     # Rows may tell of persons who are erased meanwhile.
-    return await reply(asking, query, answer, name="result", wanted=format_, explain=explain, may_be_stale=False)
+    return await reply(
+        asking, query, answer, name="result", wanted=format_, explain=explain, may_be_stale=False, queue=queue
+    )
 
 
 @router.get(

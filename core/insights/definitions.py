@@ -101,9 +101,7 @@ class RollupDefinition(BaseDefinition):
 
     @model_validator(mode="after")
     def _is_kept_by_events(self) -> Self:
-        message = (
-            "traits, cohorts, sessions and relative dates change without an event, so that no rollup can be kept by"
-        )
+        message = "traits, cohorts, sessions and relative dates change without an event: no rollup can be kept by them"
         wrong = [place for place, condition in enumerate(self.events.where) if not stays(condition)]
         if wrong:
             raise WrongPartsError(*((("events", "where", place), message) for place in wrong))

@@ -31,7 +31,6 @@ from core.insights.model_text import (
     written,
 )
 from core.insights.report_models import REPORT_MODELS
-from core.insights.selections import Counted
 
 _ALWAYS = {
     "start": "toDateTime64('1970-01-01 00:00:00', 3, 'UTC')",
@@ -45,10 +44,7 @@ _BREAKDOWN: list[Column] = [
 
 def model_of(definition: Definition) -> Model:
     """Return the model of a definition."""
-    sql, key, columns = _MODELS[definition.kind](definition)
-    if isinstance(definition, Counted) and definition.group_type is not None:
-        columns = [(name, kind, told.replace("persons", "groups")) for name, kind, told in columns]
-    return sql, key, columns
+    return _MODELS[definition.kind](definition)
 
 
 def _funnel(funnel: FunnelDefinition) -> Model:
@@ -73,7 +69,7 @@ def _funnel(funnel: FunnelDefinition) -> Model:
     columns += [
         ("step", "UInt32", "Number of the step, from 1."),
         ("step_name", "LowCardinality(String)", "What the step is called."),
-        ("persons", "UInt64", "How many persons reached the step."),
+        ("persons", "UInt64", f"How many {funnel.counts} reached the step."),
         ("lost_persons", "UInt64", "How many of them did not reach the next one; 0 at the last."),
         ("incomplete_persons", "UInt64", "For how many of them the window has not closed."),
         *(
@@ -141,7 +137,7 @@ def _retention(retention: RetentionDefinition) -> Model:
         ("cohort_date", "Date32", "First day of the cohort's period, in the project's time zone."),
         ("period_index", "UInt32", "How many periods later, 0 being the cohort itself; or the number of the bracket."),
         ("persons", "UInt64", "How many of the cohort came back in that period."),
-        ("cohort_size", "UInt64", "How many persons the cohort has."),
+        ("cohort_size", "UInt64", f"How many {retention.counts} the cohort has."),
         ("is_complete", "Bool", "The period had ended when the table was built. Others are not to be averaged in."),
     ]
     return call(macro, key, columns, arguments, needs)

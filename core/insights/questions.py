@@ -71,12 +71,13 @@ class Funnel(Counted):
     @classmethod
     def _lies_between_steps(cls, exclude: tuple[Exclusion, ...], info: ValidationInfo) -> tuple[Exclusion, ...]:
         last = len(info.data.get("steps", ()))
-        ends = [(exclusion.from_step or 1, exclusion.to_step or last) for exclusion in exclude]
-        wrong: list[tuple[Place, str]] = [
-            ((place, "to_step" if to > last else "from_step"), f"it lies between step {first} and {to}, of {last}")
-            for place, (first, to) in enumerate(ends)
-            if last and not first < to <= last
-        ]
+        wrong: list[tuple[Place, str]] = []
+        for place, exclusion in enumerate(exclude if last else ()):
+            first, to = exclusion.from_step or 1, exclusion.to_step or last
+            if to > last:
+                wrong.append(((place, "to_step"), f"the funnel has {last} steps"))
+            elif first >= to:
+                wrong.append(((place, "from_step"), f"it has to come before step {to}"))
         if wrong:
             raise WrongPartsError(*wrong)
         return exclude

@@ -57,12 +57,17 @@ def _trend(trend: TrendDefinition) -> Model:
         "breakdown": asked["breakdown"],
         "top": asked["top"],
     }
+    one = trend.counts.removesuffix("s")
     columns: list[Column] = [
         PROJECT,
         *_bucket(trend.interval),
         *_values("events", len(trend.breakdown)),
         *(
-            (each.name, "Nullable(Float64)", without_jinja(f"{each.measure} of {each.label()}{_unit(each)}."))
+            (
+                each.name,
+                "Nullable(Float64)",
+                without_jinja(f"{each.measure.replace('person', one)} of {each.label()}{_unit(each)}."),
+            )
             for each in trend.series
         ),
         *(
@@ -82,7 +87,7 @@ def _lifecycle(lifecycle: LifecycleDefinition) -> Model:
     columns: list[Column] = [
         PROJECT,
         *_bucket(lifecycle.interval),
-        ("new_persons", "UInt64", "How many persons were active for the first time ever."),
+        ("new_persons", "UInt64", f"How many {lifecycle.counts} were active for the first time ever."),
         ("returning_persons", "UInt64", f"How many were active, and in the {lifecycle.interval} before too."),
         (
             "resurrecting_persons",
@@ -95,7 +100,11 @@ def _lifecycle(lifecycle: LifecycleDefinition) -> Model:
             f"How many were active in the {lifecycle.interval} before and no longer, as a negative number.",
         ),
         ("active_persons", "UInt64", "How many were active: the new, the returning and the resurrecting ones."),
-        ("is_complete", "Bool", "It had ended when the table was built; before that, dormant persons may still come."),
+        (
+            "is_complete",
+            "Bool",
+            f"It had ended when the table was built; before that, dormant {lifecycle.counts} may still come.",
+        ),
     ]
     return _of_activity("lifecycle_mart", ["project_id", "bucket_at"], columns, lifecycle)
 
@@ -104,8 +113,8 @@ def _stickiness(stickiness: StickinessDefinition) -> Model:
     columns: list[Column] = [
         PROJECT,
         ("buckets", "UInt32", f"In how many of the last {stickiness.last}, each one {stickiness.interval} long."),
-        ("persons", "UInt64", "How many persons were active in exactly so many."),
-        ("persons_at_least", "UInt64", "How many persons were active in so many or more."),
+        ("persons", "UInt64", f"How many {stickiness.counts} were active in exactly so many."),
+        ("persons_at_least", "UInt64", f"How many {stickiness.counts} were active in so many or more."),
     ]
     return _of_activity("stickiness_mart", ["project_id", "buckets"], columns, stickiness)
 

@@ -83,6 +83,11 @@ class Counted(Document):
         Field(description="Groups of this kind, such as `company`, in place of persons: those of the events."),
     ] = None
 
+    @property
+    def counts(self) -> str:
+        """Return what is counted, as a text names it."""
+        return "persons" if self.group_type is None else "groups"
+
 
 def long_form(value: Any) -> Any:
     """Read a name alone as `{event: name}`."""

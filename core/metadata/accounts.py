@@ -110,7 +110,7 @@ class UserSession(Base):
 
 
 class SpentToken(Base):
-    """One row per token of a session that was replaced, but for the latest of them, which the session has itself."""
+    """One row per token of a session that was in use and replaced; the latest of these the session has itself."""
 
     __tablename__ = "spent_tokens"
 

@@ -4,11 +4,9 @@ import asyncio
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from core.valkey import connect
 from ingestion.rates.buckets import Buckets, Spending
 
 _logger = structlog.get_logger()
@@ -43,9 +41,7 @@ class Sharing:
 
     def __init__(self, url: str, buckets: Buckets) -> None:
         # No second try: the next settling is one.
-        self._redis = Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = connect(url, seconds=_TIMEOUT_S)
         self._script = self._redis.register_script(_SETTLE)
         self._buckets = buckets
         buckets.is_told = True

@@ -84,7 +84,12 @@ async def test_a_trend_counts_groups_and_their_events(api: httpx.AsyncClient, pr
 
 @pytest.mark.parametrize(
     ("asked", "shape"),
-    [({}, {}), ({"order": "unordered"}, {"order": "unordered"}), ({"attempts": "first"}, {"attempts": "first"})],
+    [
+        ({}, {}),
+        ({"order": "unordered"}, {"order": "unordered"}),
+        ({"order": "strict"}, {"order": "strict"}),
+        ({"attempts": "first"}, {"attempts": "first"}),
+    ],
 )
 async def test_a_funnel_follows_groups(
     api: httpx.AsyncClient, project: Any, asked: dict[str, Any], shape: dict[str, Any]
@@ -120,16 +125,17 @@ async def test_a_funnel_of_groups_is_told_apart_and_cut_by_time(api: httpx.Async
     assert sum(each["persons"] for each in times["lines"][0]["bins"]) == len(took)
 
 
-@pytest.mark.parametrize("more", [{}, {"clock": "rolling"}])
+@pytest.mark.parametrize(
+    "more", [{"cohort": "first_time"}, {"cohort": "recurring"}, {"cohort": "recurring", "clock": "rolling"}]
+)
 async def test_retention_follows_groups(api: httpx.AsyncClient, project: Any, more: dict[str, Any]) -> None:
-    data = await _ask(api, project, kind="retention", period="day", periods=4, cohort="recurring", **more)
+    data = await _ask(api, project, kind="retention", period="day", periods=4, **more)
     question = retentions.Retention(
         starts=_named(),
         returns=_named(),
         period="day",
         periods=4,
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        cohort="recurring",
         week_start=project.week_start,
         **_span(project),
         **more,

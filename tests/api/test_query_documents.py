@@ -64,8 +64,12 @@ async def _post(api: httpx.AsyncClient, project: Any, document: Any, **options: 
             "/formulas/0/name",
             "carts would name more than one column",
         ),
-        (FUNNEL | {"exclude": [{"event": "a", "to_step": 3}]}, "/exclude/0/to_step", "between step 1 and 3, of 2"),
-        (FUNNEL | {"exclude": [{"event": "a", "from_step": 2}]}, "/exclude/0/from_step", "between step 2 and 2, of 2"),
+        (FUNNEL | {"exclude": [{"event": "a", "to_step": 3}]}, "/exclude/0/to_step", "the funnel has 2 steps"),
+        (
+            FUNNEL | {"exclude": [{"event": "a", "from_step": 2}]},
+            "/exclude/0/from_step",
+            "it has to come before step 2",
+        ),
         (
             FUNNEL | {"breakdown": {"property": "plan", "attribution": 7}},
             "/breakdown/attribution",

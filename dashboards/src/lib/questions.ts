@@ -3,9 +3,9 @@ import { daysBetween } from "@/lib/calendar";
 import { type DayRange, defaultInterval, intervalFits, previousRange } from "@/lib/range";
 import type { Interval, Measure, Period, Search } from "@/lib/search";
 
-/** What is asked, whatever the format of the answer: the page reads JSON. */
+/** What is asked, whatever the shape of the answer: the page reads JSON, and no plan. */
 type Query<Name extends keyof operations> = operations[Name]["parameters"] extends { query: infer Parameters }
-  ? Omit<Parameters, "format">
+  ? Omit<Parameters, "format" | "explain">
   : never;
 
 export type RangeQuestion = Query<"list_event_names">;

@@ -59,7 +59,7 @@ def is_of_all(context: dg.AssetExecutionContext) -> bool:
         if node.name == context.op_def.name
         for output in node.output_def_snaps
     }
-    return not (context.assets_def.node_keys_by_output_name.keys() & known) - selected_outputs(context)
+    return bool(known) and not (context.assets_def.node_keys_by_output_name.keys() & known) - selected_outputs(context)
 
 
 def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefinition:

@@ -10,6 +10,7 @@ import pytest
 from pyotp.totp import TOTP
 from sqlalchemy import text
 
+from api.accounts import sessions
 from core import metadata
 from engine.accounts import PASSWORD, Installation, Person
 from runtime.instance import Instance
@@ -220,6 +221,20 @@ async def test_any_refresh_token_that_was_replaced_ends_the_session_and_one_that
         refused = await program.post("/v1/tokens/refresh", json={"refresh_token": token})
         assert refused.json()["code"] == "session_ended"
     assert (await program.get("/v1/me", headers=headers)).json()["code"] == "session_ended"
+
+
+async def test_a_session_ends_when_it_was_exchanged_too_often(
+    owner: Person, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of three exchanges two are remembered: the latest is the session's own.
+    monkeypatch.setattr(sessions, "MOST_EXCHANGES", 2)
+    program = installation.browser()
+    answer = await program.post("/v1/tokens", json={"email": owner.email, "password": PASSWORD})
+    for _ in range(3):
+        answer = await program.post("/v1/tokens/refresh", json={"refresh_token": answer.json()["refresh_token"]})
+        assert answer.status_code == 200
+    answer = await program.post("/v1/tokens/refresh", json={"refresh_token": answer.json()["refresh_token"]})
+    assert answer.json()["code"] == "session_ended"
 
 
 async def test_forged_access_tokens_open_nothing(owner: Person, installation: Installation) -> None:

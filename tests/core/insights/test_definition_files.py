@@ -93,7 +93,7 @@ def test_the_examples_in_the_documentation_can_be_read(tmp_path: Path) -> None:
         ),
         (
             FUNNEL + "exclude:\n  - {event: c, from_step: 2, to_step: 5}\n",
-            "5: exclude.0.to_step: it lies between step 2 and 5, of 2",
+            "5: exclude.0.to_step: the funnel has 2 steps",
         ),
     ],
 )
