@@ -179,8 +179,8 @@ class Accounts:
         # Codes are counted in Valkey: the organisations' rights are not held while that is asked.
         async with self._database.of_all() as session:
             user = await unchanged(session, principal, checked)
-            await _demand_other_owners(session, user.id)
             await self._factors.demand(session, user, code, is_known=True)
+            await _demand_other_owners(session, user.id)
         async with self._database.of_all() as session:
             await hold_rights_of(session, principal.user_id)
             user = await unchanged(session, principal, checked)
