@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.contract.clickhouse.harness import Answer, Server, free_port
@@ -67,13 +68,19 @@ def test_an_interrupt_from_the_keyboard_is_a_clean_stop(new_server: Callable[...
     assert "Traceback" not in server.log.read_text()
 
 
+def _name(thread: Path) -> str | None:
+    """Return the name of a thread, or None where it has ended since it was listed."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return (thread / "comm").read_text().strip()
+    return None
+
+
 def test_a_signal_that_reaches_a_thread_of_the_engine_stops_it_too(new_server: Callable[..., Server]) -> None:
     server = new_server().start()
     assert server.process is not None
     pid = server.process.pid
-    threads = {int(entry.name): (entry / "comm").read_text().strip() for entry in Path(f"/proc/{pid}/task").iterdir()}
-    of_the_engine = next(thread for thread, name in threads.items() if name == "BgSchPool")
-    assert ctypes.CDLL(None).syscall(_TGKILL[platform.machine()], pid, of_the_engine, signal.SIGTERM) == 0
+    of_the_engine = next(thread for thread in Path(f"/proc/{pid}/task").iterdir() if _name(thread) == "BgSchPool")
+    assert ctypes.CDLL(None).syscall(_TGKILL[platform.machine()], pid, int(of_the_engine.name), signal.SIGTERM) == 0
     assert server.process.wait(timeout=30) == 0
 
 
