@@ -30,6 +30,8 @@ from api.insights.queries import InsightSql
 from api.insights.schemas import FunnelQuery, RetentionQuery, TimeseriesQuery
 from api.insights.statements import Statement, Statements, Window
 from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql, with_events
+from api.queries.documents import TrendDocument
+from api.queries.statements import QuerySql
 from api.settings import ApiSettings
 from core.warehouse import ProjectScope
 
@@ -52,7 +54,8 @@ def main() -> int:
     settings = ApiSettings.model_validate(dict.fromkeys(("clickhouse_url", "database_url", "redis_url"), "http://none"))
     macros = InsightMacros(settings.macros_dir / "events", settings.macros_dir / "insights")
     unmodelled_sql = UnmodelledSql(macros, settings)
-    sql = InsightSql(Statements(macros, settings.marts_database, unmodelled_sql))
+    statements = Statements(macros, settings.marts_database, unmodelled_sql)
+    sql, documents = InsightSql(statements), QuerySql(statements, {})
     with engines() as (instance, client), tempfile.TemporaryDirectory() as target:
         history.make_history(client, events=events)
         build_models(instance, Path(target))
@@ -73,7 +76,7 @@ def main() -> int:
             if landed <= settings.landing_listed_events:
                 rows = _SCOPE.run(client, *looked_up["which there are"]).named_results()
                 found = with_events(found, list(rows))
-            for question, statement in _questions(sql).items():
+            for question, statement in _questions(sql, documents).items():
                 alone, beside = (statement(_window(each)) for each in (None, found))
                 modelled = _timed(client, rounds, alone.sql, alone.parameters)
                 whole = _timed(client, rounds, beside.sql, beside.parameters)
@@ -84,16 +87,20 @@ def main() -> int:
     return table.finish(options)
 
 
-def _questions(sql: InsightSql) -> dict[str, Callable[[Window], Statement]]:
+def _questions(sql: InsightSql, documents: QuerySql) -> dict[str, Callable[[Window], Statement]]:
     active = TimeseriesQuery.model_validate(_RANGE | {"measure": "persons"})
     funnel = FunnelQuery.model_validate(_RANGE | {"step": _STEPS})
     returning = RetentionQuery.model_validate(_RANGE | {"period": "day", "periods": 14})
+    by_plan = TrendDocument.model_validate(
+        {"kind": "trend", "series": [{"name": "all_of_it"}], "breakdown": [{"property": "plan"}]} | _RANGE
+    )
     now = datetime(2026, 1, 2, tzinfo=UTC)
     return {
         "event names": sql.event_names,
         "persons by day": lambda window: sql.timeseries(window, active),
         "retention by day": lambda window: sql.retention(window, returning, now),
         "funnel of 4 steps": lambda window: sql.funnel(window, funnel),
+        "events by a property": lambda window: documents.trend(window, by_plan, now),
     }
 
 

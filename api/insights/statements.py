@@ -1,5 +1,6 @@
 """Statements over the modelled tables and over what landed since: SQL of the shared macros, and the values for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -71,9 +72,11 @@ class Statements:
         """Return the SQL of one macro, for use in another one's."""
         return self._macros.render(macro, **arguments)
 
-    def events(self, window: Window) -> str:
-        """Return the events, with those that are not modelled yet."""
-        return self.table("fct_events") if window.unmodelled is None else self._unmodelled.events(window.unmodelled)
+    def events(self, window: Window, columns: Sequence[str] = ()) -> str:
+        """Return the events, with those that are not modelled yet; of these with such columns of `CONTENT`."""
+        if window.unmodelled is None:
+            return self.table("fct_events")
+        return self._unmodelled.events(window.unmodelled, columns)
 
     def rollup(self, window: Window, name: str) -> str:
         """Return a rollup of events, with those in it that are not modelled yet."""
@@ -102,7 +105,9 @@ class Statements:
         sql = self.render(macro, **arguments)
         if window.unmodelled is not None:
             sources = (*sources, self._unmodelled.landing)
-        bound = parameters | window.unmodelled_parameters()
+        # What it does not name would make another question of the same one.
+        named = {name: value for name, value in window.unmodelled_parameters().items() if f"{{{name}:" in sql}
+        bound = parameters | named
         return Statement(sql, bound, tuple(dict.fromkeys(sources)), window.unmodelled)
 
     def _of_days(self, macro: str, window: Window, name: str, condition: str, **arguments: Argument) -> str:

@@ -20,6 +20,11 @@ _LISTED = {
     "sequence": "UInt32",
     "person_number": "UInt32",
 }
+CONTENT = frozenset({
+    "properties", "group_type", "group_id", "library", "page_host", "page_path", "page_query", "page_title", "referrer",
+    "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "locale", "device_timezone",
+})  # fmt: skip
+"""The columns of fct_events that follow from a delivery alone; others are looked up when events are modelled."""
 
 # The refresh says how many deliveries of the last minutes it has seen: an insert may become visible late. One of the
 # last seconds may still be under way: two looks by one statement must see the same.
@@ -85,10 +90,11 @@ class Unmodelled:
 
     def parameters(self) -> dict[str, Any]:
         """Return the values that a statement over them binds."""
+        bounds = bounds_of(self.since, self.until)
         if self.listed:
             columns = zip(*self.listed, strict=True)
-            return {f"found_{name}": list(values) for name, values in zip(_LISTED, columns, strict=True)}
-        return bounds_of(self.since, self.until) | {"repeated": list(self.repeated)}
+            return bounds | {f"found_{name}": list(values) for name, values in zip(_LISTED, columns, strict=True)}
+        return bounds | {"repeated": list(self.repeated)}
 
 
 class UnmodelledSql:
@@ -137,9 +143,12 @@ class UnmodelledSql:
         """Rows: message_id of events that landed again and tell something else than what is modelled."""
         return self._macros.render("repeated_deliveries", ids=self._ids, **self._span)
 
-    def events(self, found: Unmodelled) -> str:
-        """Return the relation of all events."""
-        return self._macros.render("all_events", facts=self._facts, project=_PROJECT, unmodelled=self._events(found))
+    def events(self, found: Unmodelled, columns: Sequence[str] = ()) -> str:
+        """Return the relation of all events, with what names, persons and instants take, and these of `CONTENT`."""
+        told, unmodelled = list(columns), self._events(found, columns)
+        return self._macros.render(
+            "all_events", facts=self._facts, project=_PROJECT, unmodelled=unmodelled, columns=told
+        )
 
     def rollup(self, found: Unmodelled, table: str, moment: str, *, has_events: bool) -> str:
         """Return the relation of a rollup with these events in it; `moment` is event_date or hour_at."""
@@ -153,13 +162,15 @@ class UnmodelledSql:
             has_events=has_events,
         )
 
-    def _events(self, found: Unmodelled) -> str:
+    def _events(self, found: Unmodelled, columns: Sequence[str] = ()) -> str:
+        told = list(columns)
         if found.listed:
             listed = {name: f"{{found_{name}:Array({kind})}}" for name, kind in _LISTED.items()}
-            return self._macros.render("found_events", project=_PROJECT, timezone=_TIMEZONE, found=listed)
+            return self._macros.render("found_events", timezone=_TIMEZONE, found=listed, columns=told, **self._landing)
         return self._macros.render(
             "unmodelled_events",
             timezone=_TIMEZONE,
+            columns=told,
             repeated="{repeated:Array(String)}",
             has_identifies=found.has_identifies,
             has_merges=found.has_merges,

@@ -1,5 +1,6 @@
 """A statement in the making, for one query document."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -31,8 +32,17 @@ _LONGEST = 200_000
 class Making:
     """A statement in the making: what it binds, and the tables that it names."""
 
-    def __init__(self, statements: Statements, window: Window, now: datetime, cohorts: SavedCohorts) -> None:
+    def __init__(
+        self,
+        statements: Statements,
+        window: Window,
+        now: datetime,
+        cohorts: SavedCohorts,
+        columns: Sequence[str] = (),
+    ) -> None:
+        """Begin it; `columns` of `CONTENT` are read of the window's unmodelled events."""
         self._cohorts = cohorts
+        self._columns = columns
         self.window = window
         self.now = now
         self.statements = statements
@@ -52,7 +62,7 @@ class Making:
         """Return the events, with those that are not modelled yet; beside their persons' traits where these tell."""
         events = self.table("fct_events")
         if not wants_traits(*told_apart_by):
-            return self.statements.events(self.window)
+            return self.statements.events(self.window, self._columns)
         of_project = f"(select * from {events} where project_id = {PROJECT})"  # noqa: S608 - a table's name
         persons = f"({self.scope.rows('project_id, person_number, traits', 'dim_persons')})"
         return self.statements.render("insights_events_with_traits", relation=of_project, persons=persons)

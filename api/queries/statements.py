@@ -1,12 +1,14 @@
 """The one place where a query document becomes SQL: the arguments that a file's model has, with bound placeholders."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from api.insights.macros import Argument
 from api.insights.statements import END, NOW, PROJECT, START, TIMEZONE, WEEK_START, Statement, Statements, Window
+from api.insights.unmodelled_sql import CONTENT
 from api.queries.documents import (
     FunnelDocument,
     FunnelTimesDocument,
@@ -58,7 +60,7 @@ class QuerySql:
     def trend(self, window: Window, asked: TrendDocument, now: datetime) -> Statement:
         """Rows of `insights_trends`."""
         is_of_sessions = any(each.measure == "sessions" for each in asked.series)
-        making = self._making(window, now, knows_landed=not is_of_sessions and _is_of_names(asked))
+        making = self._making(window, now, None if is_of_sessions else _columns_of(asked))
         arguments = making.bound(trend_arguments(asked, making.scope))
         dimension = dimension_of(*asked.breakdown)
         is_rolled = (
@@ -111,7 +113,7 @@ class QuerySql:
 
     def retention(self, window: Window, asked: RetentionDocument, now: datetime) -> Statement:
         """Rows of `insights_retention`."""
-        making = self._making(window, now, knows_landed=_is_of_names(asked))
+        making = self._making(window, now, _columns_of(asked))
         arguments = making.bound(retention_arguments(asked, making.scope)) | _CALENDAR | {"now": NOW}
         if window.days is None or not retention_is_of_days(asked):
             relation = making.events(asked.breakdown)
@@ -125,20 +127,20 @@ class QuerySql:
 
     def lifecycle(self, window: Window, asked: LifecycleDocument, now: datetime) -> Statement:
         """Rows of `insights_lifecycle`: who is new is told from all that came before."""
-        making = self._making(window, now, knows_landed=_is_of_names(asked))
+        making = self._making(window, now, _columns_of(asked))
         activity = activity_of(making, asked, start=None)
         return making.made("insights_lifecycle", activity=activity, interval=asked.interval, now=NOW, **_CALENDAR)
 
     def stickiness(self, window: Window, asked: StickinessDocument, now: datetime) -> Statement:
         """Rows of `insights_stickiness`."""
-        making = self._making(window, now, knows_landed=_is_of_names(asked))
+        making = self._making(window, now, _columns_of(asked))
         activity = activity_of(making, asked, start=START)
         return making.made("insights_stickiness", activity=activity, interval=asked.interval, **_CALENDAR)
 
     def paths(self, window: Window, asked: PathsDocument, now: datetime) -> Statement:
         """Rows of `insights_paths`."""
-        knows_landed = asked.nodes == "event" and asked.window is not None and _is_of_names(asked)
-        making = self._making(window, now, knows_landed=knows_landed)
+        nodes = {asked.nodes} - {"event"}
+        making = self._making(window, now, None if asked.window is None else _columns_of(asked, *nodes))
         arguments = making.bound(paths_arguments(asked, making.scope))
         if asked.window is None:
             del arguments["window_ms"]
@@ -152,7 +154,7 @@ class QuerySql:
 
     def web(self, window: Window, asked: WebDocument, now: datetime) -> Statement:
         """Rows of `insights_web`, or of `insights_web_pages` where views are counted."""
-        making = self._making(window, now, knows_landed=False)
+        making = self._making(window, now, None)
         told: dict[str, Argument] = {
             "where": conjunction(asked.where, making.scope),
             "breakdown": list(asked.breakdown),
@@ -169,7 +171,7 @@ class QuerySql:
 
     def revenue(self, window: Window, asked: RevenueDocument, now: datetime) -> Statement:
         """Rows of `insights_revenue`."""
-        making = self._making(window, now, knows_landed=False)
+        making = self._making(window, now, _columns_of(asked, "properties"))
         return making.made(
             "insights_revenue",
             project=PROJECT,
@@ -185,7 +187,7 @@ class QuerySql:
     def _of_attempts(
         self, macro: str, window: Window, asked: Funnel, now: datetime, told: Callable[[Making], dict[str, Argument]]
     ) -> Statement:
-        making = self._making(window, now, knows_landed=_is_of_names(asked))
+        making = self._making(window, now, _columns_of(asked))
         return making.made(macro, **attempts_of(making, asked), **told(making))
 
     def _amount(self, asked: RevenueDocument, scope: Scope) -> str:
@@ -202,16 +204,30 @@ class QuerySql:
             return found
         return f"ifNull(nullIf({found}, ''), {scope.bind(asked.default_currency, 'String')})"
 
-    def _making(self, window: Window, now: datetime, *, knows_landed: bool) -> Making:
-        """Begin a statement; events that landed since the last refresh are left out of what they do not know."""
-        known = window if knows_landed else replace(window, unmodelled=None)
-        return Making(self._statements, known, now, self._cohorts)
+    def _making(self, window: Window, now: datetime, content: AbstractSet[str] | None) -> Making:
+        """Begin a statement that reads these columns of events beside their names, persons and instants.
+
+        Where they are None, or one is looked up when events are modelled, what landed since is left out.
+        """
+        if content is None or not content <= CONTENT:
+            return Making(self._statements, replace(window, unmodelled=None), now, self._cohorts)
+        return Making(self._statements, window, now, self._cohorts, sorted(content))
 
 
-def _is_of_names(asked: Any) -> bool:
-    """Say whether a document asks nothing of events but their names, their persons and when they were."""
-    counts_groups = isinstance(asked, Counted) and asked.group_type is not None
-    return not counts_groups and not any(True for _ in parts_of(asked, Subject))
+def _columns_of(asked: Any, *others: str) -> AbstractSet[str] | None:
+    """Return which columns a document reads of events beside their names, persons and instants, with these others.
+
+    None where it asks for more than is in events: traits, and sessions.
+    """
+    columns = set(others)
+    if isinstance(asked, Counted) and asked.group_type is not None:
+        columns |= {"group_type", "group_id"}
+    for subject in parts_of(asked, Subject):
+        column = "properties" if subject.property is not None else subject.column
+        if column is None:
+            return None
+        columns.add(column)
+    return columns - {"type"}
 
 
 def _named(making: Making, name: str) -> str:

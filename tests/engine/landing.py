@@ -52,6 +52,7 @@ class Landing:
                 "traits": event.traits,
                 "traits_once": event.traits_once,
                 "traits_increment": event.traits_increment,
+                "context": event.context,
                 "batch_id": event.batch_id,
                 "inserted_at": json_instant(inserted_at),
             }

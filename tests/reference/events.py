@@ -25,6 +25,7 @@ class Event:
     traits: str = ""
     traits_once: str = ""
     traits_increment: str = ""
+    context: str = ""
     batch_id: str = ""
 
     @property

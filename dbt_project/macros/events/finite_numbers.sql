@@ -16,21 +16,3 @@
         {{ json }}
     )
 {%- endmacro %}
-
-{#- The columns of events that hold objects as clients sent them. -#}
-{% macro objects() -%}
-    {{ return(['properties', 'traits', 'traits_once', 'traits_increment', 'context']) }}
-{%- endmacro %}
-
-{#- After a change of the rules, before reread_contexts: what is read from the objects is then read from whole ones. -#}
-{% macro mend_objects() -%}
-    {%- if execute and is_incremental() and has_rows(this, 'context_rules != ' ~ context_rules()) -%}
-    alter table {{ stored(this) }} {{ on_cluster_clause(this) }}
-    update
-        {%- for column in objects() %}
-        {{ column }} = {{ finite_numbers(column) }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    where context_rules != {{ context_rules() }}
-    settings mutations_sync = 2
-    {%- endif -%}
-{%- endmacro %}

@@ -99,8 +99,8 @@
     )
 {%- endmacro %}
 
-{#- All columns, for a select or, with `updating`, for an update. -#}
-{% macro context_columns(updating=false) -%}
+{#- All columns, or those that `only` names: for a select or, with `updating`, for an update. -#}
+{% macro context_columns(updating=false, only=none) -%}
     {%- set columns = [
         ('page_url', said_of_page('url')),
         ('page_host', 'toLowCardinality(lower(domain(' ~ said_of_page('url') ~ ')))'),
@@ -130,21 +130,7 @@
         ('said_device_type', 'toLowCardinality(lower(' ~ said_in_context('device', 'type') ~ '))'),
         ('context_rules', 'toUInt16(' ~ context_rules() ~ ')'),
     ] -%}
-    {%- for column, expression in columns %}
+    {%- for column, expression in columns if only is none or column in only %}
     {{ column ~ ' = ' ~ expression if updating else expression ~ ' as ' ~ column }}{{ ',' if not loop.last }}
     {%- endfor %}
-{%- endmacro %}
-
-{#- After a change of the rules: works the columns out anew where other rules made them. -#}
-{% macro reread_contexts() -%}
-    {%- if execute and is_incremental() -%}
-    {%- set outdated = run_query('select count() from ' ~ this ~ ' where context_rules != ' ~ context_rules()) -%}
-    {%- if outdated.rows[0][0] -%}
-    alter table {{ stored(this) }} {{ on_cluster_clause(this) }}
-    update {{ context_columns(updating=true) }}
-    where context_rules != {{ context_rules() }}
-    -- The models that follow read what it makes.
-    settings mutations_sync = 2
-    {%- endif -%}
-    {%- endif -%}
 {%- endmacro %}
