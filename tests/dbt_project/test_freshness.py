@@ -32,7 +32,7 @@ def test_an_hour_without_any_event_is_a_warning_and_no_failure(
     with landing(runtime, client) as made:
         received_at = json_instant(datetime.now(UTC) - age)
         made.land({"project_id": 1, "message_id": "m", "event": "a", "received_at": received_at})
-        made.dbt("source", "freshness")
+        made.dbt("source", "freshness", "--write-json")
         told: dict[str, Any] = json.loads((made.directory / "target" / "sources.json").read_text())
         assert [(each["unique_id"], each["status"]) for each in told["results"]] == [
             ("source.radixinsight.raw.events", status)

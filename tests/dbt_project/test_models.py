@@ -634,7 +634,7 @@ def test_another_run_a_backfill_and_a_full_refresh_change_nothing_and_every_data
 @pytest.mark.slow
 def test_the_unit_tests_of_the_models_pass(modelled: Landing) -> None:
     # `dbt build` in the pipeline leaves them out. They take the types of their columns from the tables.
-    modelled.dbt("test", "--select", "test_type:unit")
+    modelled.dbt("test", "--select", "test_type:unit", "--write-json")
     target = modelled.directory / "target"
     declared = json.loads((target / "manifest.json").read_text())["unit_tests"]
     results = json.loads((target / "run_results.json").read_text())["results"]

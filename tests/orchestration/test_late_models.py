@@ -39,7 +39,7 @@ def built(runtime: Instance) -> Iterator[Callable[[], set[str]]]:
     with warehouse.connect(runtime.clickhouse_url) as client:
 
         def views() -> list[tuple[str, str]]:
-            sql = "select database, name from system.tables where name in ('early', 'other', 'late')"
+            sql = "select database, name from system.tables where name in ('early', 'other', 'late', 'latest')"
             return [(database, name) for database, name in client.query(sql).result_rows]
 
         yield lambda: {name for _, name in views()}
@@ -91,36 +91,28 @@ def materialized(result: ExecutionResult) -> set[str]:
     }
 
 
-def test_a_model_that_came_after_the_parse_is_built_and_no_failure(
-    runtime: Instance, project: Path, tmp_path: Path, built: Callable[[], set[str]]
-) -> None:
-    job = job_over(project, runtime, tmp_path)
-    add(project, "late")
-    result = job.execute_in_process()
-    assert result.success
-    assert materialized(result) == {"early"}
-    assert built() == {"early", "late"}
-
-
-def test_whoever_asks_for_all_models_gets_those_that_came_since(
-    runtime: Instance, project: Path, tmp_path: Path, built: Callable[[], set[str]]
-) -> None:
-    asked = job_over(project, runtime, tmp_path)
-    add(project, "late")
-    result = run_as_asked(asked, keys_of(asked), job_over(project, runtime, tmp_path))
-    assert result.success
-    assert materialized(result) == {"early"}
-    assert built() == {"early", "late"}
-
-
-def test_whoever_asks_for_one_model_gets_that_one(
+def test_models_that_came_since_are_built_where_all_are_asked_for_and_are_no_failure(
     runtime: Instance, project: Path, tmp_path: Path, built: Callable[[], set[str]]
 ) -> None:
     add(project, "other")
     asked = job_over(project, runtime, tmp_path)
+    known = keys_of(asked)
     add(project, "late")
-    selection = [key for key in keys_of(asked) if key.path[-1] == "early"]
-    result = run_as_asked(asked, selection, job_over(project, runtime, tmp_path))
+    # By a process that has parsed the project before.
+    result = asked.execute_in_process()
+    assert result.success
+    assert materialized(result) == {"early", "other"}
+    assert built() == {"early", "other", "late"}
+
+    add(project, "latest")
+    loaded = job_over(project, runtime, tmp_path)
+    # By one that has parsed it since: whoever asks for one model gets that one.
+    result = run_as_asked(asked, [key for key in known if key.path[-1] == "early"], loaded)
     assert result.success
     assert materialized(result) == {"early"}
-    assert built() == {"early"}
+    assert built() == {"early", "other", "late"}
+
+    result = run_as_asked(asked, known, loaded)
+    assert result.success
+    assert materialized(result) == {"early", "other"}
+    assert built() == {"early", "other", "late", "latest"}
