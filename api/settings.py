@@ -78,8 +78,8 @@ class ApiSettings(Settings):
         default=500,
         ge=0,
         le=2_000,
-        description="Up to how many of them are looked up once and then handed to each statement as values, which is "
-        "faster; of more, each statement looks them up.",
+        description="Up to how many of them are looked up once and then handed to each statement as values (ids, "
+        "names, persons and instants), which is faster; of more, each statement looks them up.",
     )
     max_body_bytes: int = Field(
         default=1024 * 1024,

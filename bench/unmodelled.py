@@ -30,7 +30,7 @@ from api.insights.queries import InsightSql
 from api.insights.schemas import FunnelQuery, RetentionQuery, TimeseriesQuery
 from api.insights.statements import Statement, Statements, Window
 from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql, with_events
-from api.queries.documents import TrendDocument
+from api.queries.documents import FunnelDocument, RevenueDocument, TrendDocument
 from api.queries.statements import QuerySql
 from api.settings import ApiSettings
 from core.warehouse import ProjectScope
@@ -94,6 +94,19 @@ def _questions(sql: InsightSql, documents: QuerySql) -> dict[str, Callable[[Wind
     by_plan = TrendDocument.model_validate(
         {"kind": "trend", "series": [{"name": "all_of_it"}], "breakdown": [{"property": "plan"}]} | _RANGE
     )
+    paths = [{"column": "page_path", "operator": "contains", "value": f"/product/{digit}"} for digit in (1, 2)]
+    steps = [{"event": "$pageview", "where": [path]} for path in paths]
+    of_pages = FunnelDocument.model_validate({"kind": "funnel", "steps": steps} | _RANGE)
+    by_campaign = RevenueDocument.model_validate(
+        {
+            "kind": "revenue",
+            "orders": "purchase",
+            "amount": {"property": "price"},
+            "breakdown": [{"column": "utm_source"}],
+            "total": True,
+        }
+        | _RANGE
+    )
     now = datetime(2026, 1, 2, tzinfo=UTC)
     return {
         "event names": sql.event_names,
@@ -101,6 +114,8 @@ def _questions(sql: InsightSql, documents: QuerySql) -> dict[str, Callable[[Wind
         "retention by day": lambda window: sql.retention(window, returning, now),
         "funnel of 4 steps": lambda window: sql.funnel(window, funnel),
         "events by a property": lambda window: documents.trend(window, by_plan, now),
+        "funnel of 2 pages": lambda window: documents.funnel(window, of_pages, now),
+        "revenue by campaign": lambda window: documents.revenue(window, by_campaign, now),
     }
 
 

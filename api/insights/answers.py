@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 
 from api.data_state import DataState
+from api.errors import QueryTooLargeError
 from api.insights.meta import Meta
 from api.insights.moments import cut_to_ms, is_in_reach
 from api.insights.results import Computed, DataChangedError, Results
-from api.insights.statements import Statement, Window
+from api.insights.statements import LONGEST, Statement, Window
 from api.insights.unmodelled import UnmodelledEvents
 from api.insights.unmodelled_sql import Unmodelled
 from core.metadata import Project
@@ -60,7 +60,7 @@ class Answers:
         """Answer from the models and from what landed since; of whole `days` from rollups, while they have them.
 
         Where a refresh exchanges tables meanwhile the question is asked anew; where it does so each time, the modelled
-        events alone are asked.
+        events alone are asked, and so they are where what landed makes of the question more than may be asked.
         """
         started, found = time.perf_counter(), None
         for _ in range(_ATTEMPTS):
@@ -68,10 +68,17 @@ class Answers:
             known = days if days and await self._has_days(project) else None
             found = await self._unmodelled.find(project.id, project.timezone, generation)
             counted = found if found is not None and found.events is not None else None
+            modelled = replace(window, days=known)
+            asked = statement(replace(modelled, unmodelled=counted))
+            if len(asked.sql) > LONGEST:
+                asked = statement(modelled)
             with suppress(DataChangedError):
-                asked = statement(replace(window, days=known, unmodelled=counted))
-                is_unchanged = partial(self._is_unchanged, project, generation, counted)
-                return await self._read(project, asked, started, found, is_unchanged)
+                try:
+                    return await self._read_at_once(project, asked, started, found, generation)
+                except QueryTooLargeError:
+                    if asked.unmodelled is None:
+                        raise
+                return await self._read_at_once(project, statement(modelled), started, found, generation)
         return await self._read(project, statement(window), started, found)
 
     async def read(self, project: Project, statement: Statement) -> tuple[Computed, Meta]:
@@ -83,10 +90,18 @@ class Answers:
     async def _has_days(self, project: Project) -> bool:
         return await self._state.rollup_zone(ProjectScope(project.id)) == project.timezone
 
-    async def _is_unchanged(self, project: Project, generation: str, counted: Unmodelled | None) -> bool:
-        if await self._state.generation() != generation:
-            return False
-        return counted is None or await self._unmodelled.is_as_found(project.id, project.timezone, counted)
+    async def _read_at_once(
+        self, project: Project, statement: Statement, started: float, found: Unmodelled | None, generation: str
+    ) -> tuple[Computed, Meta]:
+        """Answer from one state of all that the statement reads, or raise `DataChangedError`."""
+
+        async def is_unchanged() -> bool:
+            if await self._state.generation() != generation:
+                return False
+            counted = statement.unmodelled if statement.reads_landing else None
+            return counted is None or await self._unmodelled.is_as_found(project.id, project.timezone, counted)
+
+        return await self._read(project, statement, started, found, is_unchanged)
 
     async def _read(
         self,

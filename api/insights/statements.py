@@ -15,6 +15,8 @@ END = "{end:DateTime64(3, 'UTC')}"
 TIMEZONE = "{timezone:String}"
 WEEK_START = "{week_start:UInt8}"
 NOW = "{now:DateTime64(3, 'UTC')}"
+LONGEST = 200_000
+"""Characters of a statement; ClickHouse reads 256 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Statement:
     sources: tuple[str, ...]
     unmodelled: Unmodelled | None = None
     """The events beside the modelled ones that it reads: no table of either may change while it runs."""
+
+    @property
+    def reads_landing(self) -> bool:
+        """Say whether it reads deliveries itself, and has not all of them as values."""
+        return "landed_since" in self.parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,11 @@ class Statements:
         """Return the SQL of one macro, for use in another one's."""
         return self._macros.render(macro, **arguments)
 
-    def events(self, window: Window, columns: Sequence[str] = ()) -> str:
-        """Return the events, with those that are not modelled yet; of these with such columns of `CONTENT`."""
+    def events(self, window: Window, content: Sequence[str] = ()) -> str:
+        """Return the events, with those that are not modelled yet, which have such columns of `CONTENT`."""
         if window.unmodelled is None:
             return self.table("fct_events")
-        return self._unmodelled.events(window.unmodelled, columns)
+        return self._unmodelled.events(window.unmodelled, list(content))
 
     def rollup(self, window: Window, name: str) -> str:
         """Return a rollup of events, with those in it that are not modelled yet."""

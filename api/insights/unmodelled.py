@@ -74,12 +74,7 @@ class UnmodelledEvents:
             return known.found
 
     async def is_as_found(self, project_id: int, timezone: str, found: Unmodelled) -> bool:
-        """Say whether no delivery of the span has become visible or gone since; if one has, the next look is anew.
-
-        To a statement that brings the events along it makes no difference.
-        """
-        if found.listed:
-            return True
+        """Say whether no delivery of the span has become visible or gone since; if one has, the next look is anew."""
         bounds = bounds_of(found.since, found.until)
         answer = await self._warehouse.query(ProjectScope(project_id), self._sql.landed(), bounds)
         is_same = answer.rows[0]["deliveries"] == found.deliveries

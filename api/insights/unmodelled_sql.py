@@ -143,11 +143,16 @@ class UnmodelledSql:
         """Rows: message_id of events that landed again and tell something else than what is modelled."""
         return self._macros.render("repeated_deliveries", ids=self._ids, **self._span)
 
-    def events(self, found: Unmodelled, columns: Sequence[str] = ()) -> str:
+    def events(self, found: Unmodelled, content: list[str]) -> str:
         """Return the relation of all events, with what names, persons and instants take, and these of `CONTENT`."""
-        told, unmodelled = list(columns), self._events(found, columns)
+        unmodelled = self._events(found)
+        if content:
+            listed = _named("message_id") if found.listed else None
+            unmodelled = self._macros.render(
+                "events_with_content", events=unmodelled, columns=content, listed=listed, **self._landing
+            )
         return self._macros.render(
-            "all_events", facts=self._facts, project=_PROJECT, unmodelled=unmodelled, columns=told
+            "all_events", facts=self._facts, project=_PROJECT, unmodelled=unmodelled, content=content
         )
 
     def rollup(self, found: Unmodelled, table: str, moment: str, *, has_events: bool) -> str:
@@ -162,21 +167,24 @@ class UnmodelledSql:
             has_events=has_events,
         )
 
-    def _events(self, found: Unmodelled, columns: Sequence[str] = ()) -> str:
-        told = list(columns)
+    def _events(self, found: Unmodelled) -> str:
         if found.listed:
-            listed = {name: f"{{found_{name}:Array({kind})}}" for name, kind in _LISTED.items()}
-            return self._macros.render("found_events", timezone=_TIMEZONE, found=listed, columns=told, **self._landing)
+            listed = {name: _named(name) for name in _LISTED}
+            return self._macros.render("found_events", project=_PROJECT, timezone=_TIMEZONE, found=listed)
         return self._macros.render(
             "unmodelled_events",
             timezone=_TIMEZONE,
-            columns=told,
             repeated="{repeated:Array(String)}",
             has_identifies=found.has_identifies,
             has_merges=found.has_merges,
             **self._span,
             **self._persons,
         )
+
+
+def _named(column: str) -> str:
+    """Return the parameter that has a column of all listed events."""
+    return f"{{found_{column}:Array({_LISTED[column]})}}"
 
 
 def with_events(landed: Unmodelled, events: Sequence[Mapping[str, Any]]) -> Unmodelled | None:

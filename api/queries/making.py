@@ -1,13 +1,13 @@
 """A statement in the making, for one query document."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from api.insights.macros import Argument
 from api.insights.moments import literal
-from api.insights.statements import END, NOW, PROJECT, START, TIMEZONE, Statement, Statements, Window
+from api.insights.statements import END, LONGEST, NOW, PROJECT, START, TIMEZONE, Statement, Statements, Window
 from api.queries.naming import SavedCohorts
 from api.queries.reading import invalid_document
 from core.insights.arguments import wants_traits
@@ -25,8 +25,6 @@ _NUMBERS = {
     "max_steps": "UInt32",
     "min_sequences": "UInt64",
 }
-# ClickHouse reads 256 KiB of a statement.
-_LONGEST = 200_000
 
 
 class Making:
@@ -38,11 +36,11 @@ class Making:
         window: Window,
         now: datetime,
         cohorts: SavedCohorts,
-        columns: Sequence[str] = (),
+        content: Iterable[str] = (),
     ) -> None:
-        """Begin it; `columns` of `CONTENT` are read of the window's unmodelled events."""
+        """Begin it; `content`, columns of `CONTENT`, is read of the window's unmodelled events too."""
         self._cohorts = cohorts
-        self._columns = columns
+        self._content = sorted(content)
         self.window = window
         self.now = now
         self.statements = statements
@@ -62,7 +60,7 @@ class Making:
         """Return the events, with those that are not modelled yet; beside their persons' traits where these tell."""
         events = self.table("fct_events")
         if not wants_traits(*told_apart_by):
-            return self.statements.events(self.window, self._columns)
+            return self.statements.events(self.window, self._content)
         of_project = f"(select * from {events} where project_id = {PROJECT})"  # noqa: S608 - a table's name
         persons = f"({self.scope.rows('project_id, person_number, traits', 'dim_persons')})"
         return self.statements.render("insights_events_with_traits", relation=of_project, persons=persons)
@@ -92,7 +90,8 @@ class Making:
         """Return the statement of a macro that has no range, with those values alone that it names."""
         known = self.window.calendar_parameters() | {"now": literal(self.now)} | self.bind.parameters
         made = self.statements.statement(macro, self.window, {}, tuple(self.sources), **arguments)
-        if len(made.sql) > _LONGEST:
+        # With what landed it may be: then it is asked without.
+        if made.unmodelled is None and len(made.sql) > LONGEST:
             raise invalid_document(Fault((), "its statement would be too long: ask for less at once", "too_large"))
         named = {name: value for name, value in known.items() if f"{{{name}:" in made.sql}
         return replace(made, parameters=made.parameters | named)

@@ -69,7 +69,8 @@ class QuerySql:
             and all(each.measure in _ROLLED_MEASURES for each in asked.series)
             and not any(each.where for each in asked.series)
             and asked.group_type is None
-            and (dimension is not None or not asked.breakdown)
+            # The rollup of a dimension is of modelled events alone.
+            and (not asked.breakdown or (dimension is not None and making.window.unmodelled is None))
         )
         if not is_rolled:
             relation = making.events(*asked.breakdown, *(each.of for each in asked.series))
@@ -211,7 +212,7 @@ class QuerySql:
         """
         if content is None or not content <= CONTENT:
             return Making(self._statements, replace(window, unmodelled=None), now, self._cohorts)
-        return Making(self._statements, window, now, self._cohorts, sorted(content))
+        return Making(self._statements, window, now, self._cohorts, content)
 
 
 def _columns_of(asked: Any, *others: str) -> AbstractSet[str] | None:

@@ -53,6 +53,7 @@ class Landing:
                 "traits_once": event.traits_once,
                 "traits_increment": event.traits_increment,
                 "context": event.context,
+                "library": event.library,
                 "batch_id": event.batch_id,
                 "inserted_at": json_instant(inserted_at),
             }

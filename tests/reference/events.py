@@ -26,6 +26,7 @@ class Event:
     traits_once: str = ""
     traits_increment: str = ""
     context: str = ""
+    library: str = ""
     batch_id: str = ""
 
     @property

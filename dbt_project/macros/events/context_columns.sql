@@ -29,7 +29,7 @@
 {%- endmacro %}
 
 {#- Clients of Segment's API on servers say the page in the properties of its call. -#}
-{% macro said_in_page_call() -%}
+{% macro page_call_read() -%}
     JSONExtract(
         if(type = 'page', properties, ''), 'Tuple(url String, path String, search String, title String, referrer String)'
     )
@@ -39,7 +39,7 @@
     if(
         {{ said_in_context('page', member) }} != '',
         {{ said_in_context('page', member) }},
-        tupleElement({{ said_in_page_call() }}, '{{ member }}')
+        tupleElement({{ page_call_read() }}, '{{ member }}')
     )
 {%- endmacro %}
 

@@ -1,10 +1,9 @@
 {#-
-    The events of a project that landed and that no refresh has modelled yet, in the columns of fct_events that trends,
-    funnels and retention read. An answer is made of fct_events (or a rollup of it) and of these: each event is in one of
-    both, by its message id.
+    The events of a project that landed and that no refresh has modelled yet, in the columns of fct_events that every
+    insight reads; events_with_content adds others. An answer is made of fct_events (or a rollup of it) and of these: each
+    event is in one of both, by its message id.
 
-    Columns: project_id, message_id, type, event, timestamp, received_at, sequence, person_number, event_date, and those that
-    `columns` names: properties, group_type, group_id, library, and what context_columns reads.
+    Columns: project_id, message_id, type, event, timestamp, received_at, sequence, person_number, event_date.
     Grain: one row per message id, the delivery that was received first.
 
     Looked at are deliveries with inserted_at in [since, until). `since` lies before anything that the last refresh did not
@@ -22,7 +21,7 @@
 -#}
 {%- macro unmodelled_events(
     project, since, until, timezone, repeated, landing, facts, merged_users, linked_devices, numbered_persons,
-    has_identifies=true, has_merges=true, columns=[]
+    has_identifies=true, has_merges=true
 ) -%}
 {%- set new_numbers_start = 2 ** 31 %}
 with
@@ -32,8 +31,7 @@ with
             since,
             until,
             landing,
-            ['message_id', 'type', 'event', 'anonymous_id', 'user_id', 'timestamp', 'received_at', 'sequence']
-            + ([landed_content()] if columns else []),
+            ['message_id', 'type', 'event', 'anonymous_id', 'user_id', 'timestamp', 'received_at', 'sequence'],
         ) | indent(8) }}
         order by {{ delivery_order() | trim }}
         limit 1 by message_id
@@ -48,7 +46,7 @@ with
             user_id,
             timestamp,
             received_at,
-            sequence{{ content_columns(columns) | indent(12) }}
+            sequence
         from landed
         where
             -- The traits of a group may come without a person.
@@ -148,9 +146,6 @@ with
             unmodelled.timestamp as timestamp,
             unmodelled.received_at as received_at,
             unmodelled.sequence as sequence,
-            {%- for column in columns %}
-            unmodelled.{{ column }} as {{ column }},
-            {%- endfor %}
             {{ person_user_id(
                 'unmodelled.user_id', 'merged.merged_user_id' if has_merges else "''", 'devices.device_links',
                 event_order('unmodelled')
@@ -200,9 +195,6 @@ select
         toUInt32({{ new_numbers_start }} + dense_rank() over (order by numbered.person_number > 0, resolved.person_id))
     ) as person_number,
     {{ insights_bucket('resolved.timestamp', 'day', timezone) }} as event_date
-    {%- for column in columns %},
-    resolved.{{ column }} as {{ column }}
-    {%- endfor %}
 from resolved
 left join numbered on resolved.person_id = numbered.person_id
 {%- endmacro -%}
@@ -211,10 +203,9 @@ left join numbered on resolved.person_id = numbered.person_id
     The same columns of events that were found before and that a statement brings along, as many as fit into one.
 
     `found` names for each of message_id, type, event, timestamp, received_at, sequence and person_number an array of the
-    values of all of them. What `columns` names is read from their deliveries, in the span in which they were found.
+    values of all of them.
 -#}
-{%- macro found_events(project, timezone, found, since, until, landing, columns=[]) -%}
-{%- set brought -%}
+{%- macro found_events(project, timezone, found) -%}
 select
     toUInt32({{ project }}) as project_id,
     message_id,
@@ -234,49 +225,6 @@ array join
     {{ found['received_at'] }} as received_at,
     {{ found['sequence'] }} as sequence,
     {{ found['person_number'] }} as person_number
-{%- endset -%}
-{%- if not columns -%}
-{{ brought }}
-{%- else -%}
-select
-    brought.*
-    {%- for column in columns %},
-    told.{{ column }} as {{ column }}
-    {%- endfor %}
-from (
-    {{ brought | indent(4) }}
-) as brought
--- What was erased since it was found counts no more.
-inner join (
-    select message_id{{ content_columns(columns) | indent(8) }}
-    from (
-        {{ landed_deliveries(
-            project, since, until, landing, ['message_id', 'type', landed_content()]
-        ) | indent(8) }}
-        and message_id in (select arrayJoin({{ found['message_id'] }}))
-        order by {{ delivery_order() | trim }}
-        limit 1 by message_id
-    )
-) as told on brought.message_id = told.message_id
-{%- endif -%}
-{%- endmacro -%}
-
-{#- What else a delivery says of its event, for content_columns: its objects as staging reads them. -#}
-{%- macro landed_content() -%}
-group_type, group_id, library,
-{{ finite_numbers('properties') }} as properties,
-{{ finite_numbers('context') }} as context
-{%- endmacro -%}
-
-{#- Columns of fct_events that follow from a delivery alone, of deliveries with landed_content; each after a comma. -#}
-{%- macro content_columns(columns) -%}
-{%- set landed = ['properties', 'group_type', 'group_id', 'library'] -%}
-{%- for column in columns if column in landed -%}
-, {{ column }}
-{%- endfor -%}
-{%- if columns | reject('in', landed) | list -%}
-, {{ context_columns(only=columns) }}
-{%- endif -%}
 {%- endmacro -%}
 
 {#-
@@ -370,13 +318,13 @@ where
 {%- endmacro -%}
 
 {#-
-    Events with those that are not modelled yet, a relation for an insight. `unmodelled` and `columns`: see
-    unmodelled_events.
+    Events with those that are not modelled yet, a relation for an insight. `unmodelled` is unmodelled_events, or with
+    `content`, further columns of fct_events, events_with_content.
 -#}
-{%- macro all_events(facts, project, unmodelled, columns=[]) -%}
+{%- macro all_events(facts, project, unmodelled, content=[]) -%}
 {%- set columns = [
     'project_id', 'message_id', 'type', 'event', 'timestamp', 'received_at', 'sequence', 'person_number', 'event_date',
-] + columns -%}
+] + content -%}
 (
     select {{ columns | join(', ') }}
     from {{ facts }}
