@@ -20,6 +20,8 @@ _LISTED = {
     "sequence": "UInt32",
     "person_number": "UInt32",
 }
+_FOUND = {name: f"{{found_{name}:Array({kind})}}" for name, kind in _LISTED.items()}
+"""The parameters that have them, of all listed events."""
 CONTENT = frozenset({
     "properties", "group_type", "group_id", "library", "page_host", "page_path", "page_query", "page_title", "referrer",
     "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "locale", "device_timezone",
@@ -147,9 +149,9 @@ class UnmodelledSql:
         """Return the relation of all events, with what names, persons and instants take, and these of `CONTENT`."""
         unmodelled = self._events(found)
         if content:
-            listed = _named("message_id") if found.listed else None
+            brought = _FOUND if found.listed else None
             unmodelled = self._macros.render(
-                "events_with_content", events=unmodelled, columns=content, listed=listed, **self._landing
+                "events_with_content", events=unmodelled, columns=content, found=brought, **self._landing
             )
         return self._macros.render(
             "all_events", facts=self._facts, project=_PROJECT, unmodelled=unmodelled, content=content
@@ -169,8 +171,7 @@ class UnmodelledSql:
 
     def _events(self, found: Unmodelled) -> str:
         if found.listed:
-            listed = {name: _named(name) for name in _LISTED}
-            return self._macros.render("found_events", project=_PROJECT, timezone=_TIMEZONE, found=listed)
+            return self._macros.render("found_events", project=_PROJECT, timezone=_TIMEZONE, found=_FOUND)
         return self._macros.render(
             "unmodelled_events",
             timezone=_TIMEZONE,
@@ -180,11 +181,6 @@ class UnmodelledSql:
             **self._span,
             **self._persons,
         )
-
-
-def _named(column: str) -> str:
-    """Return the parameter that has a column of all listed events."""
-    return f"{{found_{column}:Array({_LISTED[column]})}}"
 
 
 def with_events(landed: Unmodelled, events: Sequence[Mapping[str, Any]]) -> Unmodelled | None:

@@ -2,11 +2,11 @@
     Events that are not modelled yet, beside columns of fct_events that follow from a delivery alone.
 
     `events` is unmodelled_events or found_events of the same span; `columns` are among properties, group_type, group_id,
-    library, and those of context_columns that fct_events has. `listed`, an Array(String), has all message ids of `events`;
-    without it, all deliveries of the span are looked at.
+    library, and those of context_columns that fct_events has. `found` is that of found_events; without it, all deliveries of
+    the span are looked at.
     Columns and grain: those of `events`, and `columns`. An event whose delivery was erased since it was found is left out.
 -#}
-{%- macro events_with_content(events, project, since, until, landing, columns, listed=none) -%}
+{%- macro events_with_content(events, project, since, until, landing, columns, found=none) -%}
 {%- set as_landed = ['properties', 'group_type', 'group_id', 'library'] -%}
 {%- set of_context = columns | reject('in', as_landed) | list -%}
 {#- They stand in a column dozens of times, earlier ones around later ones: in full, a statement would be too long. -#}
@@ -60,8 +60,11 @@ from (
                 'message_id', 'received_at', 'sequence', 'type', 'group_type', 'group_id', 'library',
                 'properties as read_properties', 'context as read_context',
             ]) | indent(12) }}
-            {%- if listed %}
-            and message_id in (select arrayJoin({{ listed }}))
+            {%- if found %}
+            -- The deliveries are sorted by it.
+            and received_at >= arrayMin({{ found['received_at'] }})
+            and received_at <= arrayMax({{ found['received_at'] }})
+            and has({{ found['message_id'] }}, message_id)
             {%- endif %}
             order by {{ delivery_order() | trim }}
             limit 1 by message_id
