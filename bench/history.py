@@ -13,6 +13,8 @@ DAYS = 365
 """How many days the events reach over, from 1 January 2025."""
 PER_PERSON = 20
 """How many events a person sends, on average."""
+# A client waits five minutes for a statement, in which 90 million are not made.
+_AT_ONCE = 20_000_000
 
 _MAKE_EVENTS = """
 insert into raw.events (
@@ -118,15 +120,16 @@ def make_batch(client: Client, *, known: int, events: int) -> None:
 
 
 def _make(client: Client, *, first: int, events: int, persons: int, is_batch: bool) -> None:
-    client.command(
-        _MAKE_EVENTS,
-        parameters={
-            "first": first,
-            "events": events,
-            "persons": persons,
-            "days": DAYS,
-            "per_person": PER_PERSON,
-            "is_batch": is_batch,
-        },
-        settings={"max_partitions_per_insert_block": 0},
-    )
+    for made in range(0, events, _AT_ONCE):
+        client.command(
+            _MAKE_EVENTS,
+            parameters={
+                "first": first + made,
+                "events": min(_AT_ONCE, events - made),
+                "persons": persons,
+                "days": DAYS,
+                "per_person": PER_PERSON,
+                "is_batch": is_batch,
+            },
+            settings={"max_partitions_per_insert_block": 0},
+        )
