@@ -29,8 +29,7 @@ from runtime.project_keys import ProjectKeys
 from tests.ingestion.harness import Line, basic, landed_events
 from tests.ingestion.protocols.resilience import junk, members
 
-# In CI they are the same ones each time.
-EXAMPLES = int(os.environ.get("RADIXINSIGHT_FUZZ_EXAMPLES", "10" if "CI" in os.environ else "30"))
+EXAMPLES = int(os.environ.get("RADIXINSIGHT_FUZZ_EXAMPLES", "30"))
 PATHS = sorted(endpoints())
 fuzzed = settings(
     max_examples=EXAMPLES,
