@@ -21,7 +21,7 @@ _LISTED = {
     "person_number": "UInt32",
 }
 _FOUND = {name: f"{{found_{name}:Array({kind})}}" for name, kind in _LISTED.items()}
-"""The parameters that have them, of all listed events."""
+"""For each of these columns, the parameter that holds its values of all listed events."""
 CONTENT = frozenset({
     "properties", "group_type", "group_id", "library", "page_host", "page_path", "page_query", "page_title", "referrer",
     "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "locale", "device_timezone",
