@@ -152,8 +152,8 @@ def _rollup(rollup: RollupDefinition) -> Model:
         f"by_{place}": f"toLowCardinality(ifNull({each.text(literal)}, ''))" for place, each in enumerate(rollup.by)
     }
     values |= {f"number_{place}": each.number(literal) for place, each in enumerate(rollup.sums)}
-    read = "".join(line(f"        {inline(expression)} as {name},") + "\n" for name, expression in values.items())
-    named = "".join(f"    events.by_{place} as {name},\n" for place, name in enumerate(by))
+    read = [f"{expression} as {name}" for name, expression in values.items()]
+    named = "".join(f"        events.by_{place} as {name},\n" for place, name in enumerate(by))
     columns: list[Column] = [
         PROJECT,
         ("event", "LowCardinality(String)", "Name of the event."),
@@ -171,50 +171,50 @@ def _rollup(rollup: RollupDefinition) -> Model:
         ),
     ]
     condition = both(rollup.events.sql(SCOPE), of_projects(rollup.projects))
+    asked = {"columns": ["project_id", "event", "event_date", *read, "person_number"], "condition": condition}
     numbers = ((f"events.number_{place}", each.name) for place, each in enumerate(rollup.sums))
     sums = "".join(
         f""",
-    sumKahanIf(
-        assumeNotNull({number}), coalesce(isFinite({number}), false)
-    ) as {name}_sum"""
+        sumKahanIf(
+            assumeNotNull({number}), coalesce(isFinite({number}), false)
+        ) as {name}_sum"""
         for number, name in numbers
     )
-    grouped = ",\n    ".join(f"events.{name}" for name in ("project_id", "event", "event_date", *places))
+    grouped = ",\n        ".join(f"events.{name}" for name in ("project_id", "event", "event_date", *places))
+    counts = ["events", *(f"{each.name}_sum" for each in rollup.sums)]
     sql = f"""{{{{
     config(
         materialized='repaired',
-        unique_key=['project_id', 'event_date'],
+        unique_key=['project_id', 'event', 'event_date'],
         stale_keys='touched',
         order_by='({", ".join(key)})',
+        settings={{'min_bytes_for_wide_part': 0}},
         pre_hook='{{{{ keep_repaired() }}}}',
         post_hook='{{{{ settle_repairs() }}}}',
     )
 }}}}
 
-{{%- set days = ['project_id', 'event_date'] %}}
-{{%- set is_stale = 'true' if repairs_all() else '(project_id, event_date) in (' ~ touched(days) ~ ')' %}}
-
 with events as (
+    {{{{ events_to_count(
+{written(asked, 8)}
+    ) }}}}
+),
+
+counted as (
     select
-        project_id,
-        event,
-        event_date,
-{read}        person_number
-    from {{{{ ref('fct_events') }}}}
-    where
-{line(f"        {inline(condition)}")}
-        and {{{{ is_stale }}}}
+        events.project_id as project_id,
+        events.event as event,
+        events.event_date as event_date,
+{named}        count() as events,
+        groupBitmapState(events.person_number) as persons{sums}
+    from events
+    group by
+        {grouped}
 )
 
-select
-    events.project_id as project_id,
-    events.event as event,
-    events.event_date as event_date,
-{named}    count() as events,
-    groupBitmapState(events.person_number) as persons{sums}
-from events
-group by
-    {grouped}
+{{{{ with_those_who_stay(
+{written({"made": "counted", "keys": key, "counts": counts}, 4)}
+) }}}}
 """  # noqa: S608 - see above
     return sql, key, columns
 

@@ -14,7 +14,7 @@ EventName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _TAKEN = re.compile(
     r"null|true|false|nan|inf|infinity|index|constraint|projection|primary|order|group|select|from|where|having|limit|union"
     r"|with|as|on|in|is|not|and|or|case|when|then|else|end|between|like|distinct|all|any|none|interval|array|join|final"
-    r"|project_id|person_number|event|event_date|events|persons|bucket|bucket_at|bucket_date|rank|is_other|[a-z]"
+    r"|project_id|person_number|event|event_date|events|persons|gone_persons|bucket|bucket_at|bucket_date|rank|is_other|[a-z]"
     r"|(breakdown|formula|by|number|is_none)_\d+"
 )
 

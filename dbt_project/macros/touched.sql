@@ -1,7 +1,8 @@
 {#-
     fct_events says in a log what it touched: of every row that it made anew, the project, event, day, person and session
-    that it had before and that it has now. The models built from it repair only those, each from where its own last run
-    that succeeded had got to. Runs are numbered: clocks are set back.
+    that it had before and that it has now, and whether anything is counted otherwise (`is_recounted`) or only for another
+    person. The models built from it repair only those, each from where its own last run that succeeded had got to. Runs are
+    numbered: clocks are set back.
 -#}
 {% macro touched_log() -%}
     {{ facts_table('touched') }}
@@ -12,7 +13,17 @@
     100
 {%- endmacro %}
 
+{#- An older version's log does not say what is recounted. -#}
+{% macro tells_recounted() -%}
+    {%- set log = existing_table(touched_log()) -%}
+    {{ return(log is none or 'is_recounted' in adapter.get_columns_in_relation(log) | map(attribute='name')) }}
+{%- endmacro %}
+
 {% macro keep_touched() -%}
+    {%- if execute and not tells_recounted() -%}
+    alter table {{ touched_log() }} {{ on_cluster_clause(this) }}
+    add column is_recounted Bool default true
+    {%- else -%}
     create table if not exists {{ touched_log() }} {{ on_cluster_clause(this) }}
     (
         run UInt64,
@@ -21,11 +32,17 @@
         event LowCardinality(String),
         event_date Date32,
         person_number UInt32,
-        session_id UInt64
+        session_id UInt64,
+        is_recounted Bool default true
     )
     {{ whole_engine() }} order by run
+    {%- endif -%}
 {%- endmacro %}
 
+{#-
+    What is counted of an event is the same after a link, a merge or a split of its session, and when another event of its
+    session changed.
+-#}
 {% macro log_touched(relation, condition) -%}
     insert into {{ touched_log() }}
     select distinct
@@ -35,7 +52,11 @@
         event,
         event_date,
         person_number,
-        session_id
+        session_id,
+        (project_id, message_id) in (
+            {{ changed_events(['project_id', 'message_id']) | indent(12) }}
+            where reason not in ('device', 'user', 'session')
+        ) as is_recounted
     from {{ relation }}
     where {{ condition }}
 {%- endmacro %}
@@ -133,7 +154,7 @@
         {{ return(true) }}
     {%- elif should_full_refresh() or existing_table(repaired_table()) is none or not is_as_described(this, model) -%}
         {{ return(true) }}
-    {%- elif has_rows(repaired_table(), "rules != '" ~ repair_rules() ~ "'") -%}
+    {%- elif has_rows(repaired_table(), "rules != '" ~ repair_rules() ~ "'") or not tells_recounted() -%}
         {{ return(true) }}
     {%- else -%}
         {%- set query -%}

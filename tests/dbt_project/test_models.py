@@ -608,8 +608,8 @@ def spoil_days(modelled: Landing, *, days: int) -> None:
     spoilt = {"days": busiest}
     of_days = "toDate32(timestamp, 'UTC') in {days:Array(Date32)}"
     modelled.client.command(
-        f"alter table {rollup} update events = events + 1 where (project_id, event_date) in"
-        f" (select project_id, event_date from {facts} where {of_days}) settings mutations_sync = 2",
+        f"alter table {rollup} update events = events + 1 where (project_id, event, event_date) in"
+        f" (select project_id, event, event_date from {facts} where {of_days}) settings mutations_sync = 2",
         parameters=spoilt,
     )
     modelled.client.command(

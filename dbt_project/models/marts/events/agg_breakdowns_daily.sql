@@ -1,9 +1,10 @@
 {{
     config(
         materialized='repaired',
-        unique_key=['project_id', 'event_date'],
+        unique_key=['project_id', 'event', 'event_date'],
         stale_keys='touched',
         order_by='(project_id, dimension, event, event_date, value)',
+        settings={'min_bytes_for_wide_part': 0},
         pre_hook='{{ keep_repaired() }}',
         post_hook='{{ settle_repairs() }}',
     )
@@ -13,16 +14,7 @@
 {%- set dimensions = ['channel', 'country', 'device_type', 'browser', 'os'] %}
 
 with events as (
-    select
-        project_id,
-        event_date,
-        event,
-        person_number,
-        {{ dimensions | join(',\n        ') }}
-    from {{ ref('fct_events') }}
-    {%- if not repairs_all() %}
-    where (project_id, event_date) in ({{ touched(['project_id', 'event_date']) }})
-    {%- endif %}
+    {{ events_to_count(['project_id', 'event_date', 'event', 'person_number'] + dimensions) }}
 ),
 
 grouped as (
@@ -51,15 +43,19 @@ pairs as (
             {%- endfor %}
         ]) as pair
     from grouped
+),
+
+by_value as (
+    select
+        project_id,
+        toLowCardinality(pair.1) as dimension,
+        event,
+        event_date,
+        toLowCardinality(pair.2) as value,
+        sum(events) as events,
+        groupBitmapMergeState(persons) as persons
+    from pairs
+    group by project_id, dimension, event, event_date, value
 )
 
-select
-    project_id,
-    toLowCardinality(pair.1) as dimension,
-    event,
-    event_date,
-    toLowCardinality(pair.2) as value,
-    sum(events) as events,
-    groupBitmapMergeState(persons) as persons
-from pairs
-group by project_id, dimension, event, event_date, value
+{{ with_those_who_stay('by_value', ['project_id', 'dimension', 'event', 'event_date', 'value'], ['events']) }}

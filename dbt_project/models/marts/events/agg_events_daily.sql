@@ -1,9 +1,10 @@
 {{
     config(
         materialized='repaired',
-        unique_key=['project_id', 'event_date'],
+        unique_key=['project_id', 'event', 'event_date'],
         stale_keys='touched',
         order_by='(project_id, event, event_date)',
+        settings={'min_bytes_for_wide_part': 0},
         pre_hook='{{ keep_repaired() }}',
         post_hook='{{ settle_repairs() }}',
     )
@@ -18,7 +19,7 @@ with hours as (
         persons
     from {{ ref('agg_events_hourly') }}
     {%- if not repairs_all() %}
-    where (project_id, event_date) in ({{ touched(['project_id', 'event_date']) }})
+    where (project_id, event, event_date) in ({{ touched(['project_id', 'event', 'event_date']) }})
     {%- endif %}
 )
 

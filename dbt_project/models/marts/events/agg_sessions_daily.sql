@@ -4,6 +4,7 @@
         unique_key=['project_id', 'started_date'],
         stale_keys='touched_session_days',
         order_by='(project_id, dimension, started_date, value)',
+        settings={'min_bytes_for_wide_part': 0},
         pre_hook='{{ keep_repaired() }}',
         post_hook='{{ settle_repairs() }}',
     )

@@ -4,6 +4,7 @@
         unique_key=['project_id', 'event_date'],
         stale_keys='touched',
         order_by='(project_id, event_date)',
+        settings={'min_bytes_for_wide_part': 0},
         pre_hook='{{ keep_repaired() }}',
         post_hook='{{ settle_repairs() }}',
     )
