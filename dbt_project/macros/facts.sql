@@ -98,7 +98,10 @@
     group by loaded_at
 {%- endmacro %}
 
-{% macro unsettled_loads() -%}
+{#- Listed once: int_events_arrived asks four times, and each time all loads would be counted. -#}
+{% macro list_unsettled_loads() -%}
+    {%- if execute and not rebuilds_facts() -%}
+    {% call replace_whole(facts_table('unsettled_loads'), 'loaded_at') %}
     select loaded_at
     from (
         select
@@ -117,6 +120,13 @@
     ) as numbers
     group by loaded_at
     having sum(toInt64(staged) * is_now) != 0 or sum(toInt64(held) * is_now) != 0
+    {% endcall %}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro unsettled_loads() -%}
+    select loaded_at
+    from {{ facts_table('unsettled_loads') }}
 {%- endmacro %}
 
 {% macro settle_loads() -%}

@@ -29,6 +29,7 @@ _HANDED_ON = {
     "stg_collector__events_landed",
     "stg_collector__events_unsettled",
     "fct_events_touched",
+    "fct_events_unsettled_loads",
 }
 
 

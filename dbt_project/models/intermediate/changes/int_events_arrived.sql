@@ -1,4 +1,4 @@
-{{ config(order_by='(project_id, message_id)') }}
+{{ config(order_by='(project_id, message_id)', pre_hook='{{ list_unsettled_loads() }}') }}
 
 -- depends_on: {{ ref('stg_collector__events') }}
 
