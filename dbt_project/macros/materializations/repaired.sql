@@ -7,7 +7,10 @@
     changed; it gets those columns. `found_by` are columns of the sort key, which it gets too, where the keys alone would be
     looked for in all of the table. `before_exchange` is the name of a macro whose statement is the last one before the
     copy, which it gets, takes the table's place. All of the table is made anew when there is none, and when the macro named
-    by `all_stale` says so; without that name it is `repairs_all`.
+    by `all_stale` says so; without that name it is `repairs_all`. Where no key changed, nothing is done.
+
+    Tables with sets have `settings={'min_bytes_for_wide_part': 0}`: ClickHouse keeps a part of few rows as one file, however
+    much their sets take, and the delete writes that anew as a whole.
 -#}
 {% materialization repaired, adapter='clickhouse' %}
 
@@ -20,12 +23,20 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {%- if existing is none %}
+    {%- set stale_keys = context[config.require('stale_keys')] -%}
+    {%- set all_stale = existing is none or context[config.get('all_stale', 'repairs_all')]() -%}
+    {%- set is_kept = not all_stale and not has_rows('(' ~ stale_keys(keys) ~ ')') %}
+
+    {%- if is_kept %}
+    {% call noop_statement('main', 'nothing to repair') %}
+        {{ sql }}
+    {% endcall %}
+    {%- elif existing is none %}
     {% call statement('main') %}
         {{ get_create_table_as_sql(False, target, sql) }}
     {% endcall %}
     {%- else %}
-    {%- if context[config.get('all_stale', 'repairs_all')]() %}
+    {%- if all_stale %}
     {% call statement('main') %}
         {{ get_create_table_as_sql(False, copy, sql) }}
     {% endcall %}
@@ -33,7 +44,7 @@
     {% call statement('copy') %}
         {{ copy_table(copy, existing) }}
     {% endcall %}
-    {%- set is_stale = is_among(context[config.require('stale_keys')], keys, config.get('found_by')) -%}
+    {%- set is_stale = is_among(stale_keys, keys, config.get('found_by')) -%}
     {%- if has_rows(copy, is_stale) %}
     {% call statement('forget') %}
         delete from {{ stored(copy) }} {{ on_cluster_clause(copy) }}
@@ -56,7 +67,7 @@
     {% do persist_docs(target, model) %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}
-    {%- if existing is not none %}
+    {%- if existing is not none and not is_kept %}
     {% do adapter.drop_relation(copy) %}
     {%- endif %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
