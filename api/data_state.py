@@ -27,6 +27,7 @@ where
     database = {database:String}
     and name in (
         'fct_events',
+        'fct_sessions',
         'agg_breakdowns_daily',
         'agg_events_daily',
         'agg_events_hourly',

@@ -29,8 +29,9 @@ from api.insights.macros import InsightMacros
 from api.insights.queries import InsightSql
 from api.insights.schemas import FunnelQuery, RetentionQuery, TimeseriesQuery
 from api.insights.statements import Statement, Statements, Window
-from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql, with_events
-from api.queries.documents import FunnelDocument, RevenueDocument, TrendDocument
+from api.insights.unmodelled import MOST_SESSIONS
+from api.insights.unmodelled_sql import ChangedSessions, Unmodelled, UnmodelledSql, with_events
+from api.queries.documents import FunnelDocument, RevenueDocument, TrendDocument, WebDocument
 from api.queries.statements import QuerySql
 from api.settings import ApiSettings
 from core.warehouse import ProjectScope
@@ -63,7 +64,9 @@ def main() -> int:
         for more in (500, 500, 99_000):
             history.make_batch(client, known=events + landed, events=more)
             landed += more
-            found = Unmodelled(*_LANDED, landed, has_merges=False, events=landed)
+            # Nothing was looked up of user agents and addresses, which is as quick as where they are known.
+            known = dict.fromkeys(("has_merges", "has_unknown_agents", "has_unknown_addresses"), False)
+            found = Unmodelled(*_LANDED, landed, events=landed, **known)
             parameters = found.parameters() | {"timezone": "UTC"}
             looked_up = {
                 "which repeat modelled ones": (unmodelled_sql.repeated(), parameters),
@@ -76,8 +79,17 @@ def main() -> int:
             if landed <= settings.landing_listed_events:
                 rows = _SCOPE.run(client, *looked_up["which there are"]).named_results()
                 found = with_events(found, list(rows))
+            changed = None
+            if found is not None and landed <= MOST_SESSIONS:
+                bound = found.parameters() | {"timezone": "UTC", "most": MOST_SESSIONS + 1}
+                asked = unmodelled_sql.changed_sessions(found), bound
+                took = _timed(client, rounds, *asked)
+                table.row("which sessions change", f"{landed:,}", "", "", f"{took[0]:,.0f}", f"{took[1]:,.0f}", "")
+                changed = ChangedSessions.of(next(iter(_SCOPE.run(client, *asked).named_results())))
             for question, statement in _questions(sql, documents).items():
-                alone, beside = (statement(_window(each)) for each in (None, found))
+                alone, beside = (statement(replace(_window(each), changed=each and changed)) for each in (None, found))
+                if beside.unmodelled is None:
+                    continue
                 modelled = _timed(client, rounds, alone.sql, alone.parameters)
                 whole = _timed(client, rounds, beside.sql, beside.parameters)
                 times = modelled + whole
@@ -107,6 +119,12 @@ def _questions(sql: InsightSql, documents: QuerySql) -> dict[str, Callable[[Wind
         }
         | _RANGE
     )
+    by_country = TrendDocument.model_validate(
+        {"kind": "trend", "series": [{"name": "who", "measure": "persons"}], "breakdown": [{"column": "country"}]}
+        | _RANGE
+    )
+    web = WebDocument.model_validate({"kind": "web"} | _RANGE)
+    by_channel = WebDocument.model_validate({"kind": "web", "breakdown": ["channel"], "total": True} | _RANGE)
     now = datetime(2026, 1, 2, tzinfo=UTC)
     return {
         "event names": sql.event_names,
@@ -116,6 +134,9 @@ def _questions(sql: InsightSql, documents: QuerySql) -> dict[str, Callable[[Wind
         "events by a property": lambda window: documents.trend(window, by_plan, now),
         "funnel of 2 pages": lambda window: documents.funnel(window, of_pages, now),
         "revenue by campaign": lambda window: documents.revenue(window, by_campaign, now),
+        "persons by country": lambda window: documents.trend(window, by_country, now),
+        "visits by day": lambda window: documents.web(window, web, now),
+        "visits by channel": lambda window: documents.web(window, by_channel, now),
     }
 
 

@@ -14,7 +14,7 @@ from api.insights.moments import cut_to_ms, is_in_reach
 from api.insights.results import Computed, DataChangedError, Results
 from api.insights.statements import LONGEST, Statement, Window
 from api.insights.unmodelled import UnmodelledEvents
-from api.insights.unmodelled_sql import Unmodelled
+from api.insights.unmodelled_sql import ChangedSessions, Unmodelled
 from core.metadata import Project
 from core.problem import InvalidRequestError
 from core.warehouse import ProjectScope
@@ -56,6 +56,8 @@ class Answers:
         window: Window,
         statement: Callable[[Window], Statement],
         days: tuple[date, date] | None = None,
+        *,
+        of_sessions: bool = False,
     ) -> tuple[Computed, Meta]:
         """Answer from the models and from what landed since; of whole `days` from rollups, while they have them.
 
@@ -68,17 +70,19 @@ class Answers:
             known = days if days and await self._has_days(project) else None
             found = await self._unmodelled.find(project.id, project.timezone, generation)
             counted = found if found is not None and found.events is not None else None
+            changed = await self._changed(project, generation, found) if of_sessions else None
             modelled = replace(window, days=known)
-            asked = statement(replace(modelled, unmodelled=counted))
+            asked = statement(replace(modelled, unmodelled=counted, changed=changed))
             if len(asked.sql) > LONGEST:
                 asked = statement(modelled)
             with suppress(DataChangedError):
                 try:
                     return await self._read_at_once(project, asked, started, found, generation)
                 except QueryTooLargeError:
-                    if asked.unmodelled is None:
+                    alone = statement(modelled)
+                    if alone.sql == asked.sql:
                         raise
-                return await self._read_at_once(project, statement(modelled), started, found, generation)
+                return await self._read_at_once(project, alone, started, found, generation)
         return await self._read(project, statement(window), started, found)
 
     async def read(self, project: Project, statement: Statement) -> tuple[Computed, Meta]:
@@ -86,6 +90,9 @@ class Answers:
         started = time.perf_counter()
         found = await self._unmodelled.find(project.id, project.timezone, await self._state.believed_generation())
         return await self._read(project, statement, started, found)
+
+    async def _changed(self, project: Project, generation: str, found: Unmodelled | None) -> ChangedSessions | None:
+        return await self._unmodelled.changed_sessions(project.id, project.timezone, generation, found)
 
     async def _has_days(self, project: Project) -> bool:
         return await self._state.rollup_zone(ProjectScope(project.id)) == project.timezone
@@ -99,7 +106,11 @@ class Answers:
             if await self._state.generation() != generation:
                 return False
             counted = statement.unmodelled if statement.reads_landing else None
-            return counted is None or await self._unmodelled.is_as_found(project.id, project.timezone, counted)
+            if counted is not None and not await self._unmodelled.is_as_found(project.id, project.timezone, counted):
+                return False
+            # Events that are values keep the numbers of their persons.
+            changed = statement.changed if counted is not None and not counted.listed else None
+            return changed is None or await self._unmodelled.are_as_changed(project.id, project.timezone, changed)
 
         return await self._read(project, statement, started, found, is_unchanged)
 

@@ -40,10 +40,7 @@ class InsightSql:
         )
 
     def timeseries(self, window: Window, query: TimeseriesQuery) -> Statement:
-        """Rows: bucket, bucket_end (instants), utc_offset_s (at its start), value; every bucket of the range.
-
-        Sessions are those of the models: which session an event is in is known after the next refresh.
-        """
+        """Rows: bucket, bucket_end (instants), utc_offset_s (at its start), value; every bucket of the range."""
         parameters = window.calendar_parameters() | _named(event=query.event)
         asked = {
             "interval": query.interval,
@@ -52,7 +49,7 @@ class InsightSql:
             "week_start": WEEK_START,
         }
         if query.measure == "sessions":
-            window = replace(window, days=None, unmodelled=None)
+            window = replace(window, days=None, unmodelled=window.unmodelled if window.changed else None)
         if window.days is None:
             event = None if query.event is None else "{event:String}"
             return self._of_events("insights_timeseries", window, parameters, event=event, **asked)

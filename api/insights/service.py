@@ -69,7 +69,11 @@ class Insights:
         window = await self._answers.window(project, query.from_, query.to)
         check_buckets(window, query.interval, self._settings.max_buckets)
         computed, meta = await self._answers.ask(
-            project, window, lambda span: self._sql.timeseries(span, query), whole_days(query.from_, query.to)
+            project,
+            window,
+            lambda span: self._sql.timeseries(span, query),
+            whole_days(query.from_, query.to),
+            of_sessions=query.measure == "sessions",
         )
         now = utc_now()
         buckets: list[Bucket] = []

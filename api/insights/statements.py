@@ -7,7 +7,7 @@ from typing import Any
 
 from api.insights.macros import Argument, InsightMacros
 from api.insights.moments import literal
-from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql
+from api.insights.unmodelled_sql import ChangedSessions, Unmodelled, UnmodelledSql
 
 PROJECT = "{project_id:UInt32}"
 START = "{start:DateTime64(3, 'UTC')}"
@@ -28,6 +28,8 @@ class Statement:
     sources: tuple[str, ...]
     unmodelled: Unmodelled | None = None
     """The events beside the modelled ones that it reads: no table of either may change while it runs."""
+    changed: ChangedSessions | None = None
+    """The sessions in place of modelled ones that it reads."""
 
     @property
     def reads_landing(self) -> bool:
@@ -47,6 +49,8 @@ class Window:
     """The same range as days of the calendar, `[first, end)`, where the rollups have its days."""
     unmodelled: Unmodelled | None = None
     """The project's events that count beside the modelled ones."""
+    changed: ChangedSessions | None = None
+    """Its sessions that are others than the modelled ones, where a question is about sessions and they are known."""
 
     def range_parameters(self) -> dict[str, Any]:
         """Return the bound values as ClickHouse reads them: UTC, milliseconds."""
@@ -57,10 +61,10 @@ class Window:
         return self.range_parameters() | {"timezone": self.timezone, "week_start": self.week_start}
 
     def unmodelled_parameters(self) -> dict[str, Any]:
-        """Return what a statement binds that reads events which are not modelled yet; empty without any."""
-        if self.unmodelled is None:
-            return {}
-        return self.unmodelled.parameters() | {"timezone": self.timezone}
+        """Return what a statement may bind that reads events which are not modelled yet."""
+        events = self.unmodelled.parameters() if self.unmodelled else {}
+        sessions = self.changed.parameters() if self.changed else {}
+        return events | sessions | {"timezone": self.timezone}
 
 
 class Statements:
@@ -83,7 +87,21 @@ class Statements:
         """Return the events, with those that are not modelled yet, which have such columns of `CONTENT`."""
         if window.unmodelled is None:
             return self.table("fct_events")
+        if window.changed is not None:
+            return self._unmodelled.events_with_sessions(window.unmodelled, list(content))
         return self._unmodelled.events(window.unmodelled, list(content))
+
+    def sessions(self, window: Window, content: Sequence[str]) -> str:
+        """Return the sessions with the events in them that are not modelled yet, and such columns of these."""
+        if not window.changed:
+            return self.table("fct_sessions")
+        return self._unmodelled.sessions(window.unmodelled, list(content))
+
+    def session_rollup(self, window: Window, dimension: str | None) -> str:
+        """Return the rollup of sessions, of this dimension or none, with the sessions that change."""
+        if not window.changed:
+            return self.table("agg_sessions_daily")
+        return self._unmodelled.session_rollup(window.unmodelled, dimension)
 
     def rollup(self, window: Window, name: str) -> str:
         """Return a rollup of events, with those in it that are not modelled yet."""
@@ -115,7 +133,7 @@ class Statements:
         # What it does not name would make another question of the same one.
         named = {name: value for name, value in window.unmodelled_parameters().items() if f"{{{name}:" in sql}
         bound = parameters | named
-        return Statement(sql, bound, tuple(dict.fromkeys(sources)), window.unmodelled)
+        return Statement(sql, bound, tuple(dict.fromkeys(sources)), window.unmodelled, window.changed)
 
     def _of_days(self, macro: str, window: Window, name: str, condition: str, **arguments: Argument) -> str:
         calendar = {"timezone": TIMEZONE, "week_start": WEEK_START}

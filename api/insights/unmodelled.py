@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from api.errors import NotModelledYetError, QueryFailedError, QueryTimeoutError, QueryTooLargeError
-from api.insights.unmodelled_sql import Unmodelled, UnmodelledSql, bounds_of, with_events
+from api.insights.unmodelled_sql import ChangedSessions, Unmodelled, UnmodelledSql, bounds_of, with_events
 from api.settings import ApiSettings
 from api.turn import Turn
 from api.warehouse import Warehouse
@@ -28,7 +28,9 @@ _MOST_REPEATED = 1_000
 _MOST_MODELLED = 20
 # In one parameter of a request: ClickHouse takes 128 KiB of each, and quotes double what they stand before.
 _MOST_BYTES = 60_000
-# Of so many projects it is remembered what was found, up to 200 kB each; then all is looked up anew.
+MOST_SESSIONS = 3_000
+"""So many may change, each with an event that landed: each is a value of some 20 characters in one parameter."""
+# Of so many projects it is remembered what was found, up to 600 kB each; then all is looked up anew.
 _MOST_KNOWN = 1_000
 
 
@@ -43,6 +45,10 @@ class _Known:
     found: Unmodelled | None = None
     is_long: bool = False
     """There were too many to list, and there are only more of them until the next refresh."""
+    changed_of: tuple[str, Unmodelled | None] | None = None
+    """For which state of the tables and which events it is known which sessions change."""
+    changed: ChangedSessions | None = None
+    changed_at: float = float("-inf")
 
 
 class UnmodelledEvents:
@@ -73,6 +79,30 @@ class UnmodelledEvents:
                 known.generation, known.landed, known.looked_at = generation, landed, time.monotonic()
             return known.found
 
+    async def changed_sessions(
+        self, project_id: int, timezone: str, generation: str, found: Unmodelled | None
+    ) -> ChangedSessions | None:
+        """Return which sessions change with what `find` found; None where that cannot be told, or is too many.
+
+        With them are those that a refresh under way has not made anew yet. Raises `UnavailableError`.
+        """
+        known = self._known[project_id, timezone]
+        async with known.turn.taken():
+            is_old = time.monotonic() - known.changed_at >= self._settings.landing_seconds
+            # Where it could not be told it is tried again.
+            if known.changed_of != (generation, found) or (known.changed is None and is_old):
+                known.changed = await self._look_at_sessions(project_id, timezone, found)
+                known.changed_of, known.changed_at = (generation, found), time.monotonic()
+            return known.changed
+
+    async def are_as_changed(self, project_id: int, timezone: str, changed: ChangedSessions) -> bool:
+        """Say whether nobody has got a number since the sessions were looked at; else the next look is anew."""
+        answer = await self._warehouse.query(ProjectScope(project_id), self._sql.numbered(), {})
+        is_same = answer.rows[0]["numbered"] == changed.numbered
+        if not is_same:
+            self._known[project_id, timezone].changed_of = None
+        return is_same
+
     async def is_as_found(self, project_id: int, timezone: str, found: Unmodelled) -> bool:
         """Say whether no delivery of the span has become visible or gone since; if one has, the next look is anew."""
         bounds = bounds_of(found.since, found.until)
@@ -81,6 +111,24 @@ class UnmodelledEvents:
         if not is_same:
             self._known[project_id, timezone].looked_at = float("-inf")
         return is_same
+
+    async def _look_at_sessions(
+        self, project_id: int, timezone: str, found: Unmodelled | None
+    ) -> ChangedSessions | None:
+        if found is not None and (found.events is None or found.events > MOST_SESSIONS):
+            return None
+        sql = self._sql.changed_sessions(found)
+        known = (found.parameters() if found else {}) | {"timezone": timezone, "most": MOST_SESSIONS + 1}
+        bound = {name: value for name, value in known.items() if f"{{{name}:" in sql}
+        try:
+            row = (await self._warehouse.query(ProjectScope(project_id), sql, bound)).rows[0]
+        except NotModelledYetError:
+            return None
+        except _FAILURES as error:
+            _logger.warning("sessions_not_looked_at", project_id=project_id, code=error.code)
+            return None
+        is_many = any(len(row[name]) > MOST_SESSIONS for name in ("anew", "replaced", "start_ms"))
+        return ChangedSessions.of(row) if row["is_known"] and not is_many else None
 
     async def _landed(self, project_id: int) -> Unmodelled | None:
         scope, until = ProjectScope(project_id), datetime.now(UTC)
@@ -123,6 +171,13 @@ class UnmodelledEvents:
             return landed
         repeated = tuple(row["message_id"] for row in repeats.rows)
         landed = replace(landed, repeated=repeated, has_merges=bool(merges.rows[0]["has_merges"]))
+        unknown, found = await asyncio.gather(
+            self._warehouse.query(scope, self._sql.unknown(), landed.parameters()),
+            self._events(scope, timezone, landed, known),
+        )
+        return found and replace(found, **{name: bool(value) for name, value in unknown.rows[0].items()})
+
+    async def _events(self, scope: ProjectScope, timezone: str, landed: Unmodelled, known: _Known) -> Unmodelled | None:
         parameters = landed.parameters() | {"timezone": timezone}
         most = self._settings.landing_listed_events
         if not known.is_long and landed.deliveries <= most * _MOST_MODELLED:

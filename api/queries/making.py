@@ -61,9 +61,24 @@ class Making:
         events = self.table("fct_events")
         if not wants_traits(*told_apart_by):
             return self.statements.events(self.window, self._content)
-        of_project = f"(select * from {events} where project_id = {PROJECT})"  # noqa: S608 - a table's name
+        if self.window.unmodelled is None:
+            of_project = f"(select * from {events} where project_id = {PROJECT})"  # noqa: S608 - a table's name
+        else:
+            of_project = self.statements.events(self.window, self._content)
         persons = f"({self.scope.rows('project_id, person_number, traits', 'dim_persons')})"
         return self.statements.render("insights_events_with_traits", relation=of_project, persons=persons)
+
+    def sessions(self) -> str:
+        """Return the sessions, with the events in them that are not modelled yet."""
+        self.table("fct_sessions")
+        return self.statements.sessions(self.window, self._content)
+
+    def session_rollup(self, dimension: str | None = None) -> str:
+        """Return the rollup of sessions by day and one of its dimensions, with the events that are not modelled yet."""
+        self.table("agg_sessions_daily")
+        if self.window.changed:
+            self.table("fct_sessions")
+        return self.statements.session_rollup(self.window, dimension)
 
     def rollup(self, name: str) -> str:
         """Return a rollup, with the events in it that are not modelled yet."""

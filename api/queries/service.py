@@ -65,7 +65,7 @@ from api.queries.naming import Naming, Question
 from api.queries.range_documents import Ranged
 from api.queries.ranges import ends_of
 from api.queries.reading import ReadDocument, invalid_document
-from api.queries.statements import QuerySql
+from api.queries.statements import QuerySql, is_of_sessions
 from api.settings import ApiSettings
 from core.clock import utc_now
 from core.insights.faults import Fault
@@ -232,7 +232,11 @@ class Queries:
             # Buckets end on a quarter of an hour in every zone, and equal questions stay equal for that long.
             now = quarter_hour(now)
         computed, meta = await self._answers.ask(
-            project, window, lambda span: make(span, asked, now), whole_days(first, last)
+            project,
+            window,
+            lambda span: make(span, asked, now),
+            whole_days(first, last),
+            of_sessions=is_of_sessions(asked),
         )
         return _Found(computed.rows, meta, window, now)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from api.insights.macros import Argument
 from api.insights.statements import END, NOW, PROJECT, START, TIMEZONE, WEEK_START, Statement, Statements, Window
-from api.insights.unmodelled_sql import CONTENT
+from api.insights.unmodelled_sql import TRAITS
 from api.queries.documents import (
     FunnelDocument,
     FunnelTimesDocument,
@@ -38,12 +38,14 @@ from core.insights.arguments import (
     web_is_rolled,
 )
 from core.insights.binding import Scope
-from core.insights.filters import Subject, conjunction, parts_of
+from core.insights.filters import Document, Filter, Subject, conjunction, parts_of
 from core.insights.questions import Funnel, Retention
 from core.insights.reports import Activity
 from core.insights.selections import Counted, Selection
 
 _CALENDAR: dict[str, Argument] = {"timezone": TIMEZONE, "week_start": WEEK_START}
+_TOLD_BY_PAGES = frozenset({"entry_host", "entry_path", "exit_path"})
+"""What sessions have of the pages of their events."""
 _ROLLED_MEASURES = {"events", "persons", "events_per_person"}
 
 
@@ -59,8 +61,7 @@ class QuerySql:
 
     def trend(self, window: Window, asked: TrendDocument, now: datetime) -> Statement:
         """Rows of `insights_trends`."""
-        is_of_sessions = any(each.measure == "sessions" for each in asked.series)
-        making = self._making(window, now, None if is_of_sessions else _columns_of(asked))
+        making = self._making(window, now, _columns_of(asked), of_sessions=is_of_sessions(asked))
         arguments = making.bound(trend_arguments(asked, making.scope))
         dimension = dimension_of(*asked.breakdown)
         is_rolled = (
@@ -141,7 +142,7 @@ class QuerySql:
     def paths(self, window: Window, asked: PathsDocument, now: datetime) -> Statement:
         """Rows of `insights_paths`."""
         nodes = {asked.nodes} - {"event"}
-        making = self._making(window, now, None if asked.window is None else _columns_of(asked, *nodes))
+        making = self._making(window, now, _columns_of(asked, *nodes), of_sessions=is_of_sessions(asked))
         arguments = making.bound(paths_arguments(asked, making.scope))
         if asked.window is None:
             del arguments["window_ms"]
@@ -155,7 +156,8 @@ class QuerySql:
 
     def web(self, window: Window, asked: WebDocument, now: datetime) -> Statement:
         """Rows of `insights_web`, or of `insights_web_pages` where views are counted."""
-        making = self._making(window, now, None)
+        columns = _columns_of(asked, "page_host", "page_path", *(set(asked.breakdown) - _TOLD_BY_PAGES))
+        making = self._making(window, now, columns, of_sessions=True)
         told: dict[str, Argument] = {
             "where": conjunction(asked.where, making.scope),
             "breakdown": list(asked.breakdown),
@@ -165,9 +167,9 @@ class QuerySql:
             **_CALENDAR,
         }
         if asked.is_of_views:
-            return making.made("insights_web_pages", project=PROJECT, relation=making.table("fct_events"), **told)
+            return making.made("insights_web_pages", project=PROJECT, relation=making.events(), **told)
         rolled = window.days is not None and web_is_rolled(asked)
-        relation = making.table("agg_sessions_daily" if rolled else "fct_sessions")
+        relation = making.session_rollup(*asked.breakdown) if rolled else making.sessions()
         return making.made("insights_web", project=PROJECT, relation=relation, rolled=rolled, **told)
 
     def revenue(self, window: Window, asked: RevenueDocument, now: datetime) -> Statement:
@@ -205,30 +207,47 @@ class QuerySql:
             return found
         return f"ifNull(nullIf({found}, ''), {scope.bind(asked.default_currency, 'String')})"
 
-    def _making(self, window: Window, now: datetime, content: AbstractSet[str] | None) -> Making:
+    def _making(
+        self, window: Window, now: datetime, content: AbstractSet[str] | None, *, of_sessions: bool = False
+    ) -> Making:
         """Begin a statement that reads these columns of events beside their names, persons and instants.
 
-        Where they are None, or one is looked up when events are modelled, what landed since is left out.
+        Where they are None, or one is not known yet of what landed since, that is left out.
         """
-        if content is None or not content <= CONTENT:
-            return Making(self._statements, replace(window, unmodelled=None), now, self._cohorts)
-        return Making(self._statements, window, now, self._cohorts, content)
+        found = window.unmodelled
+        if (
+            content is None
+            or (found is not None and not found.tells(content))
+            or (of_sessions and window.changed is None)
+        ):
+            return Making(self._statements, replace(window, unmodelled=None, changed=None), now, self._cohorts)
+        return Making(self._statements, window, now, self._cohorts, content - {TRAITS})
 
 
 def _columns_of(asked: Any, *others: str) -> AbstractSet[str] | None:
     """Return which columns a document reads of events beside their names, persons and instants, with these others.
 
-    None where it asks for more than is in events: traits, and sessions.
+    None where it has conditions on their sessions or their groups.
     """
     columns = set(others)
     if isinstance(asked, Counted) and asked.group_type is not None:
         columns |= {"group_type", "group_id"}
     for subject in parts_of(asked, Subject):
-        column = "properties" if subject.property is not None else subject.column
-        if column is None:
+        if isinstance(subject, Filter) and (subject.session is not None or subject.group_trait is not None):
             return None
-        columns.add(column)
+        columns.add("properties" if subject.property is not None else subject.column or TRAITS)
     return columns - {"type"}
+
+
+def is_of_sessions(asked: Document) -> bool:
+    """Say whether a document is about the sessions in which events are."""
+    match asked:
+        case TrendDocument():
+            return any(each.measure == "sessions" for each in asked.series)
+        case PathsDocument():
+            return asked.window is None
+        case _:
+            return isinstance(asked, WebDocument)
 
 
 def _named(making: Making, name: str) -> str:

@@ -48,9 +48,18 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- What decides how an event becomes a row: the models on its way as they are written, and the rules for contexts. -#}
+{#- What decides how an event becomes a row: the models on its way as they are written, and what macros say in them. -#}
 {% macro facts_rules() -%}
-    {%- set checksums = [context_rules() | trim] -%}
+    {%- set checksums = [
+        context_rules() | trim,
+        enriched_events(
+            'events', 'agents', 'addresses', ['project_id', 'message_id'],
+            (enriched_columns('agent') ~ ' ' ~ enriched_columns('place') ~ ' ' ~ enriched_columns('source')).split()
+            + ['enrichments'],
+            sources='sources', results='results'
+        ),
+        derived_sessions('events'),
+    ] -%}
     {%- for name in [
         'stg_collector__events', 'int_events_linking', 'int_aliases_ranked', 'int_users_merged', 'int_devices_linked',
         'int_events_identified', 'int_events_enriched', 'int_sdk_sessions', 'int_sessions_derived', 'fct_events',

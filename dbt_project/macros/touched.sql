@@ -133,7 +133,12 @@
 
 {#- How a model is written, and those that it is made from. -#}
 {% macro repair_rules() -%}
-    {{ return(([model] + repaired_parents()) | map(attribute='checksum.checksum') | join(' ')) }}
+    {%- set rules = [] -%}
+    {%- for node in [model] + repaired_parents() -%}
+        {#- `rules` is what macros say in place of the file that calls them. -#}
+        {%- do rules.append(node.checksum.checksum ~ local_md5(node.config.get('rules', ''))) -%}
+    {%- endfor -%}
+    {{ return(rules | join(' ')) }}
 {%- endmacro %}
 
 {% macro keep_repaired() -%}

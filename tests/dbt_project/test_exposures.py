@@ -19,7 +19,8 @@ def models_in(directory: Path) -> set[str]:
 
 
 def named_in(files: Iterable[Path]) -> set[str]:
-    return models_in(MODELS) & {word for file in files for word in re.findall(r"\w+", file.read_text())}
+    seeds = {file.stem for file in (ROOT / "dbt_project" / "seeds" / "enrichment").glob("*.csv")}
+    return (models_in(MODELS) | seeds) & {word for file in files for word in re.findall(r"\w+", file.read_text())}
 
 
 def read_by(exposure: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -53,6 +53,9 @@ class Landing:
                 "traits_once": event.traits_once,
                 "traits_increment": event.traits_increment,
                 "context": event.context,
+                "ip": event.ip,
+                "user_agent": event.user_agent,
+                "country": event.country,
                 "library": event.library,
                 "batch_id": event.batch_id,
                 "inserted_at": json_instant(inserted_at),
@@ -84,6 +87,11 @@ class Landing:
             "updated_at": json_instant(updated_at),
         }
         self._insert("projects", [row])
+
+    def look_up(self, table: str, *rows: Mapping[str, object]) -> None:
+        """Put what enrichment says of user agents, or of addresses."""
+        lines = "\n".join(json.dumps(row) for row in rows)
+        self.client.raw_insert(f"{self.prefix}enrichment.{table}", insert_block=lines, fmt="JSONEachRow")
 
     def request_backfill(self, days: Iterable[date]) -> None:
         """Ask for the events of UTC days to be made anew."""

@@ -26,6 +26,9 @@ class Event:
     traits_once: str = ""
     traits_increment: str = ""
     context: str = ""
+    ip: str = ""
+    user_agent: str = ""
+    country: str = ""
     library: str = ""
     batch_id: str = ""
 
