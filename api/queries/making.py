@@ -70,14 +70,14 @@ class Making:
 
     def sessions(self) -> str:
         """Return the sessions, with the events in them that are not modelled yet."""
-        self.table("fct_sessions")
+        self._read_sessions()
         return self.statements.sessions(self.window, self._content)
 
     def session_rollup(self, dimension: str | None = None) -> str:
         """Return the rollup of sessions by day and one of its dimensions, with the events that are not modelled yet."""
         self.table("agg_sessions_daily")
         if self.window.changed:
-            self.table("fct_sessions")
+            self._read_sessions()
         return self.statements.session_rollup(self.window, dimension)
 
     def rollup(self, name: str) -> str:
@@ -90,6 +90,12 @@ class Making:
         table = self.table("agg_breakdowns_daily")
         named = self.bind(name, "String")
         return f"(select * from {table} where project_id = {PROJECT} and dimension = {named})"  # noqa: S608 - a table's name
+
+    def _read_sessions(self) -> None:
+        """Name what sessions are read from; those that change are made of their events."""
+        self.table("fct_sessions")
+        if self.window.changed:
+            self.table("fct_events")
 
     def bound(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments with their numbers bound."""
