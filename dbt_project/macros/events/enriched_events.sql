@@ -33,10 +33,33 @@
 {%- set by_agent = columns | select('in', enriched_columns('agent').split()) | list -%}
 {%- set by_place = columns | select('in', enriched_columns('place').split()) | list -%}
 {%- set by_source = columns | select('in', enriched_columns('source').split()) | list -%}
-{%- set kept = (passed + enrichment_inputs(by_source).split()) | unique | list -%}
-{#- In layers: what an expression names in its own layer the engine plans once for each place that names it. -#}
-{%- set joined -%}
-(
+select
+    {{ passed | join(',\n    ') }}
+    {%- for column in columns %},
+    {%- if column == 'channel' %}
+    toLowCardinality(
+        {{
+            channel(
+                source='lower(utm_source)',
+                medium='lower(utm_medium)',
+                campaign='lower(utm_campaign)',
+                click_id_type='click_id_type',
+                source_type="if(utm_source = '' and not is_internal, found_referrer_type, campaign_type)",
+                is_internal='is_internal',
+                has_referrer="referrer_host != ''",
+                has_page="(page_url != '' or page_path != '')",
+            )
+        }}
+    ) as channel
+    {%- elif column == 'referrer_name' %}
+    toLowCardinality(if(is_internal, '', found_referrer_name)) as referrer_name
+    {%- elif column in ['referrer_type', 'country', 'region', 'city', 'os', 'os_version', 'device_type'] %}
+    toLowCardinality(found_{{ column }}) as {{ column }}
+    {%- else %}
+    found_{{ column }} as {{ column }}
+    {%- endif %}
+    {%- endfor %}
+from (
     select
         {%- if by_agent %}
         agents.browser as found_browser,
@@ -67,19 +90,31 @@
         {%- if by_source %}
         {%- if sources %}
         campaign_sources.source_type as campaign_type,
-        referrer_sources.source_name as known_referrer_name,
+        referrer_sources.source_name as found_referrer_name,
         referrer_sources.source_type as known_referrer_type,
         {%- else %}
-        {{ traffic_source_line('lower(toString(events.utm_source))', listed) | indent(8) }} as campaign_line,
-        {{ traffic_source_line('toString(events.referrer_host)', listed) | indent(8) }} as referrer_line,
+        {{ traffic_source('source_type', 'lower(toString(events.utm_source))', listed) | indent(8) }} as campaign_type,
+        {{ traffic_source('source_name', 'toString(events.referrer_host)', listed) | indent(8) }} as found_referrer_name,
+        {{ traffic_source('source_type', 'toString(events.referrer_host)', listed) | indent(8) }} as known_referrer_type,
         {%- endif %}
-        cutToFirstSignificantSubdomain(events.referrer_host) as referrer_site,
-        cutToFirstSignificantSubdomain(events.page_host) as page_site,
+        events.referrer_host != '' and (
+            events.referrer_host = events.page_host
+            or cutToFirstSignificantSubdomain(events.referrer_host) != ''
+            and cutToFirstSignificantSubdomain(events.referrer_host)
+            = cutToFirstSignificantSubdomain(events.page_host)
+        ) as is_internal,
+        multiIf(
+            is_internal, 'internal',
+            known_referrer_type != '', known_referrer_type,
+            events.referrer_host != '', 'external',
+            events.page_url != '' or events.page_path != '', 'direct',
+            ''
+        ) as found_referrer_type,
         {%- endif %}
         {%- if results %}
         results.enrichments as found_enrichments,
         {%- endif %}
-        {%- for column in kept %}
+        {%- for column in (passed + enrichment_inputs(by_source).split()) | unique %}
         events.{{ column }} as {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ events }} as events
@@ -96,76 +131,5 @@
     {%- if results %}
     left join {{ results }} as results on events.project_id = results.project_id and events.message_id = results.message_id
     {%- endif %}
-)
-{%- endset %}
-{%- if by_source %}
-{%- set typed -%}
-(
-    select
-        *,
-        {%- if not sources %}
-        {{ traffic_source('source_type', 'campaign_line', listed) | indent(8) }} as campaign_type,
-        {{ traffic_source('source_name', 'referrer_line', listed) | indent(8) }} as known_referrer_name,
-        {{ traffic_source('source_type', 'referrer_line', listed) | indent(8) }} as known_referrer_type,
-        {%- endif %}
-        referrer_host != '' and (
-            referrer_host = page_host or referrer_site != '' and referrer_site = page_site
-        ) as is_internal,
-        page_url != '' or page_path != '' as has_page,
-        lower(utm_source) as campaign_source,
-        lower(utm_medium) as campaign_medium,
-        lower(utm_campaign) as campaign_name
-    from {{ joined }} as joined
-)
-{%- endset %}
-{%- set found -%}
-(
-    select
-        *,
-        multiIf(
-            is_internal, 'internal',
-            known_referrer_type != '', known_referrer_type,
-            referrer_host != '', 'external',
-            has_page, 'direct',
-            ''
-        ) as found_referrer_type
-    from {{ typed }} as typed
-)
-{%- endset %}
-{%- set joined -%}
-(
-    select
-        *,
-        if(campaign_source = '' and not is_internal, found_referrer_type, campaign_type) as source_type
-    from {{ found }} as found
-)
-{%- endset %}
-{%- endif %}
-select
-    {{ passed | join(',\n    ') }}
-    {%- for column in columns %},
-    {%- if column == 'channel' %}
-    toLowCardinality(
-        {{
-            channel(
-                source='campaign_source',
-                medium='campaign_medium',
-                campaign='campaign_name',
-                click_id_type='click_id_type',
-                source_type='source_type',
-                is_internal='is_internal',
-                has_referrer="referrer_host != ''",
-                has_page='has_page',
-            )
-        }}
-    ) as channel
-    {%- elif column == 'referrer_name' %}
-    toLowCardinality(if(is_internal, '', known_referrer_name)) as referrer_name
-    {%- elif column in ['referrer_type', 'country', 'region', 'city', 'os', 'os_version', 'device_type'] %}
-    toLowCardinality(found_{{ column }}) as {{ column }}
-    {%- else %}
-    found_{{ column }} as {{ column }}
-    {%- endif %}
-    {%- endfor %}
-from {{ joined }} as enriched
+) as joined
 {%- endmacro -%}

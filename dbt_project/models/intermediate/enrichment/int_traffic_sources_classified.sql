@@ -13,17 +13,10 @@ named as (
     select distinct lower(toString(name)) as source
     from hosts_and_sources
     where name != ''
-),
-
-found as (
-    select
-        named.source as source,
-        {{ traffic_source_line('named.source', ref('traffic_sources')) | indent(8) }} as line
-    from named
 )
 
 select
-    source,
-    {{ traffic_source('source_name', 'line', ref('traffic_sources')) | indent(4) }} as source_name,
-    {{ traffic_source('source_type', 'line', ref('traffic_sources')) | indent(4) }} as source_type
-from found
+    named.source as source,
+    {{ traffic_source('source_name', 'named.source', ref('traffic_sources')) | indent(4) }} as source_name,
+    {{ traffic_source('source_type', 'named.source', ref('traffic_sources')) | indent(4) }} as source_type
+from named
