@@ -289,6 +289,40 @@ where
     )
 {%- endmacro -%}
 
+{#- What a table of look-ups says of the values that deliveries of the span have in a column, its key. -#}
+{%- macro looked_up_in(table, key, project, since, until, landing) -%}
+(
+    select *
+    from {{ table }}
+    where {{ key }} in (
+        {{ landed_deliveries(project, since, until, landing, [key]) | indent(8) }}
+    )
+)
+{%- endmacro -%}
+
+{#-
+    What is not known yet of what landed in the span. One row: has_unknown_agents, has_unknown_addresses (of which the tables of
+    look-ups have nothing yet), has_new_traits (what is not modelled may change the traits of persons).
+-#}
+{%- macro unknown_in_span(project, since, until, repeated, landing, facts, agents, addresses) -%}
+select
+    {%- for name, table, key in [('agents', agents, 'user_agent'), ('addresses', addresses, 'ip')] %}
+    (
+        {{ landed_deliveries(project, since, until, landing, ['count()']) | indent(8) }}
+        and {{ key }} != ''
+        and {{ key }} not in (select {{ key }} from {{ looked_up_in(table, key, project, since, until, landing) | indent(8) }})
+    ) > 0 as has_unknown_{{ name }},
+    {%- endfor %}
+    (
+        {{ landed_deliveries(project, since, until, landing, ['count()']) | indent(8) }}
+        and (traits != '' or traits_once != '' or traits_increment != '' or type in ('identify', 'alias'))
+        and not has({{ repeated }}, message_id)
+        and message_id not in (
+            {{ modelled_as_landed(project, since, until, landing, facts) | indent(12) }}
+        )
+    ) > 0 as has_new_traits
+{%- endmacro -%}
+
 {#- Deliveries of the span; more conditions may follow. -#}
 {%- macro landed_deliveries(project, since, until, landing, columns) -%}
 select {{ columns | join(', ') }}
@@ -317,14 +351,17 @@ where
     )
 {%- endmacro -%}
 
+{#- The columns of fct_events that every insight reads, in a text. -#}
+{%- macro columns_of_insights() -%}
+    project_id message_id type event timestamp received_at sequence person_number event_date
+{%- endmacro -%}
+
 {#-
     Events with those that are not modelled yet, a relation for an insight. `unmodelled` is unmodelled_events, or with
     `content`, further columns of fct_events, events_with_content.
 -#}
 {%- macro all_events(facts, project, unmodelled, content=[]) -%}
-{%- set columns = [
-    'project_id', 'message_id', 'type', 'event', 'timestamp', 'received_at', 'sequence', 'person_number', 'event_date',
-] + content -%}
+{%- set columns = columns_of_insights().split() + content -%}
 (
     select {{ columns | join(', ') }}
     from {{ facts }}

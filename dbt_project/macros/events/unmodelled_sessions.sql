@@ -203,7 +203,13 @@ select
     tupleElement(starts, 1) as start_persons,
     tupleElement(starts, 2) as start_ms,
     fromUnixTimestamp64Milli(
-        arrayMin(arrayConcat(if(empty(landed), [], [reach_ms]), arrayMap(day_ms -> day_ms - 2 * {{ session_cap_ms() }}, behind_ms))), 'UTC'
+        arrayMin(
+            arrayConcat(
+                if(empty(landed), [], [reach_ms]),
+                arrayMap(day_ms -> day_ms - 2 * {{ session_cap_ms() }}, behind_ms)
+            )
+        ),
+        'UTC'
     ) as from_at,
     fromUnixTimestamp64Milli(
         arrayMax(
@@ -221,13 +227,11 @@ select
 
 {#-
     All events with the sessions that they belong to, a relation for an insight. `unmodelled` is events_with_content with
-    `content`, further columns of fct_events, and sdk_session_key; or none. `changed` names the arrays and instants of changed_sessions.
-    With `only_changed`, the events of those sessions alone.
+    `content`, further columns of fct_events, and sdk_session_key; or none. `changed` names the arrays and instants of
+    changed_sessions. With `only_changed`, the events of those sessions alone.
 -#}
 {%- macro events_with_sessions(facts, project, unmodelled, content, changed, only_changed=false) -%}
-{%- set columns = [
-    'project_id', 'message_id', 'type', 'event', 'timestamp', 'received_at', 'sequence', 'person_number', 'event_date',
-] + content -%}
+{%- set columns = columns_of_insights().split() + content -%}
 (
     select
         {{ columns | join(',\n        ') }},
