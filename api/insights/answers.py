@@ -14,7 +14,7 @@ from api.insights.moments import cut_to_ms, is_in_reach
 from api.insights.results import Computed, DataChangedError, Results
 from api.insights.statements import LONGEST, Statement, Window
 from api.insights.unmodelled import UnmodelledEvents
-from api.insights.unmodelled_sql import ChangedSessions, Unmodelled
+from api.insights.unmodelled_sql import Unmodelled
 from core.metadata import Project
 from core.problem import InvalidRequestError
 from core.warehouse import ProjectScope
@@ -70,7 +70,9 @@ class Answers:
             known = days if days and await self._has_days(project) else None
             found = await self._unmodelled.find(project.id, project.timezone, generation)
             counted = found if found is not None and found.events is not None else None
-            changed = await self._changed(project, generation, found) if of_sessions else None
+            changed = None
+            if of_sessions:
+                changed = await self._unmodelled.changed_sessions(project.id, project.timezone, generation, found)
             modelled = replace(window, days=known)
             asked = statement(replace(modelled, unmodelled=counted, changed=changed))
             if len(asked.sql) > LONGEST:
@@ -90,9 +92,6 @@ class Answers:
         started = time.perf_counter()
         found = await self._unmodelled.find(project.id, project.timezone, await self._state.believed_generation())
         return await self._read(project, statement, started, found)
-
-    async def _changed(self, project: Project, generation: str, found: Unmodelled | None) -> ChangedSessions | None:
-        return await self._unmodelled.changed_sessions(project.id, project.timezone, generation, found)
 
     async def _has_days(self, project: Project) -> bool:
         return await self._state.rollup_zone(ProjectScope(project.id)) == project.timezone

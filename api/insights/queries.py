@@ -49,7 +49,7 @@ class InsightSql:
             "week_start": WEEK_START,
         }
         if query.measure == "sessions":
-            window = replace(window, days=None, unmodelled=window.unmodelled if window.changed else None)
+            window = replace(window, days=None, unmodelled=window.unmodelled if window.changes_sessions else None)
         if window.days is None:
             event = None if query.event is None else "{event:String}"
             return self._of_events("insights_timeseries", window, parameters, event=event, **asked)

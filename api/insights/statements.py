@@ -52,6 +52,11 @@ class Window:
     changed: ChangedSessions | None = None
     """Its sessions that are others than the modelled ones, where a question is about sessions and they are known."""
 
+    @property
+    def changes_sessions(self) -> bool:
+        """Say whether any sessions are known to be others than the modelled ones."""
+        return self.changed is not None and self.changed.has_any
+
     def range_parameters(self) -> dict[str, Any]:
         """Return the bound values as ClickHouse reads them: UTC, milliseconds."""
         return {"start": literal(self.start), "end": literal(self.end)}
@@ -63,7 +68,7 @@ class Window:
     def unmodelled_parameters(self) -> dict[str, Any]:
         """Return what a statement may bind that reads events which are not modelled yet."""
         events = self.unmodelled.parameters() if self.unmodelled else {}
-        sessions = self.changed.parameters() if self.changed else {}
+        sessions = self.changed.parameters() if self.changed is not None else {}
         return events | sessions | {"timezone": self.timezone}
 
 
@@ -93,13 +98,13 @@ class Statements:
 
     def sessions(self, window: Window, content: Sequence[str]) -> str:
         """Return the sessions with the events in them that are not modelled yet, and such columns of these."""
-        if not window.changed:
+        if not window.changes_sessions:
             return self.table("fct_sessions")
         return self._unmodelled.sessions(window.unmodelled, list(content))
 
     def session_rollup(self, window: Window, dimension: str | None) -> str:
         """Return the rollup of sessions, of this dimension or none, with the sessions that change."""
-        if not window.changed:
+        if not window.changes_sessions:
             return self.table("agg_sessions_daily")
         return self._unmodelled.session_rollup(window.unmodelled, dimension)
 

@@ -109,7 +109,8 @@ class ChangedSessions:
         """Return what a row of `UnmodelledSql.changed_sessions` says."""
         return cls(**{name: row[name] for name in _CHANGED}, numbered=row["numbered"])
 
-    def __bool__(self) -> bool:
+    @property
+    def has_any(self) -> bool:
         """Say whether there are any."""
         return bool(self.anew or self.replaced or self.start_ms)
 

@@ -76,7 +76,7 @@ class Making:
     def session_rollup(self, dimension: str | None = None) -> str:
         """Return the rollup of sessions by day and one of its dimensions, with the events that are not modelled yet."""
         self.table("agg_sessions_daily")
-        if self.window.changed:
+        if self.window.changes_sessions:
             self._read_sessions()
         return self.statements.session_rollup(self.window, dimension)
 
@@ -94,7 +94,7 @@ class Making:
     def _read_sessions(self) -> None:
         """Name what sessions are read from; those that change are made of their events."""
         self.table("fct_sessions")
-        if self.window.changed:
+        if self.window.changes_sessions:
             self.table("fct_events")
 
     def bound(self, arguments: dict[str, Any]) -> dict[str, Any]:
