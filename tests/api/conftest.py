@@ -22,7 +22,7 @@ from core import metadata, warehouse
 from core.metadata import projects
 from engine.api_events import TIERS, country_of, group_of, path_of, properties_of, traits_of, type_of
 from engine.dbt_runs import run_dbt
-from engine.landing import MODELS
+from engine.landing import MODELS, Landing
 from runtime.instance import Instance
 
 PREFIX = "apitest_"
@@ -101,6 +101,26 @@ def settings(runtime: Instance, modelled: Modelled) -> ApiSettings:
 
 
 Serve = Callable[[ApiSettings], AbstractAsyncContextManager[tuple[httpx.AsyncClient, FastAPI]]]
+
+
+@pytest.fixture
+def settings_over(runtime: Instance) -> Callable[..., ApiSettings]:
+    """Return what points the API at the session's engines and at the databases of a landing, with further settings."""
+
+    def over(place: Landing, **others: object) -> ApiSettings:
+        layers = {f"{layer}_database": f"{place.prefix}{layer}" for layer in ("marts", "staging", "intermediate")}
+        return ApiSettings.model_validate(
+            layers
+            | {
+                "clickhouse_url": runtime.clickhouse_reader_url,
+                "database_url": runtime.database_url,
+                "redis_url": runtime.redis_url,
+                "landing_database": f"{place.prefix}raw",
+            }
+            | others
+        )
+
+    return over
 
 
 @pytest.fixture

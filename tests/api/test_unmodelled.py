@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -280,23 +280,10 @@ def landed(runtime: Instance) -> Generator[tuple[Landing, dict[int, History], di
 
 
 @pytest.fixture
-def own_settings(runtime: Instance, landed: Any) -> ApiSettings:
+def own_settings(settings_over: Callable[..., ApiSettings], landed: Any) -> ApiSettings:
     place, _, _ = landed
-    layers = {f"{layer}_database": f"{place.prefix}{layer}" for layer in ("marts", "staging", "intermediate")}
-    return ApiSettings.model_validate(
-        layers
-        | {
-            "clickhouse_url": runtime.clickhouse_reader_url,
-            "database_url": runtime.database_url,
-            "redis_url": runtime.redis_url,
-            "landing_database": f"{place.prefix}raw",
-            "key_cache_seconds": 0,
-            "data_version_seconds": 0,
-            "landing_seconds": 1,
-            # All questions are asked at once, beside dbt.
-            "connect_seconds": 60,
-        }
-    )
+    # All questions are asked at once, beside dbt.
+    return settings_over(place, key_cache_seconds=0, data_version_seconds=0, landing_seconds=1, connect_seconds=60)
 
 
 async def _ask(client: httpx.AsyncClient, project_id: int, key: str, question: str) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -110,20 +110,9 @@ def place(runtime: Instance) -> Generator[tuple[Landing, dict[int, list[Event]]]
 
 
 @pytest.fixture
-def own_settings(runtime: Instance, place: Any) -> ApiSettings:
+def own_settings(settings_over: Callable[..., ApiSettings], place: Any) -> ApiSettings:
     made, _ = place
-    layers = {f"{layer}_database": f"{made.prefix}{layer}" for layer in ("marts", "staging", "intermediate")}
-    return ApiSettings.model_validate(
-        layers
-        | {
-            "clickhouse_url": runtime.clickhouse_reader_url,
-            "database_url": runtime.database_url,
-            "redis_url": runtime.redis_url,
-            "landing_database": f"{made.prefix}raw",
-            "landing_seconds": 0.001,
-            "project_max_waiting_queries": 1000,
-        }
-    )
+    return settings_over(made, landing_seconds=0.001, project_max_waiting_queries=1000)
 
 
 async def _sessions(settings: ApiSettings, project_id: int) -> list[tuple[Any, ...]] | None:
