@@ -2,3 +2,8 @@
 {% macro has_rows(relation, condition='true') -%}
     {{ return((run_query('select 1 from ' ~ relation ~ ' where ' ~ condition ~ ' limit 1').rows | length) > 0) }}
 {%- endmacro %}
+
+{#- Whether a condition is so now. -#}
+{% macro holds(condition) -%}
+    {{ return(has_rows('(select ' ~ condition ~ ' as is_so)', 'is_so')) }}
+{%- endmacro %}

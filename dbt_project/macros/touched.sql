@@ -13,14 +13,10 @@
     100
 {%- endmacro %}
 
-{#- An older version's log does not say what is recounted. -#}
-{% macro tells_recounted() -%}
-    {%- set log = existing_table(touched_log()) -%}
-    {{ return(log is none or 'is_recounted' in adapter.get_columns_in_relation(log) | map(attribute='name')) }}
-{%- endmacro %}
-
 {% macro keep_touched() -%}
-    {%- if execute and not tells_recounted() -%}
+    {%- set has_log = execute and existing_table(touched_log()) is not none -%}
+    {%- if has_log and not holds(has_column(touched_log(), 'is_recounted')) -%}
+    {#- An older version's log does not say what is recounted. -#}
     alter table {{ touched_log() }} {{ on_cluster_clause(this) }}
     add column is_recounted Bool default true
     {%- else -%}
@@ -152,19 +148,20 @@
 
 {#-
     Whether a model is made anew as a whole: it is new or was edited, fct_events was made anew, or the log does not reach
-    back far enough.
+    back far enough. One statement, because dbt asks it twice of each of twenty models.
 -#}
 {% macro repairs_all() -%}
-    {%- if not execute -%}
+    {%- if not execute or should_full_refresh() -%}
         {{ return(true) }}
-    {%- elif should_full_refresh() or existing_table(repaired_table()) is none or not is_as_described(this, model) -%}
-        {{ return(true) }}
-    {%- elif has_rows(repaired_table(), "rules != '" ~ repair_rules() ~ "'") or not tells_recounted() -%}
+    {%- elif existing_table(repaired_table()) is none or load_relation(this) is none -%}
         {{ return(true) }}
     {%- else -%}
         {%- set query -%}
             select
-                min(run) > (select max(run) from {{ repaired_table() }}) + 1
+                (select countIf(rules != '{{ repair_rules() }}') from {{ repaired_table() }}) > 0
+                or not {{ has_described_columns(this, model) | indent(16) }}
+                or not {{ has_column(touched_log(), 'is_recounted') | indent(16) }}
+                or min(run) > (select max(run) from {{ repaired_table() }}) + 1
                 or countIf(is_rebuild and run > (select max(run) from {{ repaired_table() }})) > 0
             from {{ touched_log() }}
         {%- endset -%}

@@ -22,7 +22,7 @@ from reference.events import Event
 from runtime.instance import Instance
 
 FIRST = datetime(2025, 3, 28, 12, tzinfo=UTC)
-PROJECTS = 20 if "CI" in os.environ else 60
+PROJECTS = 12 if "CI" in os.environ else 60
 ZONES = ("Europe/Berlin", "Asia/Kathmandu", "UTC")
 ENTRY = ["channel", "utm_source", "country", "browser"]
 COLUMNS = (

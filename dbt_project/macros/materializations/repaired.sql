@@ -89,16 +89,7 @@
 
 {#- Whether a table is there as its contract says, so that rows can be added to it. -#}
 {% macro is_as_described(relation, node) -%}
-    {%- if relation is none or load_relation(relation) is none -%}
-        {{ return(false) }}
-    {%- endif -%}
-    {%- set found = {} -%}
-    {%- for column in adapter.get_columns_in_relation(relation) -%}
-        {%- do found.update({column.name: column.data_type}) -%}
-    {%- endfor -%}
-    {%- set described = {} -%}
-    {%- for name, column in node.columns.items() -%}
-        {%- do described.update({name: column.data_type}) -%}
-    {%- endfor -%}
-    {{ return(found == described) }}
+    {{ return(
+        relation is not none and load_relation(relation) is not none and holds(has_described_columns(relation, node))
+    ) }}
 {%- endmacro %}
