@@ -34,7 +34,7 @@ _LIMITS = {
 # Sent by those who ask for it, see `Warehouse.result`.
 _LIMITS_OF_RESULTS = {"max_result_bytes"}
 
-# Rewritings of GROUP BY and of comparisons, which make no statement of ours faster. For each key and each comparison
+# Rewritings of GROUP BY and of comparisons, which made none of our statements faster. For each key and each comparison
 # they read the whole tree of what is grouped: 0.6 s of the 1.4 that a long statement took (docs/performance.md).
 PLANNING = {
     "optimize_aggregators_of_group_by_keys": 0,

@@ -42,17 +42,12 @@
     ranked_by='true'
 ) -%}
 {%- set letters = 'abcdefghijklmnopqrstuvwxyz' -%}
-{%- set shape = namespace(trailing=1, lines=keys, looks_back='no') -%}
+{%- set shape = namespace(trailing=1) -%}
 {%- for one in series -%}
 {%- set shape.trailing = [shape.trailing, one.get('trailing') or 1] | max -%}
 {%- endfor -%}
-{%- if breakdown -%}
-{%- set shape.lines = shape.lines + ['rank', 'is_other'] -%}
-{%- for expression in breakdown -%}
-{%- set shape.lines = shape.lines + ['breakdown_' ~ loop.index, 'is_none_' ~ loop.index] -%}
-{%- endfor -%}
-{%- endif -%}
-{%- set lines = shape.lines -%}
+{#- A line is what its rank says; `label` is the rest of what is told of it. -#}
+{%- set lines = keys + (['rank'] if breakdown else []) -%}
 {%- set of_key = (keys | join(', ')) ~ (', ' if keys else '') -%}
 {%- set of_line = (lines | join(', ')) ~ (', ' if lines else '') -%}
 {%- set look_back = shape.trailing - 1 + (moving_average or 1) - 1 -%}
@@ -182,10 +177,13 @@ with
         select
             {{ of_key }}least(value_rank, toUInt64({{ top }}) + 1) as rank,
             value_rank > toUInt64({{ top }}) as is_other,
-            {%- for expression in breakdown %}
-            if(is_other, '(other)', ifNull(value_{{ loop.index }}, '(none)')) as breakdown_{{ loop.index }},
-            not is_other and isNull(value_{{ loop.index }}) as is_none_{{ loop.index }},
-            {%- endfor %}
+            (
+                is_other
+                {%- for expression in breakdown %},
+                if(is_other, '(other)', ifNull(value_{{ loop.index }}, '(none)')),
+                not is_other and isNull(value_{{ loop.index }})
+                {%- endfor %}
+            ) as label,
             {%- for column in (insights_trends_parts(series) ~ (', periods' if compare else '')).split(', ') %}
             cell.{{ loop.index }} as {{ column }},
             {%- if loop.last %}
@@ -197,12 +195,13 @@ with
     ),
 {%- endif %}
 {%- set source = 'spread' if breakdown else 'counted' %}
+{%- set measured = 'accumulated' if cumulative else 'merged' %}
 {%- if compare or shape.trailing > 1 %}
 
     -- Each part of a bucket goes to the buckets that measure it, with how far it lies back from each.
     placed as (
         select
-            {{ of_line }}{{ insights_trends_parts(series) }},
+            {{ of_line }}{{ 'label, ' if breakdown }}{{ insights_trends_parts(series) }},
             arrayJoin(arrayConcat(
                 {%- for period in periods %}
                 if(
@@ -227,7 +226,7 @@ with
 
     parted as (
         select
-            {{ of_line }}{{ insights_trends_parts(series) }},
+            {{ of_line }}{{ 'label, ' if breakdown }}{{ insights_trends_parts(series) }},
             place.1 as period,
             place.2 as bucket,
             place.3 as age
@@ -237,7 +236,7 @@ with
 
     parted as (
         select
-            {{ of_line }}{{ insights_trends_parts(series) }},
+            {{ of_line }}{{ 'label, ' if breakdown }}{{ insights_trends_parts(series) }},
             toUInt8(0) as period,
             bucket
         from {{ source }}
@@ -246,7 +245,7 @@ with
 
     merged as (
         select
-            {{ of_line }}period,
+            {{ of_line }}{{ 'any(parted.label) as label, ' if breakdown }}period,
             {%- for one in series %}
             {%- set letter = letters[loop.index0] %}
             {%- set fresh = 'age < ' ~ (one.get('trailing') or 1) if shape.trailing > 1 else none %}
@@ -264,7 +263,7 @@ with
 
     accumulated as (
         select
-            {{ of_line }}period,
+            {{ of_line }}{{ 'label, ' if breakdown }}period,
             {%- for one in series %}
             {%- set letter = letters[loop.index0] %}
             {%- for part in insights_measure_parts(one.measure).split(' ') %}
@@ -285,7 +284,7 @@ with
     -- Every bucket of every line, without values where it has no events.
     points as (
         select
-            {{ of_line }}arrayJoin(arrayConcat(
+            {{ of_line }}{{ 'any(' ~ measured ~ '.label) as label, ' if breakdown }}arrayJoin(arrayConcat(
                 groupArray((period, bucket
                     {%- for one in series -%}
                     , {{ insights_measure_number(one.measure, letters[loop.index0]) }}
@@ -298,7 +297,7 @@ with
                 ){{ ',' if not loop.last }}
                 {%- endfor %}
             )) as point
-        from {{ 'accumulated' if cumulative else 'merged' }}
+        from {{ measured }}
         {%- if lines %}
         group by {{ lines | join(', ') }}
         {%- endif %}
@@ -306,7 +305,7 @@ with
 
     filled as (
         select
-            {{ of_line }}point.1 as period,
+            {{ of_line }}{{ 'any(points.label) as label, ' if breakdown }}point.1 as period,
             {%- for one in series %}
             any(point.{{ loop.index + 2 }}) as {{ letters[loop.index0] }},
             {%- endfor %}
@@ -317,7 +316,7 @@ with
 
     smoothed as (
         select
-            {{ of_line }}period,
+            {{ of_line }}{{ 'label, ' if breakdown }}period,
             {%- for one in series %}
             {%- set column = 'filled.' ~ letters[loop.index0] %}
             {%- set value = 'anyLast(' ~ column ~ ') over running' if cumulative else column %}
@@ -353,10 +352,10 @@ select
     {{ insights_utc_offset_s('bucket', timezone) }} as utc_offset_s,
     {%- if breakdown %}
     rank,
-    is_other,
+    label.1 as is_other,
     {%- for expression in breakdown %}
-    breakdown_{{ loop.index }},
-    is_none_{{ loop.index }},
+    label.{{ 2 * loop.index }} as breakdown_{{ loop.index }},
+    label.{{ 2 * loop.index + 1 }} as is_none_{{ loop.index }},
     {%- endfor %}
     {%- endif %}
     {%- for one in series %}
