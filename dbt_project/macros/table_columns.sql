@@ -4,7 +4,7 @@
 {% macro has_described_columns(relation, node) -%}
     {%- set described = [] -%}
     {%- for name, column in node.columns.items() -%}
-        {%- do described.append("('" ~ name ~ "', '" ~ column.data_type.replace("'", "\\'") ~ "')") -%}
+        {%- do described.append("('" ~ name ~ "', '" ~ (column.data_type or '').replace("'", "\\'") ~ "')") -%}
     {%- endfor -%}
     (
         select arraySort(groupArray((name, type))) = arraySort([{{ described | join(', ') }}])

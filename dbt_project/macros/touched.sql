@@ -148,7 +148,7 @@
 
 {#-
     Whether a model is made anew as a whole: it is new or was edited, fct_events was made anew, or the log does not reach
-    back far enough. One statement, because dbt asks it twice of each of twenty models.
+    back far enough. One statement, because dbt asks at least twice of each of ten models.
 -#}
 {% macro repairs_all() -%}
     {%- if not execute or should_full_refresh() -%}

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from api.settings import ApiSettings
+from api.warehouse import PLANNING, Warehouse
 from core import metadata
 from core.warehouse import ProjectScope
 from engine.forwarding import at_port, forwarding
@@ -154,6 +155,21 @@ async def test_a_query_over_its_limit_is_ended_and_names_the_limit(
         answer = await _ask(client, modelled.berlin)
     assert (answer.status_code, answer.json()["code"]) == (422, "query_too_large"), answer.text
     assert (answer.json()["limit"], answer.json()["allowed"]) == (limit, value)
+
+
+@pytest.mark.parametrize("refused", [{}, {"no_such_setting_of_clickhouse": 1}], ids=["taken", "refused"])
+async def test_how_statements_are_planned_is_said_where_it_may_be_and_limits_hold_where_not(
+    settings: ApiSettings, modelled: Any, monkeypatch: pytest.MonkeyPatch, refused: dict[str, int]
+) -> None:
+    monkeypatch.setattr("api.warehouse.PLANNING", PLANNING | refused)
+    asked = Warehouse(settings)
+    names = ["max_rows_to_read", *PLANNING]
+    columns = ", ".join(f"toInt64(getSetting('{name}'))" for name in names)
+    found = await asked.result(
+        ProjectScope(modelled.berlin.id), f"select {columns} where {{project_id:UInt32}} > 0", {}
+    )
+    await asked.close()
+    assert list(found.result_rows[0]) == [settings.query_max_rows_to_read, *([1] * 4 if refused else [0] * 4)]
 
 
 async def test_a_query_that_runs_too_long_is_ended(serve: Any, settings: ApiSettings, modelled: Any) -> None:

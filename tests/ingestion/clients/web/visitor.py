@@ -28,13 +28,10 @@ class Visitor:
         """What the console says: errors of CORS among it."""
         self.requests: list[Request] = []
         """What the page has asked of anybody."""
-        self._under_way: set[Request] = set()
         self._line, self._client, self._project_id = line, client, project.id
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", self._begin)
-        page.on("requestfinished", self._end)
-        page.on("requestfailed", self._end)
+        page.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108 - a method of list is refused
 
     def open(self, library: str, path: str = LANDING) -> None:
         """Open a page of the shop that loads `library`, coming from a search engine."""
@@ -58,13 +55,6 @@ class Visitor:
     def leave(self) -> None:
         """Go to another page, which loads no library."""
         self.page.goto(f"{self.shop.url}/left")
-
-    def read(self) -> None:
-        """Stay on the page until its library has heard of all that it sends when it starts."""
-        self.page.wait_for_timeout(_SETTLING_MS)
-        deadline = time.monotonic() + _PATIENCE_S
-        while self._under_way and time.monotonic() < deadline:
-            self.page.wait_for_timeout(_LOOK_MS)
 
     def landed(self, count: int) -> list[dict[str, Any]]:
         """Wait for `count` events and return all that count, with their JSON columns decoded."""
@@ -98,15 +88,6 @@ class Visitor:
         # A library that does not know whether an event arrived sends it again under the same id; that is one event.
         rows = landed_events(self._client, self._project_id)
         return list({row["message_id"]: row for row in reversed(rows)}.values())[::-1]
-
-    def _begin(self, request: Request) -> None:
-        self.requests.append(request)
-        # Nobody is told what became of a beacon.
-        if request.resource_type in {"fetch", "xhr"}:
-            self._under_way.add(request)
-
-    def _end(self, request: Request) -> None:
-        self._under_way.discard(request)
 
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
