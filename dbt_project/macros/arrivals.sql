@@ -191,7 +191,7 @@
         {{ return(false) }}
     {%- endif -%}
     {%- set ids = existing_table(arrivals_table('ids')) -%}
-    {{ return(ids is not none and 'received_date' in adapter.get_columns_in_relation(ids) | map(attribute='name')) }}
+    {{ return(ids is not none and holds(has_column(arrivals_table('ids'), 'received_date'))) }}
 {%- endmacro %}
 
 {#-

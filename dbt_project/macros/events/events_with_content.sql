@@ -106,7 +106,7 @@ inner join (
         and told.sequence = brought.sequence
 {%- endmacro -%}
 
-{#- SQL with the name of each part in place of its text. -#}
+{#- SQL with the name of each part in place of its text; a part stands before those that are within it. -#}
 {%- macro with_names(sql, parts) -%}
 {%- set named = namespace(sql=sql) -%}
 {%- for name, part in parts -%}

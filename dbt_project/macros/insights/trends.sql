@@ -50,6 +50,7 @@
 {%- set lines = keys + (['rank'] if breakdown else []) -%}
 {%- set of_key = (keys | join(', ')) ~ (', ' if keys else '') -%}
 {%- set of_line = (lines | join(', ')) ~ (', ' if lines else '') -%}
+{%- set of_labelled_line = of_line ~ ('label, ' if breakdown else '') -%}
 {%- set look_back = shape.trailing - 1 + (moving_average or 1) - 1 -%}
 {%- if compare == 'previous' -%}
 {%- set ranges = [[start, end], [insights_previous_start(start, end, interval, timezone), start]] -%}
@@ -201,7 +202,7 @@ with
     -- Each part of a bucket goes to the buckets that measure it, with how far it lies back from each.
     placed as (
         select
-            {{ of_line }}{{ 'label, ' if breakdown }}{{ insights_trends_parts(series) }},
+            {{ of_labelled_line }}{{ insights_trends_parts(series) }},
             arrayJoin(arrayConcat(
                 {%- for period in periods %}
                 if(
@@ -226,7 +227,7 @@ with
 
     parted as (
         select
-            {{ of_line }}{{ 'label, ' if breakdown }}{{ insights_trends_parts(series) }},
+            {{ of_labelled_line }}{{ insights_trends_parts(series) }},
             place.1 as period,
             place.2 as bucket,
             place.3 as age
@@ -236,7 +237,7 @@ with
 
     parted as (
         select
-            {{ of_line }}{{ 'label, ' if breakdown }}{{ insights_trends_parts(series) }},
+            {{ of_labelled_line }}{{ insights_trends_parts(series) }},
             toUInt8(0) as period,
             bucket
         from {{ source }}
@@ -263,7 +264,7 @@ with
 
     accumulated as (
         select
-            {{ of_line }}{{ 'label, ' if breakdown }}period,
+            {{ of_labelled_line }}period,
             {%- for one in series %}
             {%- set letter = letters[loop.index0] %}
             {%- for part in insights_measure_parts(one.measure).split(' ') %}
@@ -316,7 +317,7 @@ with
 
     smoothed as (
         select
-            {{ of_line }}{{ 'label, ' if breakdown }}period,
+            {{ of_labelled_line }}period,
             {%- for one in series %}
             {%- set column = 'filled.' ~ letters[loop.index0] %}
             {%- set value = 'anyLast(' ~ column ~ ') over running' if cumulative else column %}

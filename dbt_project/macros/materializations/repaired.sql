@@ -86,10 +86,3 @@
     and {% endif -%}
     ({{ keys | join(', ') }}) in ({{ selected(keys) }})
 {%- endmacro %}
-
-{#- Whether a table is there as its contract says, so that rows can be added to it. -#}
-{% macro is_as_described(relation, node) -%}
-    {{ return(
-        relation is not none and load_relation(relation) is not none and holds(has_described_columns(relation, node))
-    ) }}
-{%- endmacro %}
