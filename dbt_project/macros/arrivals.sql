@@ -57,6 +57,7 @@
 
 {#- Empty for a model that was made before the numbers were kept: all of it is read once. -#}
 {% macro keep_settled() -%}
+    {%- if not execute or existing_table(arrivals_table('settled')) is none -%}
     create table if not exists {{ arrivals_table('settled') }} {{ on_cluster_clause(this) }}
     (
         inserted_minute DateTime('UTC'),
@@ -64,16 +65,19 @@
         staged UInt64
     )
     {{ whole_engine() }} order by inserted_minute
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Kept until a run has succeeded, so that one which dies after it has deleted does not forget what it deleted. -#}
 {% macro keep_erased() -%}
+    {%- if not execute or existing_table(arrivals_table('erased')) is none -%}
     create table if not exists {{ arrivals_table('erased') }} {{ on_cluster_clause(this) }}
     (
         project_id UInt32,
         message_id String
     )
     {{ whole_engine() }} order by (project_id, message_id)
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Worked out once: a year has half a million minutes. -#}

@@ -25,13 +25,16 @@
     anew, and still have to be given to all who have none.
 -#}
 {% macro rebuilds_facts() -%}
-    {%- if not execute or flags.FULL_REFRESH or existing_table(facts_table('settled_rules')) is none -%}
+    {%- if not execute or flags.FULL_REFRESH -%}
         {{ return(true) }}
-    {%- elif has_rows(facts_table('settled_rules'), "rules != '" ~ facts_rules() ~ "'") -%}
+    {%- elif existing_table(facts_table('settled_rules')) is none or existing_table(facts()) is none -%}
         {{ return(true) }}
-    {%- else -%}
-        {{ return(not is_as_described(existing_table(facts()), graph.nodes['model.radixinsight.fct_events'])) }}
     {%- endif -%}
+    {%- set condition -%}
+        (select countIf(rules != '{{ facts_rules() }}') from {{ facts_table('settled_rules') }}) > 0
+        or not {{ has_described_columns(existing_table(facts()), graph.nodes['model.radixinsight.fct_events']) }}
+    {%- endset -%}
+    {{ return(holds_in_this_run('rebuilds_facts', condition)) }}
 {%- endmacro %}
 
 {#- What a run before this one left of persons and sessions is of a few events: all events want all of both. -#}
@@ -72,16 +75,6 @@
 {#- A table by its name with the database, or none when there is none. -#}
 {% macro existing_table(name) -%}
     {{ return(adapter.get_relation(database='', schema=name.split('.')[0], identifier=name.split('.')[1])) }}
-{%- endmacro %}
-
-{% macro keep_settled_loads() -%}
-    create table if not exists {{ facts_table('settled_loads') }} {{ on_cluster_clause(this) }}
-    (
-        loaded_at DateTime64(3, 'UTC'),
-        staged UInt64,
-        held UInt64
-    )
-    {{ whole_engine() }} order by loaded_at
 {%- endmacro %}
 
 {% macro loads() -%}

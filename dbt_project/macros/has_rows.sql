@@ -7,3 +7,14 @@
 {% macro holds(condition) -%}
     {{ return(has_rows('(select ' ~ condition ~ ' as is_so)', 'is_so')) }}
 {%- endmacro %}
+
+{#-
+    Whether a condition was so when it was asked for the first time in this run, by a name: `graph` is what all models of a
+    run have in common.
+-#}
+{% macro holds_in_this_run(name, condition) -%}
+    {%- if name not in graph -%}
+        {%- do graph.update({name: holds(condition)}) -%}
+    {%- endif -%}
+    {{ return(graph[name]) }}
+{%- endmacro %}

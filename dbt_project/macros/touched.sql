@@ -19,7 +19,7 @@
     {#- An older version's log does not say what is recounted. -#}
     alter table {{ touched_log() }} {{ on_cluster_clause(this) }}
     add column is_recounted Bool default true
-    {%- else -%}
+    {%- elif not has_log -%}
     create table if not exists {{ touched_log() }} {{ on_cluster_clause(this) }}
     (
         run UInt64,
@@ -138,17 +138,19 @@
 {%- endmacro %}
 
 {% macro keep_repaired() -%}
+    {%- if not execute or existing_table(repaired_table()) is none -%}
     create table if not exists {{ repaired_table() }} {{ on_cluster_clause(this) }}
     (
         run UInt64,
         rules String
     )
     {{ whole_engine() }} order by run
+    {%- endif -%}
 {%- endmacro %}
 
 {#-
     Whether a model is made anew as a whole: it is new or was edited, fct_events was made anew, or the log does not reach
-    back far enough. One statement, because dbt asks at least twice of each of ten models.
+    back far enough.
 -#}
 {% macro repairs_all() -%}
     {%- if not execute or should_full_refresh() -%}
@@ -156,16 +158,18 @@
     {%- elif existing_table(repaired_table()) is none or load_relation(this) is none -%}
         {{ return(true) }}
     {%- else -%}
-        {%- set query -%}
-            select
-                (select countIf(rules != '{{ repair_rules() }}') from {{ repaired_table() }}) > 0
-                or not {{ has_described_columns(this, model) | indent(16) }}
-                or not {{ has_column(touched_log(), 'is_recounted') | indent(16) }}
-                or min(run) > (select max(run) from {{ repaired_table() }}) + 1
-                or countIf(is_rebuild and run > (select max(run) from {{ repaired_table() }})) > 0
-            from {{ touched_log() }}
+        {%- set condition -%}
+            (
+                select
+                    (select countIf(rules != '{{ repair_rules() }}') from {{ repaired_table() }}) > 0
+                    or not {{ has_described_columns(this, model) | indent(20) }}
+                    or not {{ has_column(touched_log(), 'is_recounted') | indent(20) }}
+                    or min(run) > (select max(run) from {{ repaired_table() }}) + 1
+                    or countIf(is_rebuild and run > (select max(run) from {{ repaired_table() }})) > 0
+                from {{ touched_log() }}
+            )
         {%- endset -%}
-        {{ return(run_query(query).rows[0][0] | int == 1) }}
+        {{ return(holds_in_this_run('repairs_all ' ~ model.unique_id, condition)) }}
     {%- endif -%}
 {%- endmacro %}
 

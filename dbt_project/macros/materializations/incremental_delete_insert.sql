@@ -4,6 +4,8 @@
     a model's configuration is a column of its sort key in which no row that is replaced lies before the one that replaces
     it: with it, the look for rows to replace takes milliseconds.
     The table of new rows has the same name in every run, so that one left behind by a run that died goes with the next.
+    With `appends_columns`, columns that are new in the model are added. The adapter's `on_schema_change` runs the model
+    once more to find them, and ClickHouse reads what is looked up in it before it says that nothing was asked for.
 -#}
 {% macro clickhouse__incremental_delete_insert(
     existing_relation, unique_key, incremental_predicates, is_distributed=False
@@ -12,10 +14,19 @@
         'identifier': existing_relation.identifier ~ '__dbt_new_data'
     }) -%}
     {%- set since = config.get('replaced_since') -%}
+    {%- if target.cluster %}
     {{ drop_relation_if_exists(new_rows) }}
+    {%- endif %}
     {% call statement('main') %}
+        {%- if target.cluster %}
         {{ get_create_table_as_sql(False, new_rows, sql) }}
+        {%- else %}
+        {{ create_or_replace_table_as(new_rows, sql) }}
+        {%- endif %}
     {% endcall %}
+    {%- if config.get('appends_columns') %}
+    {%- do append_columns(new_rows, existing_relation) %}
+    {%- endif %}
     {%- set is_replaced -%}
         ({{ unique_key }}) in (select {{ unique_key }} from {{ new_rows }})
         {%- for predicate in incremental_predicates or [] %}
@@ -39,3 +50,28 @@
     {% endcall %}
     {% do adapter.drop_relation(new_rows) %}
 {% endmacro %}
+
+{#- Add the columns of a relation that another one lacks; one that both have with different types is an error. -#}
+{% macro append_columns(relation, to) -%}
+    {%- set types = {} -%}
+    {%- for column in adapter.get_columns_in_relation(to) -%}
+        {%- do types.update({column.name: column.data_type}) -%}
+    {%- endfor -%}
+    {%- set added = [] -%}
+    {%- for column in adapter.get_columns_in_relation(relation) -%}
+        {%- if column.name not in types -%}
+            {%- do added.append('add column ' ~ column.quoted ~ ' ' ~ column.data_type) -%}
+        {%- elif types[column.name] != column.data_type -%}
+            {%- do exceptions.raise_compiler_error(
+                to ~ ' has ' ~ column.name ~ ' as ' ~ types[column.name] ~ ', the model makes it ' ~ column.data_type
+                ~ ': a full refresh makes the table anew.'
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if added -%}
+        {%- do run_query('alter table ' ~ stored(to) ~ ' ' ~ on_cluster_clause(to) ~ ' ' ~ added | join(', ')) -%}
+        {%- if target.cluster -%}
+            {%- do distribute(to) -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}

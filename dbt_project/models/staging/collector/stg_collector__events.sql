@@ -6,7 +6,8 @@
         replaced_since='received_at',
         partition_by='toYYYYMM(received_at)',
         order_by='(project_id, received_at, message_id)',
-        on_schema_change='append_new_columns',
+        on_schema_change='ignore',
+        appends_columns=true,
         pre_hook=[
             '{{ keep_settled() }}',
             '{{ keep_erased() }}',
