@@ -9,6 +9,7 @@
         on_schema_change='ignore',
         appends_columns=true,
         pre_hook=[
+            '{{ drop_left_over() }}',
             '{{ keep_settled() }}',
             '{{ keep_erased() }}',
             '{{ count_recent() }}',
