@@ -66,7 +66,9 @@ def test_a_table_takes_the_place_of_a_view_and_stays_when_its_next_run_fails(lan
 def test_what_a_killed_clickhouse_left_of_a_table_goes_after_a_day(landed: Landing, runtime: Instance) -> None:
     landed.dbt("run", "--select", "stg_collector__events")
     for name in ("_tmp_replace_old", "_tmp_replace_new"):
-        landed.client.command(f"create table {landed.table('staging')}.{name} engine MergeTree order by x as select 1 as x")
+        landed.client.command(
+            f"create table {landed.table('staging')}.{name} engine MergeTree order by x as select 1 as x"
+        )
     (metadata,) = runtime.data_dir.rglob("_tmp_replace_old.sql")
     a_day_ago = (datetime.now(UTC) - timedelta(days=1, minutes=1)).timestamp()
     os.utime(metadata, (a_day_ago, a_day_ago))

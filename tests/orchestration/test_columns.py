@@ -1,15 +1,14 @@
-"""Columns of models are kept over changes of the project."""
+"""Columns of models are worked out once for each state of the project."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from orchestration.defs.models.columns import attach_columns
 
+SCHEMA = {"dagster/column_schema": dg.TableSchema([dg.TableColumn("day", "Date32")])}
 LINEAGE = {
     "dagster/column_lineage": dg.TableColumnLineage({"day": [dg.TableColumnDep(dg.AssetKey("events"), "timestamp")]})
 }
@@ -17,54 +16,33 @@ OUTPUT = "marts__days"
 
 
 class Events:
-    """What dbt tells of one model, with the columns that dagster-dbt worked out."""
+    """What dbt tells of one model, with the columns that dagster-dbt finds when it is asked for them."""
 
-    def __init__(self, metadata: dict[str, Any]) -> None:
-        self.metadata = metadata
+    def __init__(self) -> None:
+        self.is_asked = False
 
-    def fetch_column_metadata(self) -> Iterator[Any]:
-        """Yield the one output."""
-        yield dg.Output(None, OUTPUT, metadata=self.metadata)
+    def __iter__(self) -> Iterator[Any]:
+        yield dg.Output(None, OUTPUT, metadata=SCHEMA if self.is_asked else {})
 
-
-def parsed(state: Path, name: str, *, sql: str = "select 1", macro: str = "1", own: str = "macro.radix.day") -> Path:
-    """Write what is kept of a project of one model that calls a macro, which calls another one."""
-    directory = state / f"parsed-{name}"
-    directory.mkdir()
-    manifest = {
-        "nodes": {
-            "model.radix.days": {
-                "name": "days",
-                "resource_type": "model",
-                "raw_code": sql,
-                "depends_on": {"macros": [own]},
-            }
-        },
-        "macros": {
-            own: {"macro_sql": "{{ inner() }}", "depends_on": {"macros": ["macro.radix.inner", "macro.gone"]}},
-            "macro.radix.inner": {"macro_sql": macro, "depends_on": {"macros": [own]}},
-        },
-    }
-    (directory / "manifest.json").write_text(json.dumps(manifest))
-    return directory
+    def fetch_column_metadata(self, *, with_column_lineage: bool) -> Iterator[Any]:
+        """Yield the one output, as dagster-dbt does without its own lineage."""
+        assert not with_column_lineage
+        self.is_asked = True
+        return iter(self)
 
 
-def attached(directory: Path, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metadata of the output after a run in a state of the project."""
-    (output,) = attach_columns(Events(metadata), directory, outputs=frozenset({OUTPUT}))
-    return output.metadata
+def attached(parsed: Path, lineage: dict[str, Any] | None) -> tuple[set[str], bool]:
+    """Return what metadata the output has, and whether it was worked out."""
+    events = Events()
+    (output,) = attach_columns(events, parsed, outputs=frozenset({OUTPUT}), lineage=lambda _: lineage)
+    return set(output.metadata), events.is_asked
 
 
-@pytest.mark.parametrize(
-    ("change", "is_kept"),
-    [({}, True), ({"sql": "select 2"}, False), ({"macro": "2"}, False)],
-    ids=["another file", "the model", "a macro that its macro calls"],
-)
-def test_lineage_that_a_later_run_does_not_find_is_that_of_the_same_model_before(
-    tmp_path: Path, change: dict[str, str], *, is_kept: bool
-) -> None:
-    assert "dagster/column_lineage" in attached(parsed(tmp_path, "first"), LINEAGE)
-    edited = parsed(tmp_path, "edited", **change)
-    assert ("dagster/column_lineage" in attached(edited, {})) == is_kept
-    # The next run takes what is kept.
-    assert ("dagster/column_lineage" in (edited / "columns.json").read_text()) == is_kept
+def test_what_was_worked_out_is_kept_with_the_state_of_the_project(tmp_path: Path) -> None:
+    assert attached(tmp_path, LINEAGE) == ({*SCHEMA, *LINEAGE}, True)
+    assert attached(tmp_path, None) == ({*SCHEMA, *LINEAGE}, False)
+
+
+def test_lineage_that_could_not_be_asked_for_is_asked_for_in_the_next_run(tmp_path: Path) -> None:
+    assert attached(tmp_path, None) == (set(SCHEMA), True)
+    assert attached(tmp_path, LINEAGE) == ({*SCHEMA, *LINEAGE}, True)

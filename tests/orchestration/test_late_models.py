@@ -13,7 +13,7 @@ from dagster._core.execution.execution_result import ExecutionResult
 from core import warehouse
 from orchestration.dbt_manifest import DBT_EXECUTABLE, connection_variables, prepare
 from orchestration.defs.models.assets import build_model_assets
-from orchestration.resources import DbtResource
+from orchestration.resources import DbtResource, WarehouseResource
 from orchestration.settings import OrchestrationSettings
 from runtime.instance import Instance
 
@@ -64,6 +64,7 @@ def job_over(project: Path, runtime: Instance, tmp_path: Path) -> dg.JobDefiniti
                 dbt_executable=str(DBT_EXECUTABLE),
                 clickhouse_url=runtime.clickhouse_url,
             ),
+            "warehouse": WarehouseResource(url=runtime.clickhouse_url),
             "settings": OrchestrationSettings(data_dir=tmp_path, column_lineage=False),
         },
     ).resolve_job_def("all_models")

@@ -197,13 +197,11 @@ def test_columns_can_be_followed_to_where_they_come_from(pipeline: Pipeline) -> 
         if key.path[0] in LAYERS and key.path[-1] != "traffic_sources"
     }
     assert len(models) > 40
-    # What insights make of events is more than the parser follows.
-    assert {model for model in models if "dagster/column_lineage" not in latest_metadata(pipeline, model)} == {
-        "marts/funnel_checkout",
-        "marts/lifecycle_weekly",
-        "marts/retention_daily",
-        "marts/retention_weekly",
-        "intermediate/int_enrichments_merged",
+    assert {model for model in models if "dagster/column_lineage" not in latest_metadata(pipeline, model)} == set()
+    steps = latest_metadata(pipeline, "marts/funnel_checkout")["dagster/column_lineage"].value.deps_by_column["persons"]
+    assert {(dep.asset_key.to_user_string(), dep.column_name) for dep in steps} == {
+        ("marts/fct_events", "event"),
+        ("marts/fct_events", "timestamp"),
     }
 
 

@@ -11,9 +11,9 @@ from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
 from orchestration.dbt_manifest import run_directory
 from orchestration.dbt_translation import AddressTranslator
-from orchestration.defs.models.columns import attach_columns
+from orchestration.defs.models.columns import ModelLineage, attach_columns
 from orchestration.defs.models.failures import DbtCommandError, raise_for_results
-from orchestration.resources import DbtResource
+from orchestration.resources import DbtResource, WarehouseResource
 from orchestration.retries import ENGINE_RESTARTS
 from orchestration.settings import OrchestrationSettings
 
@@ -77,7 +77,10 @@ def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefi
         op_tags={"dagster/priority": "1"},
     )
     def dbt_models(
-        context: dg.AssetExecutionContext, dbt: DbtResource, settings: dg.ResourceParam[OrchestrationSettings]
+        context: dg.AssetExecutionContext,
+        dbt: DbtResource,
+        warehouse: WarehouseResource,
+        settings: dg.ResourceParam[OrchestrationSettings],
     ) -> Iterator[Any]:
         """Build and test the selected models in one dbt command."""
         with run_directory(parsed, context.run.run_id) as directory:
@@ -91,8 +94,10 @@ def build_model_assets(parsed: Path, *, stale_after: timedelta) -> dg.AssetsDefi
                 raise_on_error=False,
             )
             events = DbtEventIterator(known_events(invocation, context), invocation).fetch_row_counts()
-            outputs = selected_outputs(context)
-            yield from attach_columns(events, parsed, outputs=outputs) if settings.column_lineage else events
+            if settings.column_lineage:
+                lineage = ModelLineage(warehouse, invocation, translator)
+                events = attach_columns(events, parsed, outputs=selected_outputs(context), lineage=lineage)
+            yield from events
             try:
                 raise_for_results(directory, succeeded=invocation.is_successful())
             except DbtCommandError as error:

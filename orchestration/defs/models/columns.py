@@ -1,29 +1,33 @@
 """Columns and column lineage of the models, worked out once per state of the project.
 
-They follow from the project alone, take 6 s of processor time to work out (a query per table and parent, and an
-optimiser over every statement), and Dagster shows those of the latest materialization only: so they are kept beside
-the parsed project and attached to every run.
+They follow from the project alone, take seconds to work out (two queries per model), and Dagster shows those of the
+latest materialization only: so they are kept beside the parsed project and attached to every run.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation
+
+from orchestration.defs.models.lineage import column_lineage
+from orchestration.resources import WarehouseResource
 
 _FILE = "columns.json"
-_KEYS = ("dagster/column_schema", "dagster/column_lineage")
+_SCHEMA = "dagster/column_schema"
 
 ColumnMetadata = Mapping[str, Any]
 
 
-def attach_columns(events: Any, parsed: Path, *, outputs: frozenset[str]) -> Iterator[Any]:
+def attach_columns(
+    events: Any, parsed: Path, *, outputs: frozenset[str], lineage: Callable[[dg.Output[Any]], ColumnMetadata | None]
+) -> Iterator[Any]:
     """Yield dbt's `events` (dagster-dbt's iterator), with the columns of each model added to its output.
 
-    What was worked out is kept in `parsed` once all of `outputs` went by. Of a model whose SQL the optimiser does not
-    understand the lineage is that of an earlier state of the project in which the model read the same, if any: what
-    fills a table is plainer than what repairs it later.
+    `lineage` gives the metadata of an output's lineage, or None where it could not be asked for. What was worked out is
+    kept in `parsed` once it is known of all `outputs`.
     """
     file = parsed / _FILE
     known = _load(file) if file.exists() else {}
@@ -31,17 +35,59 @@ def attach_columns(events: Any, parsed: Path, *, outputs: frozenset[str]) -> Ite
         yield from _with_metadata(events, lambda event: known[event.output_name])
         return
     found: dict[str, ColumnMetadata] = {}
-    earlier = _of_unchanged(parsed)
-    for event in events.fetch_column_metadata():
+    for event in events.fetch_column_metadata(with_column_lineage=False):
         if isinstance(event, dg.Output):
-            worked_out = {key: event.metadata[key] for key in _KEYS if key in event.metadata}
-            columns = {**earlier.get(event.output_name, {}), **worked_out}
-            found[event.output_name] = columns
+            followed = lineage(event)
+            schema = {_SCHEMA: event.metadata[_SCHEMA]} if _SCHEMA in event.metadata else {}
+            columns = {**schema, **(followed or {})}
+            if followed is not None:
+                found[event.output_name] = columns
             yield event.with_metadata({**event.metadata, **columns})
         else:
             yield event
     if outputs <= found.keys():
         _save(file, {**known, **found})
+
+
+class ModelLineage:
+    """Asks ClickHouse where the columns of a model come from, by the SQL that a dbt command compiled for it."""
+
+    def __init__(
+        self, warehouse: WarehouseResource, invocation: DbtCliInvocation, translator: DagsterDbtTranslator
+    ) -> None:
+        self._warehouse = warehouse
+        self._target = invocation.target_path / "compiled"
+        self._nodes: Mapping[str, Any] = invocation.manifest["nodes"]
+        tables = [*self._nodes.values(), *invocation.manifest["sources"].values()]
+        self._keys = {
+            f"{node['schema']}.{node.get('identifier') or node['alias']}": translator.get_asset_key(node)
+            for node in tables
+            if node["resource_type"] in {"model", "seed", "source"}
+        }
+
+    def __call__(self, output: dg.Output[Any]) -> ColumnMetadata | None:
+        """Return the metadata of an output's lineage, empty of what is no model; None, with a warning, if it fails."""
+        node = self._nodes[str(output.metadata["unique_id"].value)]
+        file = self._target / node["package_name"] / node["original_file_path"]
+        if node["resource_type"] != "model" or not file.exists():
+            return {}
+        try:
+            with self._warehouse.connect() as client:
+                tree = client.query(f"explain query tree {file.read_text()}").result_rows
+        except ClickHouseError as error:
+            dg.get_dagster_logger().warning("The columns of %s cannot be followed: %s", node["name"], error)
+            return None
+        own = f"{node['schema']}.{node['alias']}"
+        deps = {
+            column: [
+                dg.TableColumnDep(self._keys[table], name)
+                for table, name in sorted(origins)
+                # What a repaired model keeps of itself comes from there too; side tables are no assets.
+                if table != own and table in self._keys
+            ]
+            for column, origins in column_lineage(line for (line,) in tree).items()
+        }
+        return dict(dg.TableMetadataSet(column_lineage=dg.TableColumnLineage(deps)))
 
 
 def _with_metadata(events: Iterator[Any], metadata: Callable[[dg.Output[Any]], ColumnMetadata]) -> Iterator[Any]:
@@ -50,44 +96,6 @@ def _with_metadata(events: Iterator[Any], metadata: Callable[[dg.Output[Any]], C
             yield event.with_metadata({**event.metadata, **metadata(event)})
         else:
             yield event
-
-
-def _of_unchanged(parsed: Path) -> dict[str, ColumnMetadata]:
-    """Return what earlier states of the project knew of the models that are the same now, by output."""
-    texts = _texts(parsed)
-    found: dict[str, ColumnMetadata] = {}
-    for before in sorted(parsed.parent.glob(f"parsed-*/{_FILE}"), key=lambda file: file.stat().st_mtime):
-        texts_before = _texts(before.parent)
-        for output, columns in _load(before).items():
-            # An output is named by its layer and its model.
-            model = output.partition("__")[2]
-            if model in texts and texts[model] == texts_before.get(model):
-                found[output] = {**found.get(output, {}), **columns}
-    return found
-
-
-def _texts(parsed: Path) -> dict[str, frozenset[str]]:
-    """Return of each model by its name what its SQL is made of: its own text, and those of the macros that it calls."""
-    manifest = json.loads((parsed / "manifest.json").read_bytes())
-    macros = manifest["macros"]
-
-    def reached(names: Iterable[str]) -> set[str]:
-        seen: set[str] = set()
-        ahead = [name for name in names if name in macros]
-        while ahead:
-            name = ahead.pop()
-            if name not in seen:
-                seen.add(name)
-                ahead += [called for called in macros[name]["depends_on"]["macros"] if called in macros]
-        return seen
-
-    return {
-        node["name"]: frozenset(
-            (node["raw_code"], *(macros[name]["macro_sql"] for name in reached(node["depends_on"]["macros"])))
-        )
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model"
-    }
 
 
 def _load(file: Path) -> dict[str, ColumnMetadata]:
