@@ -57,7 +57,7 @@
 
 {#- Empty for a model that was made before the numbers were kept: all of it is read once. -#}
 {% macro keep_settled() -%}
-    {%- if not execute or existing_table(arrivals_table('settled')) is none -%}
+    {%- if may_be_missing(arrivals_table('settled')) -%}
     create table if not exists {{ arrivals_table('settled') }} {{ on_cluster_clause(this) }}
     (
         inserted_minute DateTime('UTC'),
@@ -70,7 +70,7 @@
 
 {#- Kept until a run has succeeded, so that one which dies after it has deleted does not forget what it deleted. -#}
 {% macro keep_erased() -%}
-    {%- if not execute or existing_table(arrivals_table('erased')) is none -%}
+    {%- if may_be_missing(arrivals_table('erased')) -%}
     create table if not exists {{ arrivals_table('erased') }} {{ on_cluster_clause(this) }}
     (
         project_id UInt32,

@@ -72,6 +72,11 @@
     {{ return(local_md5(checksums | join(' '))) }}
 {%- endmacro %}
 
+{#- Whether to say `create table if not exists`: of a cluster's hosts one may lack what another one has. -#}
+{% macro may_be_missing(name) -%}
+    {{ return(not execute or target.cluster or existing_table(name) is none) }}
+{%- endmacro %}
+
 {#- A table by its name with the database, or none when there is none. -#}
 {% macro existing_table(name) -%}
     {{ return(adapter.get_relation(database='', schema=name.split('.')[0], identifier=name.split('.')[1])) }}

@@ -19,7 +19,7 @@
     {#- An older version's log does not say what is recounted. -#}
     alter table {{ touched_log() }} {{ on_cluster_clause(this) }}
     add column is_recounted Bool default true
-    {%- elif not has_log -%}
+    {%- elif may_be_missing(touched_log()) -%}
     create table if not exists {{ touched_log() }} {{ on_cluster_clause(this) }}
     (
         run UInt64,
@@ -138,7 +138,7 @@
 {%- endmacro %}
 
 {% macro keep_repaired() -%}
-    {%- if not execute or existing_table(repaired_table()) is none -%}
+    {%- if may_be_missing(repaired_table()) -%}
     create table if not exists {{ repaired_table() }} {{ on_cluster_clause(this) }}
     (
         run UInt64,

@@ -5,6 +5,7 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from multiprocessing.context import ForkServerContext
@@ -57,8 +58,9 @@ def _processes() -> ForkServerContext:
     """Start what runs are forked from; it takes ten seconds, which the third run has saved."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["engine.dbt_warm"])
-    # It imports that before it knows this process's path.
-    with mock.patch.dict(os.environ, {"PYTHONPATH": str(_TESTS), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}):
+    # It imports that before it knows this process's path, and goes on without what it cannot import.
+    path = os.pathsep.join(filter(None, (str(_TESTS), os.environ.get("PYTHONPATH"))))
+    with mock.patch.dict(os.environ, {"PYTHONPATH": path, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}):
         multiprocessing.forkserver.ensure_running()
     return context
 
@@ -69,6 +71,7 @@ def _dbt(arguments: list[str], environment: dict[str, str], output: str) -> None
     said = os.open(output, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(said, stream)
+    assert "engine.dbt_warm" in sys.modules
     os.environ.clear()
     os.environ.update(environment)
     cli(arguments)

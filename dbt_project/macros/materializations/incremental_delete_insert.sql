@@ -14,15 +14,9 @@
         'identifier': existing_relation.identifier ~ '__dbt_new_data'
     }) -%}
     {%- set since = config.get('replaced_since') -%}
-    {%- if target.cluster %}
     {{ drop_relation_if_exists(new_rows) }}
-    {%- endif %}
     {% call statement('main') %}
-        {%- if target.cluster %}
-        {{ get_create_table_as_sql(False, new_rows, sql) }}
-        {%- else %}
-        {{ create_or_replace_table_as(new_rows, sql) }}
-        {%- endif %}
+        {{ filled_table(new_rows, sql) }}
     {% endcall %}
     {%- if config.get('appends_columns') %}
     {%- do append_columns(new_rows, existing_relation) %}
@@ -55,15 +49,15 @@
 {% macro append_columns(relation, to) -%}
     {%- set types = {} -%}
     {%- for column in adapter.get_columns_in_relation(to) -%}
-        {%- do types.update({column.name: column.data_type}) -%}
+        {%- do types.update({column.name: column.dtype}) -%}
     {%- endfor -%}
     {%- set added = [] -%}
     {%- for column in adapter.get_columns_in_relation(relation) -%}
         {%- if column.name not in types -%}
-            {%- do added.append('add column ' ~ column.quoted ~ ' ' ~ column.data_type) -%}
-        {%- elif types[column.name] != column.data_type -%}
+            {%- do added.append('add column if not exists ' ~ column.quoted ~ ' ' ~ column.data_type) -%}
+        {%- elif types[column.name] != column.dtype -%}
             {%- do exceptions.raise_compiler_error(
-                to ~ ' has ' ~ column.name ~ ' as ' ~ types[column.name] ~ ', the model makes it ' ~ column.data_type
+                to ~ ' has ' ~ column.name ~ ' as ' ~ types[column.name] ~ ', the model makes it ' ~ column.dtype
                 ~ ': a full refresh makes the table anew.'
             ) -%}
         {%- endif -%}

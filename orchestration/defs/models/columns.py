@@ -17,6 +17,7 @@ from orchestration.resources import WarehouseResource
 
 _FILE = "columns.json"
 _SCHEMA = "dagster/column_schema"
+_LINEAGE = "dagster/column_lineage"
 
 ColumnMetadata = Mapping[str, Any]
 
@@ -87,7 +88,7 @@ class ModelLineage:
             ]
             for column, origins in column_lineage(line for (line,) in tree).items()
         }
-        return dict(dg.TableMetadataSet(column_lineage=dg.TableColumnLineage(deps)))
+        return {_LINEAGE: dg.TableColumnLineage(deps)}
 
 
 def _with_metadata(events: Iterator[Any], metadata: Callable[[dg.Output[Any]], ColumnMetadata]) -> Iterator[Any]:

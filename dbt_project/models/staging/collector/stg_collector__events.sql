@@ -6,10 +6,9 @@
         replaced_since='received_at',
         partition_by='toYYYYMM(received_at)',
         order_by='(project_id, received_at, message_id)',
-        on_schema_change='ignore',
         appends_columns=true,
+        on_schema_change='ignore',
         pre_hook=[
-            '{{ drop_left_over() }}',
             '{{ keep_settled() }}',
             '{{ keep_erased() }}',
             '{{ count_recent() }}',
