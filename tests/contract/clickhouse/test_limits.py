@@ -178,6 +178,13 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
                 "settings max_block_size = 1"
             ),
         ),
+        (
+            "m_fill",
+            (
+                "create or replace table default.filled engine MergeTree order by x as select /* m_fill */ "
+                "sleepEachRow(1) as x from numbers(1000) settings max_block_size = 1"
+            ),
+        ),
     ],
 )
 def test_a_client_that_goes_away_takes_its_query_along(server: Server, marker: str, sql: str) -> None:
