@@ -75,7 +75,9 @@ class ModelLineage:
         try:
             with self._warehouse.connect() as client:
                 tree = client.query(f"explain query tree {file.read_text()}").result_rows
-        except ClickHouseError as error:
+            lineage = column_lineage(line for (line,) in tree)
+        # A lineage is worth no failed refresh: expressions may be nested deeper than Python follows.
+        except (ClickHouseError, RecursionError) as error:
             dg.get_dagster_logger().warning("The columns of %s cannot be followed: %s", node["name"], error)
             return None
         own = f"{node['schema']}.{node['alias']}"
@@ -86,7 +88,7 @@ class ModelLineage:
                 # What a repaired model keeps of itself comes from there too; side tables are no assets.
                 if table != own and table in self._keys
             ]
-            for column, origins in column_lineage(line for (line,) in tree).items()
+            for column, origins in lineage.items()
         }
         return {_LINEAGE: dg.TableColumnLineage(deps)}
 

@@ -64,7 +64,7 @@ def _read(lines: Iterable[str]) -> _Node:
         del open_nodes[len(indent) // _INDENT + 1 :]
         open_nodes[-1].children.append(node)
         open_nodes.append(node)
-    return top.children[0]
+    return top.children[0] if top.children else top
 
 
 class _Lineage:
@@ -77,16 +77,18 @@ class _Lineage:
     def columns(self, node: _Node) -> list[tuple[str, frozenset[Column]]]:
         """Return the columns of a query, or of a union with the names of its first query, in their order."""
         if node.id not in self._found:
+            # What asks for itself meanwhile adds nothing.
+            self._found[node.id] = []
             if node.kind == "UNION":
                 members = [self.columns(member) for member in node.part("QUERIES")]
                 found = [
                     (columns[0][0], frozenset[Column]().union(*(origins for _, origins in columns)))
-                    for columns in zip(*members, strict=True)
+                    for columns in zip(*members, strict=False)
                 ]
             else:
                 names = [line.text.split(" ")[0] for line in node.part("PROJECTION COLUMNS")]
                 expressions = node.part("PROJECTION")
-                found = [(name, self._origins(made)) for name, made in zip(names, expressions, strict=True)]
+                found = [(name, self._origins(made)) for name, made in zip(names, expressions, strict=False)]
             self._found[node.id] = found
         return self._found[node.id]
 
