@@ -8,13 +8,16 @@ from core.errors import RadixError
 
 _BROKEN = frozenset({"error", "runtime error"})
 _WRONG = frozenset({"fail"})
+# How dbt begins what it says of a model that is wrong as it stands, a broken contract too.
+_WRITTEN_WRONG = "Compilation Error"
+_LONGEST_MESSAGE = 2_000
 
 
 class DbtCommandError(RadixError):
     """A model could not be built, or a test of one failed; `may_pass_later` tells the two apart.
 
     A failed test is a fact about the data: it will fail again. A model that could not be built may have met a
-    warehouse that was restarting.
+    warehouse that was restarting, unless it is wrong as it is written.
     """
 
     code: ClassVar[str] = "dbt_command_failed"
@@ -35,12 +38,13 @@ def raise_for_results(directory: Path, *, succeeded: bool) -> None:
     results: list[dict[str, Any]] = json.loads(file.read_text())["results"]
     broken = [result for result in results if result["status"] in _BROKEN]
     wrong = [result for result in results if result["status"] in _WRONG]
-    lines = [f"{result['unique_id']}: {_first_line(result['message'])}" for result in (*broken, *wrong)]
+    lines = [f"{result['unique_id']}: {_said(result)}" for result in (*broken, *wrong)]
+    may_pass_later = any(not _said(result).startswith(_WRITTEN_WRONG) for result in broken)
     raise DbtCommandError(
         f"{len(broken)} models could not be built and {len(wrong)} tests failed:\n" + "\n".join(lines),
-        may_pass_later=bool(broken) or not wrong,
+        may_pass_later=may_pass_later or not (broken or wrong),
     )
 
 
-def _first_line(message: str | None) -> str:
-    return (message or "no message").strip().splitlines()[0][:300]
+def _said(result: dict[str, Any]) -> str:
+    return (result["message"] or "no message").strip()[:_LONGEST_MESSAGE]

@@ -2,7 +2,7 @@
 
 Its query tree says of each name in a statement which column of which table, subquery or alias it is, after the rules by
 which the statement runs: a parser of SQL for many databases understands two thirds of the models. A column comes from
-the columns that stand in its expression, not from those of conditions, keys and joins.
+the columns that stand in its expression, not from those of conditions, keys, windows and joins.
 """
 
 import re
@@ -97,6 +97,8 @@ class _Lineage:
             return self._origins_of_column(node)
         if node.kind in {"QUERY", "UNION"}:
             return self._all(node)
+        if node.kind == "WINDOW":
+            return frozenset()
         return frozenset[Column]().union(*map(self._origins, node.children))
 
     def _origins_of_column(self, node: _Node) -> frozenset[Column]:
