@@ -125,7 +125,7 @@ class Queries:
             parsed = self._rewritten(query, parsed, victims)
             if query.user.role is Role.READER and not lease.is_reusable:
                 lease.handle.run("set readonly = 1")
-            # CREATE … AS SELECT is an insert too.
+            # A CREATE may fill a table, which is an insert too.
             dies = kind == _READ_ONLY or parsed.first in {"INSERT", "CREATE"}
             running = RunningQuery(query.id, query.user.name, lease.handle, sock, dies_with_client=dies)
             with self._running.entered(running):

@@ -31,7 +31,7 @@ class RunningQuery:
     handle: Handle
     sock: socket.socket
     dies_with_client: bool
-    """Whether it ends when its client disconnects: everything but definitions."""
+    """Whether it ends when its client disconnects: everything but mutations, and definitions that fill nothing."""
     since: float = field(default_factory=time.monotonic)
     is_killed: bool = False
 

@@ -171,10 +171,9 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_document_costs_little(api: httpx.AsyncClient, modelled: Any, name: str) -> None:
     body, status = HOSTILE[name]
-    # Of the processor: other tests may have it meanwhile.
-    started = time.process_time()
+    started = time.perf_counter()
     answer = await _post(api, modelled.berlin, body)
-    assert (answer.status_code, time.process_time() - started < 2) == (status, True), answer.text[:500]
+    assert (answer.status_code, time.perf_counter() - started < 10) == (status, True), answer.text[:500]
     assert len(answer.content) < 100_000
 
 

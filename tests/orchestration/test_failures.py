@@ -31,7 +31,7 @@ def test_a_model_that_could_not_be_built_may_be_built_later(tmp_path: Path) -> N
     assert raised.value.may_pass_later
 
 
-def test_a_model_that_is_wrong_as_it_is_written_stays_so(tmp_path: Path) -> None:
+def test_a_model_that_breaks_its_contract_does_so_again(tmp_path: Path) -> None:
     write_results(tmp_path, said="Compilation Error in model m\n  This model has an enforced contract", model="error")
     with pytest.raises(DbtCommandError, match="enforced contract") as raised:
         raise_for_results(tmp_path, succeeded=False)

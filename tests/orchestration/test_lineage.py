@@ -4,7 +4,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from core import warehouse
-from orchestration.defs.models.lineage import column_lineage
+from orchestration.defs.models.lineage import QUERY_TREE, column_lineage
 from runtime.instance import Instance
 
 EVENTS, PROJECTS = "lineage.events", "lineage.projects"
@@ -29,7 +29,7 @@ def client(runtime: Instance) -> Client:
 
 def lineage(client: Client, sql: str) -> dict[str, set[str]]:
     """Return of each column of a statement where it comes from, as `table.column`."""
-    lines = (line for (line,) in client.query(f"explain query tree {sql}").result_rows)
+    lines = (line for (line,) in client.query(f"{QUERY_TREE} {sql}").result_rows)
     return {name: {".".join(origin) for origin in origins} for name, origins in column_lineage(lines).items()}
 
 
@@ -73,6 +73,14 @@ def lineage(client: Client, sql: str) -> dict[str, set[str]]:
         (
             f"select sum(id) over (partition by project_id order by at) as so_far from {EVENTS}",
             {"so_far": {f"{EVENTS}.id"}},
+        ),
+        (
+            f"select length(tags) as some, `odd, name` != '' as is_odd, count(at) as times from {EVENTS} group by all",
+            {"some": {f"{EVENTS}.tags"}, "is_odd": {f"{EVENTS}.odd, name"}, "times": {f"{EVENTS}.at"}},
+        ),
+        (
+            f"select `odd, name` as said, toDate(at, 'UTC') from (select `odd, name`, at from {EVENTS})",
+            {"said": {f"{EVENTS}.odd, name"}, "toDate(at, 'UTC')": {f"{EVENTS}.at"}},
         ),
         # A view is a table of its own.
         ("select seen_id from lineage.seen", {"seen_id": {"lineage.seen.seen_id"}}),

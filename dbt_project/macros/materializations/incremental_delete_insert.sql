@@ -47,20 +47,34 @@
 
 {#- Add the columns of a relation that another one lacks; one that both have with different types is an error. -#}
 {% macro append_columns(relation, to) -%}
-    {%- set types = {} -%}
-    {%- for column in adapter.get_columns_in_relation(to) -%}
-        {%- do types.update({column.name: column.dtype}) -%}
-    {%- endfor -%}
+    {%- set query -%}
+        select
+            fresh.name as name,
+            fresh.type as type,
+            known.type as known_type
+        from system.columns as fresh
+        left join (
+            select
+                name,
+                type
+            from system.columns
+            where database = '{{ to.schema }}' and table = '{{ to.identifier }}'
+        ) as known on fresh.name = known.name
+        where
+            fresh.database = '{{ relation.schema }}'
+            and fresh.table = '{{ relation.identifier }}'
+            and fresh.type != known.type
+        order by fresh.position
+    {%- endset -%}
     {%- set added = [] -%}
-    {%- for column in adapter.get_columns_in_relation(relation) -%}
-        {%- if column.name not in types -%}
-            {%- do added.append('add column if not exists ' ~ column.quoted ~ ' ' ~ column.data_type) -%}
-        {%- elif types[column.name] != column.dtype -%}
+    {%- for name, type, known_type in run_query(query).rows -%}
+        {%- if known_type -%}
             {%- do exceptions.raise_compiler_error(
-                to ~ ' has ' ~ column.name ~ ' as ' ~ types[column.name] ~ ', the model makes it ' ~ column.dtype
+                to ~ ' has ' ~ name ~ ' as ' ~ known_type ~ ', the model makes it ' ~ type
                 ~ ': a full refresh makes the table anew.'
             ) -%}
         {%- endif -%}
+        {%- do added.append('add column if not exists ' ~ adapter.quote(name) ~ ' ' ~ type) -%}
     {%- endfor -%}
     {%- if added -%}
         {%- do run_query('alter table ' ~ stored(to) ~ ' ' ~ on_cluster_clause(to) ~ ' ' ~ added | join(', ')) -%}

@@ -1,6 +1,6 @@
 {#-
     A table that is made anew in each run: a copy is filled by one statement and takes the table's place. The adapter's
-    `table` takes eight where this takes four (fill, exchange, comment, drop), and a refresh with little news is mostly
+    `table` takes seven where this takes four (fill, exchange, comment, drop), and a refresh with little news is mostly
     statements; a contract adds one to both. A reader sees the table before or after, and a run that dies leaves it as it was.
     The exchange is a statement of its own: what fills the copy may outlive the dbt that asked for it.
 
@@ -23,21 +23,25 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {% call statement('main') %}
-        {{ filled_table(target_relation if existing is none else copy, sql) }}
-    {% endcall %}
-    {%- if existing is not none and existing.is_table %}
-    {% do exchange_tables_atomic(copy, target_relation) %}
-    {%- elif existing is not none %}
+    {#- On a cluster a view has no stored table that a copy's could be exchanged with. -#}
+    {%- set is_filled_aside = not target.cluster or (existing is not none and existing.is_table) -%}
+    {%- if existing is not none and not is_filled_aside %}
     {% do adapter.drop_relation(existing) %}
+    {%- endif %}
+    {% call statement('main') %}
+        {{ filled_table(copy if is_filled_aside else target_relation, sql) }}
+    {% endcall %}
+    {%- if is_filled_aside and existing is none %}
     {% do adapter.rename_relation(copy, target_relation) %}
+    {%- elif is_filled_aside %}
+    {% do exchange_tables_atomic(copy, target_relation) %}
     {%- endif %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke(existing, full_refresh_mode=True)) %}
     {% do persist_docs(target_relation, model) %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}
-    {%- if existing is not none and existing.is_table %}
+    {%- if is_filled_aside and existing is not none %}
     {% do adapter.drop_relation(copy) %}
     {%- endif %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation
 
-from orchestration.defs.models.lineage import column_lineage
+from orchestration.defs.models.lineage import QUERY_TREE, column_lineage
 from orchestration.resources import WarehouseResource
 
 _FILE = "columns.json"
@@ -67,19 +67,23 @@ class ModelLineage:
         }
 
     def __call__(self, output: dg.Output[Any]) -> ColumnMetadata | None:
-        """Return the metadata of an output's lineage, empty of what is no model; None, with a warning, if it fails."""
+        """Return the metadata of an output's lineage, empty of what is no model; None when ClickHouse is away."""
+        logger = dg.get_dagster_logger()
         node = self._nodes[str(output.metadata["unique_id"].value)]
         file = self._target / node["package_name"] / node["original_file_path"]
         if node["resource_type"] != "model" or not file.exists():
             return {}
         try:
             with self._warehouse.connect() as client:
-                tree = client.query(f"explain query tree {file.read_text()}").result_rows
+                tree = client.query(f"{QUERY_TREE} {file.read_text()}").result_rows
             lineage = column_lineage(line for (line,) in tree)
-        # A lineage is worth no failed refresh: expressions may be nested deeper than Python follows.
-        except (ClickHouseError, RecursionError) as error:
-            dg.get_dagster_logger().warning("The columns of %s cannot be followed: %s", node["name"], error)
+        except OperationalError as error:
+            logger.warning("ClickHouse cannot be asked for the columns of %s: %s", node["name"], error)
             return None
+        # Expressions may be nested deeper than Python follows. The next run would find the same.
+        except (DatabaseError, RecursionError) as error:
+            logger.warning("The columns of %s cannot be followed: %s", node["name"], error)
+            return {}
         own = f"{node['schema']}.{node['alias']}"
         deps = {
             column: [

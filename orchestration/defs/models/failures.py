@@ -8,8 +8,8 @@ from core.errors import RadixError
 
 _BROKEN = frozenset({"error", "runtime error"})
 _WRONG = frozenset({"fail"})
-# How dbt begins what it says of a model that is wrong as it stands, a broken contract too.
-_WRITTEN_WRONG = "Compilation Error"
+# How dbt begins what it says of a model that it cannot compile, or that breaks its contract.
+_NOT_COMPILED = "Compilation Error"
 _LONGEST_MESSAGE = 2_000
 
 
@@ -17,7 +17,7 @@ class DbtCommandError(RadixError):
     """A model could not be built, or a test of one failed; `may_pass_later` tells the two apart.
 
     A failed test is a fact about the data: it will fail again. A model that could not be built may have met a
-    warehouse that was restarting, unless it is wrong as it is written.
+    warehouse that was restarting, unless dbt cannot compile it, or it breaks its contract.
     """
 
     code: ClassVar[str] = "dbt_command_failed"
@@ -39,7 +39,7 @@ def raise_for_results(directory: Path, *, succeeded: bool) -> None:
     broken = [result for result in results if result["status"] in _BROKEN]
     wrong = [result for result in results if result["status"] in _WRONG]
     lines = [f"{result['unique_id']}: {_said(result)}" for result in (*broken, *wrong)]
-    may_pass_later = any(not _said(result).startswith(_WRITTEN_WRONG) for result in broken)
+    may_pass_later = any(not _said(result).startswith(_NOT_COMPILED) for result in broken)
     raise DbtCommandError(
         f"{len(broken)} models could not be built and {len(wrong)} tests failed:\n" + "\n".join(lines),
         may_pass_later=may_pass_later or not (broken or wrong),

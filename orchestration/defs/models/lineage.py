@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+QUERY_TREE = "explain query tree passes = 1"
+"""Names resolved and nothing else: later passes put parts of columns in place of columns, and leave some out."""
 Column = tuple[str, str]
 """A table, as `database.table`, and the name of a column in it."""
 
 _LINE = re.compile(r"( *)(?:([A-Z_]+) id: (\d+)(?:, )?)?(.*)")
 _SOURCE = re.compile(r"\bcolumn_name: (.*), result_type: .*, source_id: (\d+)$")
+_TYPE = re.compile(r"\b(?:result_type|constant_value_type): (.*?)(?:, source_id: \d+)?$")
 _TABLE = re.compile(r"\btable_name: ([^,]+)")
 _INDENT = 2
 
@@ -48,7 +51,7 @@ _NOTHING = _Node("", "")
 def column_lineage(tree: Iterable[str]) -> dict[str, frozenset[Column]]:
     """Return of each column of a statement which columns of tables its expression is made of.
 
-    `tree` are the lines that `explain query tree` gives for it. A scalar subquery, and one after IN, stands in an
+    `tree` are the lines of the explanation that `QUERY_TREE` begins. A scalar subquery, and one after IN, stands in an
     expression with all its columns.
     """
     root = _read(tree)
@@ -65,6 +68,12 @@ def _read(lines: Iterable[str]) -> _Node:
         open_nodes[-1].children.append(node)
         open_nodes.append(node)
     return top.children[0] if top.children else top
+
+
+def _name(line: _Node, made: _Node) -> str:
+    """Return the name in a line that says name and type; the type alone is told apart, by what it is made of."""
+    told = _TYPE.search(made.text)
+    return line.text.removesuffix(f" {told[1]}") if told else line.text.split(" ")[0]
 
 
 class _Lineage:
@@ -86,9 +95,8 @@ class _Lineage:
                     for columns in zip(*members, strict=False)
                 ]
             else:
-                names = [line.text.split(" ")[0] for line in node.part("PROJECTION COLUMNS")]
-                expressions = node.part("PROJECTION")
-                found = [(name, self._origins(made)) for name, made in zip(names, expressions, strict=False)]
+                named = zip(node.part("PROJECTION COLUMNS"), node.part("PROJECTION"), strict=False)
+                found = [(_name(line, made), self._origins(made)) for line, made in named]
             self._found[node.id] = found
         return self._found[node.id]
 
