@@ -171,9 +171,11 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_document_costs_little(api: httpx.AsyncClient, modelled: Any, name: str) -> None:
     body, status = HOSTILE[name]
-    started = time.perf_counter()
+    started, computed = time.perf_counter(), time.process_time()
     answer = await _post(api, modelled.berlin, body)
-    assert (answer.status_code, time.perf_counter() - started < 10) == (status, True), answer.text[:500]
+    # Seconds of this process, which has the API, and of the clock, which other tests slow down.
+    took = (time.process_time() - computed < 2, time.perf_counter() - started < 10)
+    assert (answer.status_code, *took) == (status, True, True), answer.text[:500]
     assert len(answer.content) < 100_000
 
 
