@@ -71,9 +71,13 @@ def _read(lines: Iterable[str]) -> _Node:
 
 
 def _name(line: _Node, made: _Node) -> str:
-    """Return the name in a line that says name and type; the type alone is told apart, by what it is made of."""
+    """Return the name in a line of name and type, both of which may have spaces; the expression tells the type."""
     told = _TYPE.search(made.text)
     return line.text.removesuffix(f" {told[1]}") if told else line.text.split(" ")[0]
+
+
+def _together(origins: Iterable[frozenset[Column]]) -> frozenset[Column]:
+    return frozenset[Column]().union(*origins)
 
 
 class _Lineage:
@@ -91,7 +95,7 @@ class _Lineage:
             if node.kind == "UNION":
                 members = [self.columns(member) for member in node.part("QUERIES")]
                 found = [
-                    (columns[0][0], frozenset[Column]().union(*(origins for _, origins in columns)))
+                    (columns[0][0], _together(origins for _, origins in columns))
                     for columns in zip(*members, strict=False)
                 ]
             else:
@@ -104,10 +108,10 @@ class _Lineage:
         if node.kind == "COLUMN":
             return self._origins_of_column(node)
         if node.kind in {"QUERY", "UNION"}:
-            return self._all(node)
+            return _together(origins for _, origins in self.columns(node))
         if node.kind == "WINDOW":
             return frozenset()
-        return frozenset[Column]().union(*map(self._origins, node.children))
+        return _together(map(self._origins, node.children))
 
     def _origins_of_column(self, node: _Node) -> frozenset[Column]:
         found = _SOURCE.search(node.text)
@@ -124,7 +128,4 @@ class _Lineage:
             return frozenset()
         # What an ARRAY JOIN or a USING makes of others stands where it is made.
         made = (other for other in source.walk() if other.children and other.text.endswith(found[0]))
-        return frozenset[Column]().union(*(self._origins(part) for part in next(made, _NOTHING).children))
-
-    def _all(self, node: _Node) -> frozenset[Column]:
-        return frozenset[Column]().union(*(origins for _, origins in self.columns(node)))
+        return _together(map(self._origins, next(made, _NOTHING).children))
