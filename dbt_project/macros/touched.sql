@@ -37,7 +37,8 @@
 
 {#-
     What is counted of an event is the same after a link, a merge or a split of its session, and when another event of its
-    session changed.
+    session changed. Events that change are told by their instants: that reads no message ids, and one of the same
+    millisecond is at worst counted once more.
 -#}
 {% macro log_touched(relation, condition) -%}
     insert into {{ touched_log() }}
@@ -49,8 +50,8 @@
         event_date,
         person_number,
         session_id,
-        (project_id, message_id) in (
-            {{ changed_events(['project_id', 'message_id']) | indent(12) }}
+        (project_id, timestamp) in (
+            {{ changed_events(['project_id', 'timestamp']) | indent(12) }}
             where reason not in ('device', 'user', 'session')
         ) as is_recounted
     from {{ relation }}
@@ -65,7 +66,7 @@
         (select max(run) from {{ touched_log() }}) + 1 as run,
         true as is_rebuild
     {%- elif execute -%}
-    {{ log_touched(this, is_among(stale_events, ['project_id', 'message_id'], ['project_id', 'timestamp'])) }}
+    {{ log_touched(this, is_among(stale_instants, ['project_id', 'person_number', 'timestamp'])) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -103,12 +104,10 @@
     from {{ ref('int_events_stale') }}
 {%- endmacro %}
 
-{#- The events whose rows this run replaces or removes. -#}
-{% macro stale_events(columns) -%}
-    {{ events_to_make(columns) }}
-    union all
-    {{ changed_events(columns) }}
-    where is_removed
+{#- Persons and instants: the rows that this run replaces or removes. -#}
+{% macro stale_instants(columns) -%}
+    select {{ columns | join(', ') }}
+    from {{ ref('int_instants_stale') }}
 {%- endmacro %}
 
 {#- Up to which run of the log a model is repaired, and how it was written then. -#}

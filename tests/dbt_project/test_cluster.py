@@ -28,7 +28,7 @@ WHOLE = ("/clickhouse/tables/{uuid}/whole", "{shard}-{replica}")
 COHORT = "kind: cohort\ndescription: d\nstatic: true\nwho: [{listed: chosen}]\n"
 OF_PERSONS = {
     *("fct_events", "fct_sessions", "dim_persons", "agg_first_seen", "fct_trait_changes"),
-    *("int_events_stale", "int_persons_numbered"),
+    *("int_events_stale", "int_instants_stale", "int_persons_numbered"),
 }
 
 

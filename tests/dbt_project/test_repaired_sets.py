@@ -59,7 +59,11 @@ FIRST = {
         sent("alone", 3, device="d1", event="buy"),
     ],
     # One that is the last of its name and day, and one that is not.
-    RENAMED: [sent("bought", 5, user="u1", event="buy"), sent("seen", 5, user="u1"), sent("seen too", 5, user="u2")],
+    RENAMED: [
+        sent("bought", 5, user="u1", event="buy"),
+        sent("seen", 5.05, user="u1"),
+        sent("seen too", 5.1, user="u2"),
+    ],
     BY_TWO_DEVICES: [
         sent("by one", 0, device="d1"),
         sent("by two", 0, device="d2"),
@@ -75,7 +79,7 @@ THEN = {
     LINKED: [identified("d1", "u1", 50)],
     RENAMED: [
         sent("bought", 29, user="u1", event="gift", received_at=START - timedelta(hours=1)),
-        sent("seen too", 5, user="u3", event="gift", received_at=START - timedelta(hours=1)),
+        sent("seen too", 5.1, user="u3", event="gift", received_at=START - timedelta(hours=1)),
     ],
     BY_TWO_DEVICES: [identified("d1", "u2", 20)],
     MERGED: [sent("one", 50, user="u1", event="$alias", type="alias", previous_id="u2")],

@@ -23,6 +23,7 @@ _HANDED_ON = {
     "int_events_changed",
     "int_events_resolved",
     "int_events_stale",
+    "int_instants_stale",
     "int_keys_changed",
     "int_persons_changed",
     "int_sessions_derived",

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,27 @@ def test_a_model_that_breaks_its_contract_does_so_again(tmp_path: Path) -> None:
     with pytest.raises(DbtCommandError, match="enforced contract") as raised:
         raise_for_results(tmp_path, succeeded=False)
     assert not raised.value.may_pass_later
+
+
+def write_log(directory: Path, *, said: str) -> None:
+    ended = {"data": {"exc": said}, "info": {"name": "MainEncounteredError", "level": "error"}}
+    other = {"data": {}, "info": {"name": "FlushEvents", "level": "debug"}}
+    (directory / "dbt.log").write_text("".join(json.dumps(line) + "\n" for line in (other, ended, other)))
+
+
+@pytest.mark.parametrize("kind", ["Parsing Error", "Compilation Error in model m (models/m.sql)"])
+def test_a_project_that_cannot_be_read_cannot_be_read_later(tmp_path: Path, kind: str) -> None:
+    write_log(tmp_path, said=f"{kind}\n  Syntax error near line 4")
+    with pytest.raises(DbtCommandError, match=f"before it built anything: {re.escape(kind)}\n  Syntax error") as raised:
+        raise_for_results(tmp_path, succeeded=False)
+    assert not raised.value.may_pass_later
+
+
+def test_a_warehouse_that_is_away_may_be_there_later(tmp_path: Path) -> None:
+    write_log(tmp_path, said="Database Error\n  Connection refused")
+    with pytest.raises(DbtCommandError, match="Connection refused") as raised:
+        raise_for_results(tmp_path, succeeded=False)
+    assert raised.value.may_pass_later
 
 
 def test_a_dbt_that_never_got_to_the_models_may_do_so_later(tmp_path: Path) -> None:

@@ -4,8 +4,7 @@
     and a run that dies leaves it as it was. The copy shares the files of what stays (CREATE … CLONE AS).
 
     Configuration: `unique_key`, the columns of the keys, and `stale_keys`, the name of the macro that says which keys
-    changed; it gets those columns. `found_by` are columns of the sort key, which it gets too, where the keys alone would be
-    looked for in all of the table. `before_exchange` is the name of a macro whose statement is the last one before the
+    changed; it gets those columns. `before_exchange` is the name of a macro whose statement is the last one before the
     copy, which it gets, takes the table's place. All of the table is made anew when there is none, and when the macro named
     by `all_stale` says so; without that name it is `repairs_all`. Where no key changed, nothing is done.
 
@@ -44,7 +43,7 @@
     {% call statement('copy') %}
         {{ copy_table(copy, existing) }}
     {% endcall %}
-    {%- set is_stale = is_among(stale_keys, keys, config.get('found_by')) -%}
+    {%- set is_stale = is_among(stale_keys, keys) -%}
     {%- if has_rows(copy, is_stale) %}
     {% call statement('forget') %}
         delete from {{ stored(copy) }} {{ on_cluster_clause(copy) }}

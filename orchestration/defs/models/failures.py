@@ -8,8 +8,11 @@ from core.errors import RadixError
 
 _BROKEN = frozenset({"error", "runtime error"})
 _WRONG = frozenset({"fail"})
-# How dbt begins what it says of a model that it cannot compile, or that breaks its contract.
-_NOT_COMPILED = "Compilation Error"
+# How dbt begins what it says of a model that it cannot compile, or that breaks its contract, and of a file that it cannot
+# read.
+_AS_WRITTEN = ("Compilation Error", "Parsing Error")
+_ENDED_BY = "MainEncounteredError"
+"""The event in dbt's log that says what ended it."""
 _LONGEST_MESSAGE = 2_000
 
 
@@ -17,7 +20,7 @@ class DbtCommandError(RadixError):
     """A model could not be built, or a test of one failed; `may_pass_later` tells the two apart.
 
     A failed test is a fact about the data: it will fail again. A model that could not be built may have met a
-    warehouse that was restarting, unless dbt cannot compile it, or it breaks its contract.
+    warehouse that was restarting, unless dbt cannot read or compile it, or it breaks its contract.
     """
 
     code: ClassVar[str] = "dbt_command_failed"
@@ -34,12 +37,15 @@ def raise_for_results(directory: Path, *, succeeded: bool) -> None:
         return
     file = directory / "run_results.json"
     if not file.exists():
-        raise DbtCommandError(f"dbt ended before it built anything; see {directory / 'dbt.log'}.", may_pass_later=True)
+        said = _said_last(directory / "dbt.log")
+        raise DbtCommandError(
+            f"dbt ended before it built anything: {said}", may_pass_later=not said.startswith(_AS_WRITTEN)
+        )
     results: list[dict[str, Any]] = json.loads(file.read_text())["results"]
     broken = [result for result in results if result["status"] in _BROKEN]
     wrong = [result for result in results if result["status"] in _WRONG]
     lines = [f"{result['unique_id']}: {_said(result)}" for result in (*broken, *wrong)]
-    may_pass_later = any(not _said(result).startswith(_NOT_COMPILED) for result in broken)
+    may_pass_later = any(not _said(result).startswith(_AS_WRITTEN) for result in broken)
     raise DbtCommandError(
         f"{len(broken)} models could not be built and {len(wrong)} tests failed:\n" + "\n".join(lines),
         may_pass_later=may_pass_later or not (broken or wrong),
@@ -48,3 +54,12 @@ def raise_for_results(directory: Path, *, succeeded: bool) -> None:
 
 def _said(result: dict[str, Any]) -> str:
     return (result["message"] or "no message").strip()[:_LONGEST_MESSAGE]
+
+
+def _said_last(log: Path) -> str:
+    if log.exists():
+        for line in reversed(log.read_text().splitlines()):
+            if _ENDED_BY in line:
+                said: str = json.loads(line)["data"]["exc"]
+                return said.strip()[:_LONGEST_MESSAGE]
+    return f"see {log}."

@@ -2,9 +2,9 @@
 
 -- depends_on: {{ ref('int_events_changed') }}
 -- depends_on: {{ ref('int_events_resolved') }}
+-- depends_on: {{ ref('int_instants_stale') }}
 -- depends_on: {{ ref('int_persons_changed') }}
 -- depends_on: {{ ref('int_persons_numbered') }}
--- depends_on: {{ ref('stg_collector__projects') }}
 
 {%- if rebuilds_facts() %}
 
@@ -48,13 +48,6 @@ persons as (
     )
 ),
 
-projects as (
-    select
-        project_id,
-        session_gap_minutes
-    from {{ ref('stg_collector__projects') }}
-),
-
 resolved as (
     select
         events.project_id as project_id,
@@ -65,59 +58,6 @@ resolved as (
         events.received_at as received_at
     from {{ ref('int_events_resolved') }} as events
     inner join persons on events.project_id = persons.project_id and events.person_id = persons.person_id
-),
-
--- Instants alone: how far a change reaches is told by them, and the events of that reach are few.
-histories as (
-    select
-        project_id,
-        person_number,
-        arraySort(groupUniqArray(toUnixTimestamp64Milli(timestamp))) as instants_ms
-    from {{ facts() }}
-    where (project_id, person_number) in (
-        select
-            project_id,
-            person_number
-        from changes
-    )
-    group by project_id, person_number
-),
-
--- A change reaches as far as there is no pause that ends a session, whatever happens in between: on to the first event
--- after it that follows a pause, and back to the last one before it that does, unless the change follows a pause itself.
-reaches as (
-    select
-        changes.project_id as project_id,
-        changes.person_number as person_number,
-        histories.instants_ms as instants_ms,
-        if(projects.session_gap_minutes = 0, 30, projects.session_gap_minutes) * 60000 as gap_ms,
-        arrayFilter(
-            (instant_ms, previous_ms) -> instant_ms - previous_ms >= gap_ms,
-            instants_ms,
-            arrayPushFront(arrayPopBack(instants_ms), instants_ms[1])
-        ) as resumed_ms,
-        if(
-            arrayExists(instant_ms -> instant_ms < changes.first_ms and instant_ms > changes.first_ms - gap_ms, instants_ms),
-            arrayLast(instant_ms -> instant_ms < changes.first_ms, resumed_ms),
-            changes.first_ms
-        ) as from_ms,
-        arrayFirst(instant_ms -> instant_ms >= changes.last_ms + gap_ms, resumed_ms) as to_ms
-    from changes
-    inner join histories
-        on changes.project_id = histories.project_id and changes.person_number = histories.person_number
-    left join projects on changes.project_id = projects.project_id
-),
-
-reached as (
-    select
-        project_id,
-        person_number,
-        -- No pause after the change: to the end.
-        fromUnixTimestamp64Milli(
-            arrayJoin(arrayFilter(instant_ms -> instant_ms >= from_ms and (to_ms = 0 or instant_ms < to_ms), instants_ms)),
-            'UTC'
-        ) as timestamp
-    from reaches
 ),
 
 neighbours as (
@@ -134,7 +74,7 @@ neighbours as (
             project_id,
             person_number,
             timestamp
-        from reached
+        from {{ ref('int_instants_stale') }}
     )
 )
 

@@ -1,15 +1,16 @@
 {#-
     No partitions, here and in the models built from this one: their instants are the clients', and an insert that meets
     more than 100 partitions fails (max_partitions_per_insert_block), for every project.
+    Granules are small: the events of a person lie in many of them, and less is read around each.
 -#}
 {{
     config(
         materialized='repaired',
-        unique_key=['project_id', 'message_id'],
-        stale_keys='stale_events',
-        found_by=['project_id', 'timestamp'],
+        unique_key=['project_id', 'person_number', 'timestamp'],
+        stale_keys='stale_instants',
         all_stale='rebuilds_facts',
         order_by='(project_id, event, timestamp, message_id)',
+        settings={'index_granularity': 2048},
         pre_hook=['{{ keep_touched() }}', '{{ log_replaced() }}'],
         before_exchange='log_made',
         post_hook=[
@@ -23,6 +24,7 @@
 }}
 
 -- depends_on: {{ ref('int_events_stale') }}
+-- depends_on: {{ ref('int_instants_stale') }}
 -- depends_on: {{ ref('int_events_changed') }}
 -- depends_on: {{ ref('int_keys_hashed') }}
 

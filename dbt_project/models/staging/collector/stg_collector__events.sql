@@ -1,3 +1,4 @@
+{#- Granules are small: events of linked devices are looked up all over their history, and less is read around each. -#}
 {{
     config(
         materialized='incremental',
@@ -6,6 +7,7 @@
         replaced_since='received_at',
         partition_by='toYYYYMM(received_at)',
         order_by='(project_id, received_at, message_id)',
+        settings={'index_granularity': 2048},
         appends_columns=true,
         on_schema_change='ignore',
         pre_hook=[
