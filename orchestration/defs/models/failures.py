@@ -8,8 +8,7 @@ from core.errors import RadixError
 
 _BROKEN = frozenset({"error", "runtime error"})
 _WRONG = frozenset({"fail"})
-# How dbt begins what it says of a model that it cannot compile, or that breaks its contract, and of a file that it cannot
-# read.
+# How dbt begins what it says of a model that it cannot compile, or that breaks its contract; the second, of a file.
 _AS_WRITTEN = ("Compilation Error", "Parsing Error")
 _ENDED_BY = "MainEncounteredError"
 """The event in dbt's log that says what ended it."""
