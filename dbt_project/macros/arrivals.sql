@@ -38,8 +38,7 @@
 
 {#-
     The last minutes, by project: for who answers from what is modelled and from what landed since. Before all else is
-    counted, so that whatever is in here is read. The last delivery is looked for among those that are later than what the
-    run before saw, which an index finds; where they were erased, among all.
+    counted, so that whatever is in here is read.
 -#}
 {% macro count_recent() %}
     {% call replace_whole(arrivals_table('recent'), '(project_id, inserted_minute)') %}
@@ -49,9 +48,8 @@
         count() as landed
     from {{ source('raw', 'events') }}
     where inserted_at >= (
-        select toDateTime64(toStartOfMinute(max(inserted_at)), 3, 'UTC') - toIntervalMinute(9)
+        select toStartOfMinute(max(inserted_at)) - toIntervalMinute(9)
         from {{ source('raw', 'events') }}
-        where inserted_at >= (select max(inserted_minute) from {{ arrivals_table('settled') }})
     )
     group by project_id, inserted_minute
     {% endcall %}

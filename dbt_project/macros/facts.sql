@@ -37,14 +37,20 @@
     {{ return(holds_in_this_run('rebuilds_facts', condition)) }}
 {%- endmacro %}
 
-{#- What a run before this one left of persons and sessions is of a few events: all events want all of both. -#}
-{% macro require_whole_inputs() -%}
-    {%- if execute and flags.WHICH in ['run', 'build'] and rebuilds_facts() -%}
-        {%- for name in ['int_persons_numbered', 'int_sessions_derived'] -%}
+{#-
+    What the models before fct_events left is of their run: which events changed since the one that made the table, or, when all
+    is made anew, all persons and sessions. With what another run left, events would be lost or made twice.
+-#}
+{% macro require_inputs_of_this_run() -%}
+    {%- if execute and flags.WHICH in ['run', 'build'] -%}
+        {%- for name in [
+            'int_events_arrived', 'int_keys_hashed', 'int_keys_changed', 'int_events_changed', 'int_events_resolved',
+            'int_persons_numbered', 'int_persons_changed', 'int_instants_stale', 'int_events_stale', 'int_sessions_derived',
+        ] -%}
             {%- if 'model.radixinsight.' ~ name not in selected_resources -%}
                 {%- do exceptions.raise_compiler_error(
-                    'fct_events is made anew as a whole, which needs ' ~ name
-                    ~ ' in the same run (`dbt retry` leaves it out): select +fct_events+.'
+                    'fct_events is made of what ' ~ name
+                    ~ ' finds in the same run (`dbt retry` leaves it out): select +fct_events+.'
                 ) -%}
             {%- endif -%}
         {%- endfor -%}

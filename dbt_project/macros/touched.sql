@@ -104,10 +104,12 @@
     from {{ ref('int_events_stale') }}
 {%- endmacro %}
 
-{#- Persons and instants: the rows that this run replaces or removes. -#}
+{#- Persons and instants: the rows that this run replaces or removes, and those that it makes, which may stand there already. -#}
 {% macro stale_instants(columns) -%}
     select {{ columns | join(', ') }}
     from {{ ref('int_instants_stale') }}
+    union all
+    {{ events_to_make(columns) }}
 {%- endmacro %}
 
 {#- Up to which run of the log a model is repaired, and how it was written then. -#}

@@ -136,6 +136,33 @@ def test_a_full_refresh_counts_who_is_new_and_refuses_to_leave_out_what_it_needs
 
 
 @pytest.mark.slow
+def test_what_lies_near_nothing_is_taken_in_by_itself(landed: Landing) -> None:
+    known, new, later = sent("m", day=1), sent("n", day=2, user="new"), sent("o", day=3, hour=20)
+    for number, event_ in enumerate((known, new, later), start=1):
+        landed.deliver(1, [event_], inserted_at=event_.received_at)
+        _, facts, days = run_daily(landed)
+        assert [row[1] for row in facts] == ["m", "n", "o"][:number]
+        assert [row[2] for row in days] == [number]
+
+
+@pytest.mark.slow
+def test_events_are_not_made_of_what_another_run_found(landed: Landing) -> None:
+    known, near, far = sent("m", day=1), sent("n", day=2), sent("o", day=3, hour=20)
+    landed.deliver(1, [known], inserted_at=known.received_at)
+    run_daily(landed)
+    landed.deliver(1, [near], inserted_at=near.received_at)
+    made = run_daily(landed)
+    landed.deliver(1, [far], inserted_at=far.received_at)
+    # A run that ended among the models of changes.
+    landed.dbt("run", "--select", "+int_instants_stale")
+    with pytest.raises(AssertionError, match=r"select \+fct_events\+"):
+        landed.dbt("run", "--select", "fct_events")
+    assert landed.rows("select message_id from {marts}.fct_events order by all") == [(row[1],) for row in made[1]]
+    _, facts, _ = run_daily(landed)
+    assert [row[1] for row in facts] == ["m", "n", "o"]
+
+
+@pytest.mark.slow
 def test_a_repetition_is_known_whose_id_an_older_version_wrote_down(landed: Landing) -> None:
     first, again = sent("m", day=1), sent("m", day=5, hour=5)
     landed.deliver(1, [first], inserted_at=first.received_at)

@@ -59,11 +59,7 @@ FIRST = {
         sent("alone", 3, device="d1", event="buy"),
     ],
     # One that is the last of its name and day, and one that is not.
-    RENAMED: [
-        sent("bought", 5, user="u1", event="buy"),
-        sent("seen", 5.05, user="u1"),
-        sent("seen too", 5.1, user="u2"),
-    ],
+    RENAMED: [sent("bought", 5, user="u1", event="buy"), sent("seen", 5, user="u1"), sent("seen too", 5, user="u2")],
     BY_TWO_DEVICES: [
         sent("by one", 0, device="d1"),
         sent("by two", 0, device="d2"),
@@ -79,7 +75,7 @@ THEN = {
     LINKED: [identified("d1", "u1", 50)],
     RENAMED: [
         sent("bought", 29, user="u1", event="gift", received_at=START - timedelta(hours=1)),
-        sent("seen too", 5.1, user="u3", event="gift", received_at=START - timedelta(hours=1)),
+        sent("seen too", 5, user="u3", event="gift", received_at=START - timedelta(hours=1)),
     ],
     BY_TWO_DEVICES: [identified("d1", "u2", 20)],
     MERGED: [sent("one", 50, user="u1", event="$alias", type="alias", previous_id="u2")],
@@ -155,9 +151,10 @@ def test_the_rollups_follow_what_changes_and_are_those_of_a_full_refresh(made: L
     assert made.rows(minutes) == [(15,)]
     # Who is counted otherwise is told apart from what is.
     told = "select distinct project_id, is_recounted from {marts}.fct_events_touched where run > 1 and event = 'view'"
+    # In one millisecond with an event that says something else, another is counted again too.
     assert set(made.rows(told)) == {
         *((project, True) for project in (RENAMED, MOVED, ERASED)),
-        *((project, False) for project in (LINKED, RENAMED, BY_TWO_DEVICES, MERGED)),
+        *((project, False) for project in (LINKED, BY_TWO_DEVICES, MERGED)),
     }
     refresh(made)
 

@@ -45,7 +45,10 @@ def write_log(directory: Path, *, said: str) -> None:
     (directory / "dbt.log").write_text("".join(json.dumps(line) + "\n" for line in (other, ended, other)))
 
 
-@pytest.mark.parametrize("kind", ["Parsing Error", "Compilation Error in model m (models/m.sql)"])
+@pytest.mark.parametrize(
+    "kind",
+    ["Parsing Error", "Compilation Error in model m (models/m.sql)", "Runtime Error\n  Syntax error near line 1"],
+)
 def test_a_project_that_cannot_be_read_cannot_be_read_later(tmp_path: Path, kind: str) -> None:
     write_log(tmp_path, said=f"{kind}\n  Syntax error near line 4")
     with pytest.raises(DbtCommandError, match=f"before it built anything: {re.escape(kind)}\n  Syntax error") as raised:
@@ -56,6 +59,14 @@ def test_a_project_that_cannot_be_read_cannot_be_read_later(tmp_path: Path, kind
 def test_a_warehouse_that_is_away_may_be_there_later(tmp_path: Path) -> None:
     write_log(tmp_path, said="Database Error\n  Connection refused")
     with pytest.raises(DbtCommandError, match="Connection refused") as raised:
+        raise_for_results(tmp_path, succeeded=False)
+    assert raised.value.may_pass_later
+
+
+@pytest.mark.parametrize("said", ["", "MainEncounteredError", '{"info": {"name": "MainEncountere', "\n"])
+def test_a_log_that_does_not_say_what_ended_dbt_is_named(tmp_path: Path, said: str) -> None:
+    (tmp_path / "dbt.log").write_text(said)
+    with pytest.raises(DbtCommandError, match=r"dbt\.log") as raised:
         raise_for_results(tmp_path, succeeded=False)
     assert raised.value.may_pass_later
 

@@ -1,6 +1,7 @@
 """Why a dbt command failed, and whether trying again makes sense."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -8,8 +9,9 @@ from core.errors import RadixError
 
 _BROKEN = frozenset({"error", "runtime error"})
 _WRONG = frozenset({"fail"})
-# How dbt begins what it says of a model that it cannot compile, or that breaks its contract; the second, of a file.
-_AS_WRITTEN = ("Compilation Error", "Parsing Error")
+# How dbt begins what it says of a model that it cannot compile, or that breaks its contract, of a file, and of the
+# project's own.
+_AS_WRITTEN = ("Compilation Error", "Parsing Error", "Runtime Error\n  Syntax error")
 _ENDED_BY = "MainEncounteredError"
 """The event in dbt's log that says what ended it."""
 _LONGEST_MESSAGE = 2_000
@@ -56,9 +58,12 @@ def _said(result: dict[str, Any]) -> str:
 
 
 def _said_last(log: Path) -> str:
-    if log.exists():
-        for line in reversed(log.read_text().splitlines()):
-            if _ENDED_BY in line:
-                said: str = json.loads(line)["data"]["exc"]
-                return said.strip()[:_LONGEST_MESSAGE]
+    """Return what ended dbt, from its log: a JSON object in each line, the last of which may be cut off."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    for line in reversed(lines):
+        with suppress(json.JSONDecodeError):
+            entry: dict[str, Any] = json.loads(line)
+            if entry["info"]["name"] == _ENDED_BY and entry["data"]["exc"].strip():
+                said: str = entry["data"]["exc"].strip()[:_LONGEST_MESSAGE]
+                return said
     return f"see {log}."

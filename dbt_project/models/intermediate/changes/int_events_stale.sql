@@ -25,15 +25,6 @@ with changed as (
     from {{ ref('int_events_changed') }}
 ),
 
-changes as (
-    select
-        project_id,
-        person_number,
-        first_ms,
-        last_ms
-    from {{ ref('int_persons_changed') }}
-),
-
 persons as (
     select
         project_id,
@@ -44,7 +35,7 @@ persons as (
         select
             project_id,
             person_number
-        from changes
+        from {{ ref('int_persons_changed') }}
     )
 ),
 

@@ -55,7 +55,7 @@ reaches as (
         arrayFilter(
             (instant_ms, previous_ms) -> instant_ms - previous_ms >= gap_ms,
             instants_ms,
-            arrayPushFront(arrayPopBack(instants_ms), instants_ms[1])
+            arrayPushFront(arrayPopBack(instants_ms), instants_ms[1] - gap_ms)
         ) as resumed_ms,
         if(
             arrayExists(instant_ms -> instant_ms < changes.first_ms and instant_ms > changes.first_ms - gap_ms, instants_ms),

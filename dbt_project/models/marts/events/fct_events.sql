@@ -28,7 +28,7 @@
 -- depends_on: {{ ref('int_events_changed') }}
 -- depends_on: {{ ref('int_keys_hashed') }}
 
-{{- require_whole_inputs() }}
+{{- require_inputs_of_this_run() }}
 
 {%- set passed = [
     'project_id', 'message_id', 'type', 'event', 'timestamp', 'received_at', 'sequence', 'group_type', 'group_id',
