@@ -38,8 +38,8 @@
 {%- endmacro %}
 
 {#-
-    What the models before fct_events left is of their run: which events changed since the one that made the table, or, when all
-    is made anew, all persons and sessions. With what another run left, events would be lost or made twice.
+    What the models before fct_events left is of their run: which events changed since the one that made the table, or, when
+    all is made anew, all persons and sessions. With what another run left, events would be lost or made twice.
 -#}
 {% macro require_inputs_of_this_run() -%}
     {%- if execute and flags.WHICH in ['run', 'build'] -%}

@@ -1,7 +1,7 @@
 {#-
     No partitions, here and in the models built from this one: their instants are the clients', and an insert that meets
     more than 100 partitions fails (max_partitions_per_insert_block), for every project.
-    Granules are small: the events of a person lie in many of them, and less is read around each.
+    Granules are small: the events of a person lie in many of them, and a quarter less is read around those of a refresh.
 -#}
 {{
     config(

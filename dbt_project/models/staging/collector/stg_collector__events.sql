@@ -1,4 +1,7 @@
-{#- Granules are small: events of linked devices are looked up all over their history, and less is read around each. -#}
+{#-
+    Granules are small: events of linked devices are looked up all over their history, and two thirds less is read around
+    those of a refresh.
+-#}
 {{
     config(
         materialized='incremental',
