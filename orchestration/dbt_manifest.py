@@ -174,7 +174,7 @@ def _parse(project_dir: Path, parsed: Path) -> None:
 
 
 def _environment(base: Mapping[str, str]) -> dict[str, str]:
-    return dict(base) | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_LOG_FORMAT": "text", "NO_COLOR": "1"}
+    return dict(base) | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_LOG_FORMAT": "text", "DBT_USE_COLORS": "false"}
 
 
 def _prune(directory: Path, pattern: str, *, keep: int) -> None:

@@ -43,17 +43,20 @@
 -#}
 {% macro require_inputs_of_this_run() -%}
     {%- if execute and flags.WHICH in ['run', 'build'] -%}
+        {%- set missing = [] -%}
         {%- for name in [
-            'int_events_arrived', 'int_keys_hashed', 'int_keys_changed', 'int_events_changed', 'int_events_resolved',
-            'int_persons_numbered', 'int_persons_changed', 'int_instants_stale', 'int_events_stale', 'int_sessions_derived',
-        ] -%}
-            {%- if 'model.radixinsight.' ~ name not in selected_resources -%}
-                {%- do exceptions.raise_compiler_error(
-                    'fct_events is made of what ' ~ name
-                    ~ ' finds in the same run (`dbt retry` leaves it out): select +fct_events+.'
-                ) -%}
-            {%- endif -%}
+            'int_events_arrived', 'int_sdk_sessions', 'int_keys_hashed', 'int_keys_changed', 'int_events_changed',
+            'int_events_resolved', 'int_persons_numbered', 'int_persons_changed', 'int_instants_stale', 'int_events_stale',
+            'int_sessions_derived',
+        ] if 'model.radixinsight.' ~ name not in selected_resources -%}
+            {%- do missing.append(name) -%}
         {%- endfor -%}
+        {%- if missing -%}
+            {%- do exceptions.raise_compiler_error(
+                'fct_events takes up what models before it find in the same run, in which are not: '
+                ~ missing | join(', ') ~ '. Run the whole refresh, or for dbt, select +fct_events+ (not `dbt retry`).'
+            ) -%}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 

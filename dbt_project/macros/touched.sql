@@ -104,7 +104,7 @@
     from {{ ref('int_events_stale') }}
 {%- endmacro %}
 
-{#- Persons and instants: the rows that this run replaces or removes, and those that it makes, which may stand there already. -#}
+{#- Persons and instants: of the rows that this run replaces or removes, and of those that it makes. -#}
 {% macro stale_instants(columns) -%}
     select {{ columns | join(', ') }}
     from {{ ref('int_instants_stale') }}

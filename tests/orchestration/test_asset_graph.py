@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,18 @@ def test_the_asset_graph_is_the_one_that_was_reviewed(graph: dict[str, dict[str,
     if os.environ.get(UPDATE):
         SNAPSHOT.write_text(json.dumps(graph, indent=2) + "\n")
     assert graph == json.loads(SNAPSHOT.read_text()), f"If this is wanted, run the test with {UPDATE}=1."
+
+
+def test_events_are_made_of_what_each_model_of_changes_found_in_the_same_run(graph: dict[str, dict[str, Any]]) -> None:
+    found_in_a_run = {"intermediate/int_events_arrived", "intermediate/int_keys_hashed"}
+    before, after = {"marts/fct_events"}, set(found_in_a_run)
+    for _ in graph:
+        before |= {parent for key in before for parent in graph.get(key, {"parents": []})["parents"]}
+        after |= {key for key, asset in graph.items() if after.intersection(asset["parents"])}
+    wanted = {key.split("/")[1] for key in before & after} - {"fct_events"}
+    macros = (Path(__file__).parents[2] / "dbt_project" / "macros" / "facts.sql").read_text()
+    [required] = re.findall(r"macro require_inputs_of_this_run.*?for name in \[(.*?)\]", macros, re.DOTALL)
+    assert set(re.findall(r"\w+", required)) == wanted
 
 
 def test_an_asset_is_named_after_its_table(graph: dict[str, dict[str, Any]]) -> None:

@@ -3,10 +3,10 @@
     rows that the model gives for them, and takes the table's place in one step. A reader sees the table before or after,
     and a run that dies leaves it as it was. The copy shares the files of what stays (CREATE … CLONE AS).
 
-    Configuration: `unique_key`, the columns of the keys (several rows may have one), and `stale_keys`, the name of the macro that says which keys
-    changed; it gets those columns. `before_exchange` is the name of a macro whose statement is the last one before the
-    copy, which it gets, takes the table's place. All of the table is made anew when there is none, and when the macro named
-    by `all_stale` says so; without that name it is `repairs_all`. Where no key changed, nothing is done.
+    Configuration: `unique_key`, the columns of the keys (several rows may have one), and `stale_keys`, the name of the macro
+    that says which keys changed; it gets those columns. `before_exchange` is the name of a macro whose statement is the last
+    one before the copy, which it gets, takes the table's place. All of the table is made anew when there is none, and when
+    the macro named by `all_stale` says so; without that name it is `repairs_all`. Where no key changed, nothing is done.
 
     Tables with sets have `settings={'min_bytes_for_wide_part': 0}`: ClickHouse keeps a part of few rows as one file, however
     much their sets take, and the delete writes that anew as a whole.

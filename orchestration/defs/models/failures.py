@@ -59,9 +59,9 @@ def _said(result: dict[str, Any]) -> str:
 
 def _said_last(log: Path) -> str:
     """Return what ended dbt, from its log: a JSON object in each line, the last of which may be cut off."""
-    lines = log.read_text().splitlines() if log.exists() else []
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     for line in reversed(lines):
-        with suppress(json.JSONDecodeError):
+        with suppress(ValueError, KeyError, TypeError):
             entry: dict[str, Any] = json.loads(line)
             if entry["info"]["name"] == _ENDED_BY and entry["data"]["exc"].strip():
                 said: str = entry["data"]["exc"].strip()[:_LONGEST_MESSAGE]

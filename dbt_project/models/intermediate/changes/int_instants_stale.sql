@@ -46,6 +46,7 @@ histories as (
 
 -- A change reaches as far as there is no pause that ends a session, whatever happens in between: on to the first event
 -- after it that follows a pause, and back to the last one before it that does, unless the change follows a pause itself.
+-- The first event of all counts as one that follows a pause.
 reaches as (
     select
         changes.project_id as project_id,

@@ -136,6 +136,11 @@ select
     if(sessionized.is_split, sessionized.sdk_session_key, toUInt64(0)) as split_session_key,
     {{ local_date('sessionized.timestamp', 'projects.timezone') }} as event_date,
     toTimeZone(sessionized.loaded_at, 'UTC') as loaded_at,
+    {%- if rebuilds_facts() %}
     now64(3, 'UTC') as made_at
+    {%- else %}
+    -- Later than in all rows before, also where the clock was set back: the rows of a run are told by it.
+    greatest(now64(3, 'UTC'), (select max(made.made_at) from {{ facts() }} as made) + toIntervalMillisecond(1)) as made_at
+    {%- endif %}
 from sessionized
 left join projects on sessionized.project_id = projects.project_id
