@@ -146,6 +146,20 @@ def test_what_lies_near_nothing_is_taken_in_by_itself(landed: Landing) -> None:
 
 
 @pytest.mark.slow
+def test_what_a_run_makes_is_told_apart_where_the_clock_was_set_back(landed: Landing) -> None:
+    known, new = sent("m", day=1), dataclasses.replace(sent("n", day=2, user="new"), event="other")
+    landed.deliver(1, [known], inserted_at=known.received_at)
+    run_daily(landed)
+    landed.client.command(
+        f"alter table {landed.table('marts.fct_events')} update made_at = made_at + toIntervalDay(1) where true"
+        " settings mutations_sync = 1"
+    )
+    landed.deliver(1, [new], inserted_at=new.received_at)
+    run_daily(landed)
+    assert landed.rows("select event from {marts}.agg_events_daily order by all") == [("e",), ("other",)]
+
+
+@pytest.mark.slow
 def test_events_are_not_made_of_what_another_run_found(landed: Landing) -> None:
     known, near, far = sent("m", day=1), sent("n", day=2), sent("o", day=3, hour=20)
     landed.deliver(1, [known], inserted_at=known.received_at)
