@@ -76,8 +76,8 @@
 {% endmaterialization %}
 
 {#-
-    Whether a row is among those whose columns a macro selects. With `found_by`, columns of the sort key, those of `keys` are
-    read only where a row may lie: message ids take most of the time where all of them are read.
+    Whether a row is among those whose columns a macro selects. With `found_by`, narrow columns that leave few rows, those of
+    `keys` are read only where one may lie: message ids take most of the time where all of them are read.
 -#}
 {% macro is_among(selected, keys, found_by=none) -%}
     {%- if found_by %}

@@ -9,8 +9,8 @@ from core.errors import RadixError
 
 _BROKEN = frozenset({"error", "runtime error"})
 _WRONG = frozenset({"fail"})
-# How dbt begins what it says of a model that it cannot compile, or that breaks its contract, of a file, and of the
-# project's own.
+# How dbt begins what it says of a model that it cannot compile or that breaks its contract, of a file of the project that
+# it cannot read, and of dbt_project.yml.
 _AS_WRITTEN = ("Compilation Error", "Parsing Error", "Runtime Error\n  Syntax error")
 _ENDED_BY = "MainEncounteredError"
 """The event in dbt's log that says what ended it."""
@@ -38,7 +38,7 @@ def raise_for_results(directory: Path, *, succeeded: bool) -> None:
         return
     file = directory / "run_results.json"
     if not file.exists():
-        said = _said_last(directory / "dbt.log")
+        said = _what_ended_dbt(directory / "dbt.log")
         raise DbtCommandError(
             f"dbt ended before it built anything: {said}", may_pass_later=not said.startswith(_AS_WRITTEN)
         )
@@ -57,8 +57,8 @@ def _said(result: dict[str, Any]) -> str:
     return (result["message"] or "no message").strip()[:_LONGEST_MESSAGE]
 
 
-def _said_last(log: Path) -> str:
-    """Return what ended dbt, from its log: a JSON object in each line, the last of which may be cut off."""
+def _what_ended_dbt(log: Path) -> str:
+    """Return what dbt's log says of it, or where that is: a JSON object in each line, the last of which may be cut off."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     for line in reversed(lines):
         with suppress(ValueError, KeyError, TypeError):
