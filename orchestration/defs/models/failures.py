@@ -9,8 +9,8 @@ from core.errors import RadixError
 
 _BROKEN = frozenset({"error", "runtime error"})
 _WRONG = frozenset({"fail"})
-# How dbt begins what it says of a model that it cannot compile or that breaks its contract, of a file of the project that
-# it cannot read, and of dbt_project.yml.
+# How dbt begins what it says of a model that it cannot compile or that breaks its contract, of a file of the project
+# that it cannot read, and of dbt_project.yml.
 _AS_WRITTEN = ("Compilation Error", "Parsing Error", "Runtime Error\n  Syntax error")
 _ENDED_BY = "MainEncounteredError"
 """The event in dbt's log that says what ended it."""
@@ -58,7 +58,7 @@ def _said(result: dict[str, Any]) -> str:
 
 
 def _what_ended_dbt(log: Path) -> str:
-    """Return what dbt's log says of it, or where that is: a JSON object in each line, the last of which may be cut off."""
+    """Return what dbt's log says of it, or where that log is; the last of its lines of JSON may be cut off."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     for line in reversed(lines):
         with suppress(ValueError, KeyError, TypeError):
